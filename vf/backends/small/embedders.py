@@ -1,0 +1,158 @@
+"""Metric embedders small enough to train here: a sound tagger for FAD and materials, a projection of the picture for FAVD.
+
+They stand where the paper profile has PANNs, VGGish and I3D. The CLAP that scores is another training of the one that
+conditions: other seed, other order of data (the paper's footnote 3).
+"""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from torch import nn
+
+from vf import fit
+from vf.mel import log_mel
+
+WINDOW, HOP = 12, 6  # of 80 ms frames: 0.96 s windows, half overlapping, as VGGish's
+
+
+def words_of(caption):
+    """Lower-case words of a caption; "plastic-bag" is one."""
+    return re.findall(r"[a-z]+(?:-[a-z]+)*", caption.lower())
+
+
+def vocabulary(captions, most=0.9):
+    """Words that tell captions apart: in more than one caption and in less than `most` of them. Sorted."""
+    count = Counter(word for caption in captions for word in set(words_of(caption)))
+    return sorted(w for w, c in count.items() if 1 < c < most * len(captions) and w not in ("after", "that"))
+
+
+class Tagger(ModelMixin, ConfigMixin):
+    """A convolutional network that says which words of its caption a sound deserves, and embeds it on the way.
+
+    words: the tags. dims: size of an embedding. width: channels of the first convolution.
+    """
+
+    @register_to_config
+    def __init__(self, words=(), dims=20, width=24):
+        super().__init__()
+        sizes = (1, width, 2 * width, 3 * width)
+        self.blocks = nn.Sequential(
+            *[
+                nn.Sequential(
+                    nn.Conv2d(i, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU(), nn.AvgPool2d(2)
+                )
+                for i, o in zip(sizes, sizes[1:])
+            ]
+        )
+        self.embed = nn.Linear(4 * sizes[-1], dims)
+        self.classify = nn.Linear(dims, len(words))
+
+    def forward(self, wave):
+        """wave: (b, s) at 16 kHz. Returns embeddings (b, w, dims) of its windows and logits (b, w, words)."""
+        mel = (log_mel(wave)[:, None] + 5) / 4  # about zero mean and unit spread for sounds of the corpus
+        maps = self.blocks(mel)
+        low, high = maps.chunk(2, dim=-1)  # material is in the spectrum: do not average it all away
+        frames = torch.cat([low.mean(-1), high.mean(-1)], 1)
+        pooled = torch.cat([F.avg_pool1d(frames, WINDOW, HOP), F.max_pool1d(frames, WINDOW, HOP)], 1)
+        embedding = self.embed(pooled.transpose(1, 2))
+        return embedding, self.classify(F.relu(embedding))
+
+    def tags(self, logits):
+        """Probability of each word for the whole sound, (b, w, words) -> (b, words): windows weigh by how sure they are."""
+        p = logits.sigmoid()
+        return (p * p).sum(1) / p.sum(1).clamp(min=1e-6)
+
+
+def train_tagger(waves, captions, dims, steps, batch, lr, width, seed, checkpoint=None):
+    """Train a Tagger on sounds and captions.
+
+    waves: (n, s) array-like at 16 kHz. captions: n texts. Level is varied by +-6 dB in training, as material is not
+    loudness. Returns (tagger, losses).
+    """
+    words = vocabulary(captions)
+    wanted = torch.tensor([[float(w in set(words_of(c))) for w in words] for c in captions])
+    torch.manual_seed(seed)
+    tagger = Tagger(words=words, dims=dims, width=width)
+    rare = ((1 - wanted.mean(0)) / wanted.mean(0).clamp(min=1e-3)).sqrt()
+    optimizer = torch.optim.AdamW(tagger.parameters(), lr=lr)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2))
+
+    def loss(generator):
+        pick = torch.randint(len(captions), (batch,), generator=generator)
+        wave = torch.stack([torch.as_tensor(np.asarray(waves[i], np.float32)) for i in pick.tolist()])
+        gain = 10 ** ((torch.rand(batch, 1, generator=generator) - 0.5) * 0.6)
+        _, logits = tagger((wave * gain).to(tagger.device))
+        probability = tagger.tags(logits).clamp(1e-6, 1 - 1e-6)
+        target = wanted[pick].to(tagger.device)
+        weight = 1 + target * (rare.to(tagger.device) - 1)
+        return F.binary_cross_entropy(probability, target, weight=weight)
+
+    history = fit.fit(
+        tagger, loss, steps, optimizer, seed=seed, scheduler=schedule, checkpoint=checkpoint, label="sound tagger"
+    )
+    return tagger, history
+
+
+@torch.no_grad()
+def embed_sound(tagger, waves, batch=16):
+    """FAD embeddings: (b, s) -> (b, w, dims), numpy."""
+    parts = [tagger(torch.as_tensor(np.asarray(waves[i : i + batch], np.float32)))[0] for i in range(0, len(waves), batch)]
+    return torch.cat(parts).numpy()
+
+
+@torch.no_grad()
+def name_material(tagger, waves, materials, batch=16):
+    """The material the tagger hears in each sound: (b, s) -> list of b words among `materials`.
+
+    Raises ValueError when it was trained on none of them.
+    """
+    known = [m for m in materials if m in tagger.config.words]
+    if not known:
+        raise ValueError(f"the tagger knows {', '.join(tagger.config.words)}; wanted some of {', '.join(materials)}")
+    columns = [tagger.config.words.index(m) for m in known]
+    named = []
+    for i in range(0, len(waves), batch):
+        _, logits = tagger(torch.as_tensor(np.asarray(waves[i : i + batch], np.float32)))
+        named += [known[j] for j in tagger.tags(logits)[:, columns].argmax(-1).tolist()]
+    return named
+
+
+def picture_windows(features, fps, windows):
+    """Coarse description of the picture in each of the tagger's windows.
+
+    features: (t, c, h, w) uint8 of one clip. windows: how many of 0.96 s, every 0.48 s. Returns (windows, d).
+    """
+    maps = torch.as_tensor(np.asarray(features)).float() / 255
+    coarse = F.adaptive_avg_pool2d(maps, (4, 6)).flatten(1)
+    peaks = F.adaptive_max_pool2d(maps, (2, 2)).flatten(1)
+    frames = torch.cat([coarse, peaks], 1)
+    starts = [round(i * HOP * 0.08 * fps) for i in range(windows)]
+    length = round(WINDOW * 0.08 * fps)
+    return torch.stack([frames[s : s + length].mean(0) for s in starts]).numpy()
+
+
+def train_picture(descriptions, dims):
+    """Principal components of training descriptions (n, d): the frozen video embedder. Returns {mean (d,), axes (d, dims)}."""
+    mean = descriptions.mean(0)
+    _, spread, axes = np.linalg.svd(descriptions - mean, full_matrices=False)
+    scale = spread[:dims] / np.sqrt(max(1, len(descriptions) - 1))
+    return {"mean": mean, "axes": axes[:dims].T / np.maximum(scale, 1e-6)}
+
+
+def embed_picture(projection, descriptions):
+    """(..., d) -> (..., dims), of unit variance on the training films."""
+    return (descriptions - projection["mean"]) @ projection["axes"]
+
+
+def save(folder, tagger, clap, projection):
+    """Write tagger, scoring CLAP (a backbone pipeline's parts are not needed) and projection into one folder."""
+    folder = Path(folder)
+    tagger.save_pretrained(folder / "tagger")
+    clap.save_pretrained(folder / "clap")
+    np.savez(folder / "picture.npz", **projection)

@@ -1,0 +1,138 @@
+"""Scores of curves and of sounds against the truth, per clip and over the set, with intervals (section 3.2, App. C)."""
+
+import json
+
+import numpy as np
+import torch
+
+from vf import metrics, onsets, rms
+
+
+def curve_scores(truth, target, curve, scores, bins, rate, reference_onsets):
+    """Every per-clip number of a Video2RMS system.
+
+    truth: (b, n) true curve. target: (b, n) the curve the model was trained for (low-passed, or the truth itself).
+    curve: (b, n) the system's curve. scores: (b, n, k) its score of every class. bins: rms.Bins. rate: curve frames per
+    second. reference_onsets: a list of b arrays of seconds. Returns {metric: (b,)}; NaN where no frame counts.
+    """
+    true, got = bins.encode(target).numpy(), bins.encode(curve).numpy()
+    keep = metrics.not_both_silent(true, got)
+    result = {"e_l1": metrics.e_l1(target, curve, keep)}
+    for k in (1, 5, 10):
+        result[f"acc@{k}"] = metrics.accuracy_at(scores, true, k, keep)
+    for tolerance in (2, 5, 8):
+        result[f"within_{tolerance}"] = metrics.accuracy_within(true, got, tolerance, keep)
+    result["e_l1_event"] = metrics.e_l1(target, curve, true != 0)
+    result["e_l1_all"] = metrics.e_l1(truth, curve)
+    result["correlation"] = metrics.correlation(truth, curve)
+    found = [onsets.detect(c, rate, bins.floor) for c in np.asarray(curve)]
+    result["onset_f1_100ms"] = np.array([onsets.f1(r, f, 0.1) for r, f in zip(reference_onsets, found)])
+    return result
+
+
+def class_scores(classes, count):
+    """Scores for a system that names one class a frame: nearer classes score higher. (..., n) -> (..., n, count)."""
+    return -(torch.arange(count) - torch.as_tensor(classes)[..., None]).abs().float()
+
+
+def baseline_curves(target, train_target, bins, groups, seed):
+    """The rows that keep Table 1 honest: {name: (curve (b, n), scores (b, n, k))}.
+
+    discretised_truth, random (a class drawn for each frame), constant (of all classes the one with the least E-L1 over
+    `train_target`), other_clip (the truth of the next clip of another group) and silence.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    true = bins.encode(target)
+    noise = torch.rand(*true.shape, bins.count, generator=generator)
+    values = bins.values()
+    flat = torch.as_tensor(train_target).flatten()
+    best = min(range(bins.count), key=lambda c: (flat - values[c]).abs().mean().item())
+    named = {
+        "discretised_truth": true,
+        "constant": torch.full_like(true, best),
+        "other_clip": true[other_clips(groups)],
+        "silence": torch.zeros_like(true),
+    }
+    curves = {name: (bins.decode(c), class_scores(c, bins.count)) for name, c in named.items()}
+    curves["other_clip"] = (torch.as_tensor(target)[other_clips(groups)], curves["other_clip"][1])
+    curves["random"] = (bins.decode(noise.argmax(-1)), noise)
+    return curves
+
+
+def other_clips(groups):
+    """For each clip the index of another, of another group where there is one: half the set away, then the next."""
+    count, picked = len(groups), []
+    for i in range(count):
+        order = [(i + count // 2 + j) % count for j in range(count)]
+        different = [j for j in order if groups[j] != groups[i]] or [j for j in order if j != i] or [i]
+        picked.append(different[0])
+    return picked
+
+
+def sound_scores(reference, estimate, timeline, floor, onset_times=None):
+    """Per-clip numbers of generated sound that need no embedder.
+
+    reference, estimate: (b, s) waveforms. timeline: gives window and hop of the curve (512/128, App. C). floor: RMS of
+    silence, for the onset detector. onset_times: a list of b arrays of seconds; onsets detected in the reference
+    without it. Returns {e_l1, e_l1_gain_matched, correlation, onset_f1_50ms: (b,)}.
+    """
+    window, hop = timeline.video_window, timeline.video_hop
+    truth = rms.rms_curve(torch.as_tensor(reference), window, hop).numpy()
+    got = rms.rms_curve(torch.as_tensor(estimate), window, hop).numpy()
+    rate = timeline.sample_rate / hop
+    wanted = onset_times if onset_times is not None else [onsets.detect(c, rate, floor) for c in truth]
+    found = [onsets.detect(c, rate, floor) for c in got]
+    return {
+        "e_l1": metrics.e_l1(truth, got),
+        "e_l1_gain_matched": metrics.e_l1(truth, metrics.match_gain(truth, got)),
+        "correlation": metrics.correlation(truth, got),
+        "onset_f1_50ms": np.array([onsets.f1(r, f, 0.05) for r, f in zip(wanted, found)]),
+    }
+
+
+def set_distance(reference, estimate, groups, seed, resamples=100):
+    """Frechet distance between two sets of window embeddings and its bootstrap interval over groups of clips.
+
+    reference, estimate: (b, w, e), w windows a clip. Returns (distance, (low, high)).
+    """
+    dims = reference.shape[-1]
+    both = np.concatenate([reference, estimate], -1).astype(np.float64)
+
+    def distance(pairs):
+        flat = pairs.reshape(-1, 2 * dims)
+        return metrics.frechet_distance(flat[:, :dims], flat[:, dims:])
+
+    return distance(both), metrics.bootstrap(both, groups, distance, resamples, seed=seed)
+
+
+def envelope(wave, wanted, window, hop):
+    """The simplest rival of RMS2Sound: a sound multiplied until it follows the wanted curve.
+
+    wave: (b, s). wanted: (b, n) RMS at `hop`. Returns (b, s). The gain is capped at 40 dB, beyond which one would only
+    hear the noise of silence.
+    """
+    wave = torch.as_tensor(wave)
+    own = rms.rms_curve(wave, window, hop)
+    gain = (torch.as_tensor(wanted) / own.clamp(min=1e-6)).clamp(max=100)
+    smooth = torch.nn.functional.interpolate(gain[:, None], size=wave.shape[-1], mode="linear")[:, 0]
+    return (wave * smooth).clamp(-1, 1)
+
+
+def summarise(per_clip, groups, seed):
+    """Means over clips and their bootstrap intervals: {metric: mean, metric_interval: [low, high]}."""
+    result = {}
+    for name, values in per_clip.items():
+        if np.isnan(values).all():
+            result[name] = result[f"{name}_interval"] = None
+            continue
+        result[name] = round(float(np.nanmean(values)), 6)
+        low, high = metrics.bootstrap(values, groups, seed=seed)
+        result[f"{name}_interval"] = [round(low, 6), round(high, 6)]
+    return result
+
+
+def write_json(path, values):
+    """Write numbers as JSON, sorted as given, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(values, indent=1) + "\n")
+    partial.replace(path)

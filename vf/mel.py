@@ -1,0 +1,75 @@
+"""AudioLDM's log-mel spectrogram, and a waveform back from it by Griffin-Lim (App. B.2)."""
+
+from functools import lru_cache
+
+import librosa
+import torch
+import torch.nn.functional as F
+
+FLOOR = 1e-5  # magnitudes below it are silence to AudioLDM's VAE
+
+
+@lru_cache(maxsize=8)
+def mel_filters(sample_rate=16000, window=1024, bins=64, fmin=0.0, fmax=8000.0):
+    """Slaney mel filters, (bins, window / 2 + 1), as float32."""
+    return torch.from_numpy(librosa.filters.mel(sr=sample_rate, n_fft=window, n_mels=bins, fmin=fmin, fmax=fmax))
+
+
+def log_mel(x, sample_rate=16000, window=1024, hop=160, bins=64, fmin=0.0, fmax=8000.0):
+    """Natural logarithm of the mel magnitude spectrogram, in frames that coincide with `rms.rms_curve`'s.
+
+    x: waveform in [-1, 1], shape (..., s), s whole hops. Returns (..., s / hop, bins), at least log(1e-5).
+    Reflect-pads (window - hop) / 2 on both sides. Raises ValueError where s is not whole hops.
+    """
+    x = torch.as_tensor(x)
+    samples, pad = x.shape[-1], (window - hop) // 2
+    if samples % hop or samples <= pad:
+        raise ValueError(f"waveform has {samples} samples; wanted whole hops of {hop} and more than {pad}: cut or pad it")
+    padded = F.pad(x.reshape(-1, 1, samples), (pad, pad), mode="reflect")[:, 0]
+    spectrum = torch.stft(padded, window, hop, window=torch.hann_window(window), center=False, return_complex=True).abs()
+    mel = mel_filters(sample_rate, window, bins, fmin, fmax) @ spectrum
+    return mel.clamp(min=FLOOR).log().transpose(-1, -2).reshape(*x.shape[:-1], samples // hop, bins)
+
+
+@lru_cache(maxsize=8)
+def _inverse_filters(*key):
+    return torch.linalg.pinv(mel_filters(*key).double()).float()
+
+
+def griffin_lim(log_mel, sample_rate=16000, window=1024, hop=160, fmin=0.0, fmax=8000.0, iterations=32, refine=20):
+    """A waveform whose log-mel is near the given one.
+
+    log_mel: (b, n, bins). Returns (b, n * hop). The linear magnitudes are the non-negative least-squares solution of
+    the filters, by `refine` multiplicative updates from the pseudo-inverse; phases start from a fixed seed and follow
+    Griffin and Lim (1984) with Perraudin's momentum 0.99, `iterations` times, in the frames of `log_mel`.
+    """
+    mel = log_mel.exp().transpose(-1, -2)
+    filters = mel_filters(sample_rate, window, mel.shape[-2], fmin, fmax)
+    linear = (_inverse_filters(sample_rate, window, mel.shape[-2], fmin, fmax) @ mel).clamp(min=FLOOR)
+    for _ in range(refine):
+        linear = linear * (filters.T @ mel) / (filters.T @ (filters @ linear)).clamp(min=1e-12)
+    taper, pad = torch.hann_window(window), (window - hop) // 2
+    length = mel.shape[-1] * hop + 2 * pad
+    norm = _overlap_add(taper.square()[None, :, None].expand(1, window, mel.shape[-1]), length, hop).clamp(min=1e-3)
+
+    def synthesise(spectrum):
+        frames = torch.fft.irfft(spectrum, n=window, dim=-2) * taper[:, None]
+        return _overlap_add(frames, length, hop) / norm
+
+    def analyse(wave):
+        return torch.stft(wave, window, hop, window=taper, center=False, return_complex=True)
+
+    generator = torch.Generator().manual_seed(0)
+    phase = torch.exp(2j * torch.pi * torch.rand(linear.shape, generator=generator))
+    previous = torch.zeros_like(phase)
+    for _ in range(iterations):
+        rebuilt = analyse(synthesise(linear * phase))
+        phase = rebuilt - 0.99 / 1.99 * previous
+        phase = phase / phase.abs().clamp(min=1e-12)
+        previous = rebuilt
+    return synthesise(linear * phase)[:, pad : pad + mel.shape[-1] * hop]
+
+
+def _overlap_add(frames, length, hop):
+    window = frames.shape[1]
+    return F.fold(frames, (1, length), kernel_size=(1, window), stride=(1, hop)).reshape(frames.shape[0], length)

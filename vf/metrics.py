@@ -1,0 +1,125 @@
+"""The paper's objective metrics (section 3.2, App. C), each on arrays that are already measured or embedded."""
+
+import numpy as np
+import scipy.linalg
+
+
+def _pair(reference, estimate):
+    reference, estimate = np.asarray(reference, dtype=np.float64), np.asarray(estimate, dtype=np.float64)
+    if reference.shape != estimate.shape:
+        raise ValueError(f"reference is {reference.shape}, estimate {estimate.shape}; bring both to one length first")
+    if not (np.isfinite(reference).all() and np.isfinite(estimate).all()):
+        raise ValueError("reference or estimate has NaN or infinite values; look for the clip that produced them")
+    return reference, estimate
+
+
+def e_l1(reference, estimate, keep=None):
+    """Mean absolute difference of two event features, Eq. 7, per clip.
+
+    reference, estimate: (..., n). keep: (..., n) bool, the frames that count (all without it).
+    Returns (...,); NaN for a clip of which no frame counts.
+    """
+    reference, estimate = _pair(reference, estimate)
+    return _masked_mean(np.abs(reference - estimate), keep)
+
+
+def _masked_mean(values, keep):
+    if keep is None:
+        return values.mean(-1)
+    keep = np.broadcast_to(keep, values.shape)
+    count = keep.sum(-1)
+    return np.where(count > 0, np.where(keep, values, 0).sum(-1) / np.maximum(count, 1), np.nan)
+
+
+def not_both_silent(reference_classes, estimate_classes):
+    """Frames that section 3.2 keeps: all but those where truth and prediction are both class 0."""
+    return (np.asarray(reference_classes) != 0) | (np.asarray(estimate_classes) != 0)
+
+
+def accuracy_at(scores, classes, k, keep=None):
+    """Acc@k per clip: how often the true class is among the k best scored.
+
+    scores: (..., n, bins), any monotone score (logits). classes: (..., n). Ties count against the model.
+    """
+    scores, classes = np.asarray(scores), np.asarray(classes)[..., None]
+    true = np.take_along_axis(scores, classes, -1)
+    better = (scores >= true).sum(-1) - 1
+    return _masked_mean((better < k).astype(np.float64), keep)
+
+
+def accuracy_within(reference_classes, estimate_classes, tolerance, keep=None):
+    """How often the estimate is at most `tolerance` classes off, per clip. Both (..., n) integers."""
+    reference, estimate = _pair(reference_classes, estimate_classes)
+    return _masked_mean((np.abs(reference - estimate) <= tolerance).astype(np.float64), keep)
+
+
+def correlation(reference, estimate):
+    """Pearson correlation over time, per clip: (..., n), (..., n) -> (...,). A constant curve correlates 0 with anything."""
+    reference, estimate = _pair(reference, estimate)
+    a = reference - reference.mean(-1, keepdims=True)
+    b = estimate - estimate.mean(-1, keepdims=True)
+    scale = np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
+    flat = scale < 1e-12
+    return np.where(flat, 0.0, (a * b).sum(-1) / np.where(flat, 1.0, scale))
+
+
+def match_gain(reference, estimate):
+    """Scale each estimated curve to the level of its reference before E-L1: (..., n), (..., n) -> (..., n).
+
+    The gain is the one that minimises the L1 distance, i.e. the median of the ratios weighted by the estimate, so
+    what is left is a difference of shape. A silent estimate stays silent.
+    """
+    reference, estimate = _pair(reference, estimate)
+    ratio = reference / np.where(estimate > 0, estimate, 1)
+    order = np.argsort(ratio, axis=-1)
+    weight = np.cumsum(np.take_along_axis(estimate, order, -1), -1)
+    half = (weight >= weight[..., -1:] / 2).argmax(-1)[..., None]
+    return estimate * np.take_along_axis(np.take_along_axis(ratio, order, -1), half, -1)
+
+
+def frechet_distance(reference, estimate):
+    """Frechet distance between two sets of embeddings, Eq. 6 with its first norm squared (as in every implementation).
+
+    reference, estimate: (items, e). Returns a float, 0 for equal sets. Raises ValueError where a set has no more items
+    than dimensions: its covariance would be singular and the distance mostly noise.
+    """
+    reference, estimate = np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
+    for name, x in (("reference", reference), ("estimate", estimate)):
+        if x.ndim != 2 or x.shape[0] <= x.shape[1]:
+            raise ValueError(f"{name} embeddings are {x.shape}; wanted more items than dimensions: embed more or longer clips")
+    return frechet_gaussian(reference.mean(0), np.cov(reference.T), estimate.mean(0), np.cov(estimate.T))
+
+
+def frechet_gaussian(mean_r, cov_r, mean_g, cov_g):
+    """Eq. 6 between two Gaussians: means (e,), covariances (e, e). Returns a float >= 0."""
+    # the trace of (S_r S_g)^(1/2) through the symmetric root, so that rounding cannot make it complex
+    root = scipy.linalg.sqrtm(np.atleast_2d(cov_r)).real
+    cross = np.linalg.eigvalsh(root @ np.atleast_2d(cov_g) @ root).clip(min=0)
+    distance = ((mean_r - mean_g) ** 2).sum() + np.trace(np.atleast_2d(cov_r)) + np.trace(np.atleast_2d(cov_g))
+    return float(max(0.0, distance - 2 * np.sqrt(cross).sum()))
+
+
+def cosine(reference, estimate):
+    """CLAP score (App. C): cosine between embeddings, (..., e), (..., e) -> (...,)."""
+    reference, estimate = _pair(reference, estimate)
+    norm = np.linalg.norm(reference, axis=-1) * np.linalg.norm(estimate, axis=-1)
+    return (reference * estimate).sum(-1) / np.maximum(norm, 1e-12)
+
+
+def bootstrap(values, groups=None, statistic=np.nanmean, resamples=1000, level=0.95, seed=0):
+    """Percentile bootstrap interval of a statistic over clips.
+
+    values: (items, ...), resampled along the first axis. groups: (items,), e.g. the film of each clip; whole groups are
+    drawn, since segments of one film are alike. Returns (low, high). The statistic gets the resampled values.
+    """
+    values = np.asarray(values)
+    groups = np.arange(len(values)) if groups is None else np.asarray(groups)
+    members = [np.flatnonzero(groups == g) for g in dict.fromkeys(groups.tolist())]
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(resamples):
+        picked = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
+        drawn.append(statistic(values[picked]))
+    tail = (1 - level) / 2 * 100
+    low, high = np.nanpercentile(drawn, [tail, 100 - tail])
+    return float(low), float(high)

@@ -1,0 +1,125 @@
+"""params.yaml and dvc.yaml -> plain values, paths, and the place of a stage's checkpoints."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import yaml
+
+from vf.timeline import Timeline
+
+
+class Block(dict):
+    """A mapping of params.yaml whose keys read as attributes; `**block` passes it on as keywords."""
+
+    def __getattr__(self, key):
+        if key.startswith("__"):
+            raise AttributeError(key)
+        if key not in self:
+            raise AttributeError(f"params.yaml has no {key!r} here; it has {', '.join(self)}")
+        return self[key]
+
+
+class Params(Block):
+    """What a notebook needs to know: the shared keys and the profile's blocks of params.yaml side by side."""
+
+    root: Path
+
+    @property
+    def timeline(self):
+        """Timeline of one clip."""
+        return Timeline(**self["timeline"])
+
+    def folder(self, name):
+        """runs/<run>/<name>: where a stage leaves what is derived and large."""
+        return self.root / "runs" / self.run / name
+
+    def figure(self, name):
+        """runs/<run>/figures/<name>.png; makes the folder."""
+        self.folder("figures").mkdir(parents=True, exist_ok=True)
+        return self.folder("figures") / f"{name}.png"
+
+    def results(self, name):
+        """results/<run>/<name>: where the small text that a reader compares is kept; makes its folder."""
+        path = self.root / "results" / self.run / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def path(self, value):
+        """A path of params.yaml: as it is if absolute, else relative to the project, whatever the working folder."""
+        return self.root / Path(value).expanduser()
+
+    def checkpoint(self, stage, part):
+        """Folder for a stage's training state, keyed by its parameters and dependencies, so no other run resumes from it."""
+        digest = hashlib.sha256(json.dumps(_fingerprint(self, stage), sort_keys=True).encode()).hexdigest()
+        return self.root / "runs" / ".checkpoints" / f"{self.run}-{stage}-{digest[:12]}" / part
+
+
+def project_root(start=None):
+    """The nearest folder above `start` (the working folder) that holds params.yaml.
+
+    Raises FileNotFoundError outside the project.
+    """
+    here = Path(start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "params.yaml").exists():
+            return folder
+    raise FileNotFoundError(f"no params.yaml in {here} or above it; run from inside the project")
+
+
+def load(profile=None, root=None):
+    """Read params.yaml.
+
+    profile: "small" or "paper"; the file's own choice without it. Returns Params: top-level keys, and the keys of the
+    profile's block beside them. Raises ValueError for a profile the file does not have.
+    """
+    root = project_root(root)
+    values = yaml.safe_load((root / "params.yaml").read_text())
+    profile = profile or values["profile"]
+    profiles = [key for key in ("small", "paper") if key in values]
+    if profile not in profiles:
+        raise ValueError(f"profile {profile!r}; params.yaml has {', '.join(profiles)}")
+    shared = {key: value for key, value in values.items() if key not in profiles}
+    params = Params(_blocks({**shared, **values[profile], "profile": profile}))
+    params.root = root
+    return params
+
+
+def _blocks(value):
+    if isinstance(value, dict):
+        return Block({key: _blocks(item) for key, item in value.items()})
+    return value
+
+
+def stage_values(root, stage):
+    """Dependencies (paths) and parameters (dotted keys) of a stage of dvc.yaml, with ${profile} and ${run} filled in."""
+    values = yaml.safe_load((root / "params.yaml").read_text())
+    text = json.dumps(yaml.safe_load((root / "dvc.yaml").read_text())["stages"][stage])
+    for key in ("profile", "run", "films.root", "audio.root"):
+        value = values
+        for name in key.split("."):
+            value = value[name]
+        text = text.replace("${" + key + "}", str(value))
+    spec = json.loads(text)
+    return spec.get("deps", []), spec.get("params", [])
+
+
+def _fingerprint(params, stage):
+    deps, keys = stage_values(params.root, stage)
+    values = yaml.safe_load((params.root / "params.yaml").read_text())
+    print_of = {"profile": params.profile}
+    for key in keys:
+        value = values
+        for name in key.split("."):
+            value = value[name]
+        print_of[key] = value
+    for dep in deps:
+        path = params.root / dep
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                # data is told apart by size and time, as hashing gigabytes again would cost more than it saves
+                known = file.stat().st_size < 1_000_000
+                print_of[str(file.relative_to(params.root))] = (
+                    hashlib.sha256(file.read_bytes()).hexdigest() if known else [file.stat().st_size, file.stat().st_mtime_ns]
+                )
+    return print_of

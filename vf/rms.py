@@ -1,0 +1,154 @@
+"""The RMS curve: measuring it (Eq. 1), its classes (Eq. 2), their smoothed labels (Eq. 3), and drawing it."""
+
+from dataclasses import dataclass
+from math import log1p
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.signal import ellip, filtfilt
+
+
+def rms_curve(x, window, hop):
+    """Root mean square of each frame, Eq. 1.
+
+    x: waveform in [-1, 1], shape (..., s). window, hop: samples. Returns (..., s / hop), in [0, 1].
+    Reflect-pads (window - hop) / 2 on both sides, so 10 s at 16 kHz and hop 128 give 1250 frames (App. B.1).
+    Raises ValueError for a waveform that is not whole hops or too short to reflect.
+    """
+    x = torch.as_tensor(x)
+    samples, pad = x.shape[-1], (window - hop) // 2
+    if samples % hop or samples <= pad:
+        raise ValueError(f"waveform has {samples} samples; wanted whole hops of {hop} and more than {pad}: cut or pad it")
+    padded = F.pad(x.reshape(-1, 1, samples), (pad, pad), mode="reflect")
+    power = padded.square().unfold(-1, window, hop).mean(-1)
+    return power.sqrt().reshape(*x.shape[:-1], samples // hop)
+
+
+def low_pass(curve):
+    """Smooth a curve without delay, as the authors' code does before it makes targets (not in the paper).
+
+    curve: (..., n), n >= 2. Zero-phase elliptic low-pass, order 4, cut at 1/8 of the curve's Nyquist rate, i.e. about
+    7.8 Hz at hop 128. Returns the same shape, clamped at 0 because the filter rings.
+    """
+    b, a = ellip(4, 0.01, 120, 0.125)
+    smooth = filtfilt(b, a, np.asarray(curve, dtype=np.float64), method="gust")
+    return torch.from_numpy(np.ascontiguousarray(smooth)).clamp(min=0).to(torch.as_tensor(curve).dtype)
+
+
+def mu_law(r, mu):
+    """f(r) = ln(1 + mu |r|) / ln(1 + mu), Eq. 2. r: RMS in [0, 1], any shape; returns the same shape in [0, 1]."""
+    return torch.log1p(mu * torch.as_tensor(r).abs()) / log1p(mu)
+
+
+def inverse_mu_law(f, mu):
+    """The r of Eq. 2 for a given f, any shape."""
+    return torch.expm1(torch.as_tensor(f) * log1p(mu)) / mu
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Classes of loudness, equally wide on the mu-law scale of Eq. 2, with mu = count - 1.
+
+    Class 0 is silence: everything below `floor`. The edges run from f(floor) to f(1); RMS of 1 or more falls into
+    the last class.
+    """
+
+    count: int = 64
+    floor: float = 0.01
+
+    def __post_init__(self):
+        if self.count < 3 or not 0 < self.floor < 1:
+            raise ValueError(f"bins={self.count}, floor={self.floor}; wanted at least 3 bins and a floor in (0, 1)")
+
+    @property
+    def edges(self):
+        """Lower edge of class 1, ..., upper edge of the last class: (count,) RMS values from `floor` to 1."""
+        mu = self.count - 1
+        low = float(mu_law(torch.tensor(self.floor, dtype=torch.float64), mu))
+        return inverse_mu_law(torch.linspace(low, 1, self.count, dtype=torch.float64), mu).float()
+
+    def values(self, rule="centre"):
+        """RMS that each class stands for, shape (count,): bin `centre` (on the mu-law scale) or `upper` edge.
+
+        The authors decode to the upper edge; the centre halves the error. Silence is 0 by both rules.
+        """
+        if rule not in ("centre", "upper"):
+            raise ValueError(f"decode rule {rule!r}; wanted 'centre' or 'upper'")
+        edges, mu = self.edges, self.count - 1
+        filled = edges[1:] if rule == "upper" else inverse_mu_law((mu_law(edges[1:], mu) + mu_law(edges[:-1], mu)) / 2, mu)
+        return torch.cat([torch.zeros(1), filled])
+
+    def encode(self, rms):
+        """RMS values, any shape -> class of each, int64 in [0, count)."""
+        return torch.bucketize(torch.as_tensor(rms).float().contiguous(), self.edges, right=True).clamp(max=self.count - 1)
+
+    def decode(self, classes, rule="centre"):
+        """Classes, any shape -> RMS values of the same shape (see `values`)."""
+        return self.values(rule)[classes]
+
+    def discretise(self, rms, rule="centre"):
+        """What the classes make of a curve: decode(encode(rms)), the same shape."""
+        return self.decode(self.encode(rms), rule)
+
+
+def smooth_labels(classes, bins, width, sigma=1.0):
+    """Gaussian label smoothing, Eq. 3.
+
+    classes: (..., n) integers. bins: number of classes k. width: W, in classes. Returns (..., n, k); a row peaks at 1
+    and is not normalised, as in the paper.
+    """
+    classes = torch.as_tensor(classes)[..., None]
+    index = torch.arange(bins)
+    distance = (index - classes).abs()
+    soft = torch.exp(-(distance.float() ** 2) / (2 * sigma**2)) * (distance <= width)
+    # class 0 is silence; smearing it would teach the model to hum, smearing into it to fall silent
+    return torch.where((classes == 0) | (index == 0), (distance == 0).float(), soft)
+
+
+def resize(rms, frames):
+    """Nearest-neighbour interpolation in time (App. B.2). rms: (..., n) -> (..., frames)."""
+    rms = torch.as_tensor(rms)
+    flat = F.interpolate(rms.reshape(-1, 1, rms.shape[-1]).float(), size=frames, mode="nearest-exact")
+    return flat.reshape(*rms.shape[:-1], frames)
+
+
+def _ramp(n, *points):
+    """Piecewise linear curve through (position in [0, 1], level) points, at the n frame centres."""
+    position, level = zip(*points)
+    return np.interp((np.arange(n) + 0.5) / n, position, level)
+
+
+# Fig. 12's four shapes and the sounds of the corpus, as functions of (frames of the event, where its peak is)
+SHAPES = {
+    "A": lambda n, peak: _ramp(n, (0, 0), (peak, 1), (1, 0)),
+    "V": lambda n, peak: _ramp(n, (0, 1), (peak, 0), (1, 1)),
+    "rising": lambda n, peak: _ramp(n, (0, 0), (1, 1)),
+    "falling": lambda n, peak: _ramp(n, (0, 1), (1, 0)),
+    "adsr": lambda n, peak: _ramp(n, (0, 0), (peak / 2, 1), (peak, 0.6), (max(peak, 0.75), 0.6), (1, 0)),
+    "hit": lambda n, peak: np.exp(-6 * (np.arange(n) + 0.5) / n),
+    "scratch": lambda n, peak: np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 0.5,
+    "flat": lambda n, peak: np.ones(n),
+}
+
+
+def shape(name, frames, rate, onset=0.0, length=1.0, level=0.3, peak=0.5):
+    """An RMS curve with one event of a named shape.
+
+    name: a key of SHAPES. frames: length of the curve. rate: curve frames per second. onset, length: seconds.
+    level: RMS of the loudest frame, in (0, 1]. peak: where A, V and adsr turn, in (0, 1) of the length.
+    Returns (frames,), zero outside the event; an event that leaves the curve is cut off there.
+    Raises ValueError for an unknown name or a value out of range.
+    """
+    if name not in SHAPES:
+        raise ValueError(f"shape {name!r}; wanted one of {', '.join(SHAPES)}")
+    if not (0 < level <= 1 and length > 0 and 0 <= onset < frames / rate and 0 < peak < 1):
+        raise ValueError(
+            f"onset={onset} s, length={length} s, level={level}, peak={peak}; wanted an onset inside the "
+            f"{frames / rate:g} s of the curve, a positive length, a level in (0, 1] and a peak in (0, 1)"
+        )
+    start, count = round(onset * rate), max(1, round(length * rate))
+    event = level * SHAPES[name](count, peak)
+    curve = np.zeros(frames, dtype=np.float32)
+    curve[start : start + count] = event[: max(0, frames - start)]
+    return torch.from_numpy(curve)
