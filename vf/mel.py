@@ -67,7 +67,10 @@ def griffin_lim(log_mel, sample_rate=16000, window=1024, hop=160, fmin=0.0, fmax
         phase = rebuilt - 0.99 / 1.99 * previous
         phase = phase / phase.abs().clamp(min=1e-12)
         previous = rebuilt
-    return synthesise(linear * phase)[:, pad : pad + mel.shape[-1] * hop]
+    # phases that do not quite agree cancel, which costs level: give each frame its energy back
+    rebuilt = analyse(synthesise(linear * phase))
+    gain = linear.square().sum(-2, keepdim=True).sqrt() / rebuilt.abs().square().sum(-2, keepdim=True).sqrt().clamp(min=FLOOR)
+    return synthesise(linear * phase * gain.clamp(max=2))[:, pad : pad + mel.shape[-1] * hop]
 
 
 def _overlap_add(frames, length, hop):

@@ -1,0 +1,142 @@
+"""What a clip is: a stretch of a film, its sound, its events and its prompt (sections 3.1, 3.2)."""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+MATERIALS = (
+    "wood", "metal", "dirt", "rock", "leaf", "plastic", "cloth", "paper", "grass", "water", "drywall", "gravel",
+    "plastic-bag", "ceramic", "tile", "carpet", "glass",
+)  # fmt: skip
+ACTIONS = ("hit", "scratch")
+DEFAULT_PROMPT = "A person hit something with a wooden stick."
+
+
+@dataclass(frozen=True)
+class Event:
+    """One annotated sound. time: seconds from the start of the film or clip. None where the annotators gave no label."""
+
+    time: float
+    material: str | None = None
+    action: str | None = None
+    reaction: str | None = None
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A stretch of film with its sound, or (film None) of sound alone.
+
+    start, seconds: where it lies in the film. split: train, valid or test. group: the film's name, shared by its clips.
+    events: times from the clip's start. caption: its text prompt. has_sound: False for a silent film.
+    """
+
+    name: str
+    film: str | None
+    start: float
+    seconds: float
+    split: str
+    group: str
+    events: tuple[Event, ...] = ()
+    caption: str = DEFAULT_PROMPT
+    has_sound: bool = True
+
+
+@dataclass
+class ClipSet:
+    """Clips, their sound and what had to be left out.
+
+    waves: (n, s) int16, perhaps on disk; read them through `wave`. left_out: dicts of file, line, reason and remedy.
+    """
+
+    clips: list
+    waves: np.ndarray
+    sample_rate: int
+    left_out: list = field(default_factory=list)
+
+    def __len__(self):
+        return len(self.clips)
+
+    def wave(self, index):
+        """Sound of one clip, or of several: float32 (s,) or (k, s), in [-1, 1]."""
+        return np.asarray(self.waves[index], np.float32) / 32768
+
+    def where(self, *splits):
+        """The clips of the given splits, as a ClipSet."""
+        index = self.indices(*splits)
+        return ClipSet([self.clips[i] for i in index], self.waves[index], self.sample_rate, self.left_out)
+
+    def indices(self, *splits):
+        """Positions of the clips of the given splits."""
+        return [i for i, clip in enumerate(self.clips) if clip.split in splits]
+
+    def save(self, folder):
+        """Write clips.json and waves.npy into a folder."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / "waves.npy", self.waves)
+        index = {"sample_rate": self.sample_rate, "clips": [asdict(c) for c in self.clips], "left_out": self.left_out}
+        (folder / "clips.json").write_text(json.dumps(index, indent=1) + "\n")
+
+
+def load(folder):
+    """Read the ClipSet that `ClipSet.save` wrote; its waves stay on disk until they are used."""
+    folder = Path(folder)
+    index = json.loads((folder / "clips.json").read_text())
+    clips = [Clip(**{**c, "events": tuple(Event(**e) for e in c["events"])}) for c in index["clips"]]
+    return ClipSet(clips, np.load(folder / "waves.npy", mmap_mode="r"), index["sample_rate"], index["left_out"])
+
+
+def to_int16(wave):
+    """A waveform in [-1, 1] as int16, rounded; what is louder is clipped."""
+    return (np.clip(np.asarray(wave, np.float32), -1, 1) * 32767).round().astype(np.int16)
+
+
+def read_times(path):
+    """Events of a film from its `_times.txt`: lines `time material action reaction`, each word perhaps None.
+
+    Returns a list of Event, by time. Raises ValueError that names file, line and remedy for a line it cannot read.
+    """
+    events = []
+    for number, line in enumerate(Path(path).read_text().splitlines(), 1):
+        words = line.split()
+        if not words:
+            continue
+        try:
+            time = float(words[0])
+        except ValueError:
+            time = -1.0
+        if len(words) != 4 or not 0 <= time < float("inf"):
+            raise ValueError(f"{path}, line {number}: {line!r}; wanted `seconds material action reaction`: mend or delete the line")
+        events.append(Event(time, *(None if w == "None" else w for w in words[1:])))
+    return sorted(events, key=lambda e: e.time)
+
+
+def cut(events, start, seconds):
+    """Events inside a stretch, times counted from its start."""
+    return tuple(replace(e, time=round(e.time - start, 4)) for e in events if start <= e.time < start + seconds)
+
+
+def text_prompt(events):
+    """The paper's template (section 3.2): a sentence for each material and action, in order, joined by "After that,".
+
+    Events without material or action are skipped; a pair that comes again is said once. Without any, the default prompt.
+    """
+    pairs = dict.fromkeys((e.action, e.material) for e in events if e.action and e.material)
+    sentences = [f"person {action} {material} with a wooden stick." for action, material in pairs]
+    return "A " + " After that, a ".join(sentences) if sentences else DEFAULT_PROMPT
+
+
+def mute_before_onset(wave, events, sample_rate):
+    """The audio prompt: the clip's own sound, silent until its first annotated event. wave: (s,); returns a copy."""
+    prompt = np.array(wave, copy=True)
+    if events:
+        prompt[: round(events[0].time * sample_rate)] = 0
+    return prompt
+
+
+def material_of(clip):
+    """The one material of a clip whose labelled events all share it, else None."""
+    materials = {e.material for e in clip.events if e.material}
+    return materials.pop() if len(materials) == 1 else None

@@ -1,0 +1,213 @@
+"""Where clips come from: rendered films, Greatest Hits, any folder of films; sound for RMS2Sound (section 3.1)."""
+
+import random
+import shutil
+import sys
+import zipfile
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from tqdm.auto import tqdm
+
+from vf import media, render
+from vf.clips import DEFAULT_PROMPT, Clip, ClipSet, cut, read_times, text_prompt, to_int16
+
+SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a"}
+
+
+def films(
+    source, root, folder, timeline, seed=0, audio="denoised", folds=5, fold=0, valid_share=0.1, render_films=None, workers=2
+):
+    """Clips of films: whole segments of `timeline.seconds`, cut one after the other.
+
+    source: "render" (films are made in `folder`/films by vf.render with the keywords `render_films`), "greatest_hits"
+    (films and labels in `root`; a segment needs at least one annotation, the rule that gives 2212 and 732), or "folder"
+    (any films in `root`; those without sound can only be test clips). Split: train.txt, valid.txt and test.txt of the
+    folder where it has them; else its films are dealt into `folds`, of which `fold` is the test set. Without valid.txt,
+    `valid_share` of the training films validate. Level is kept as it is.
+    Returns a ClipSet. A film that cannot be used is left out and listed; raises ValueError when none can.
+    """
+    if source == "render":
+        root = Path(folder) / "films"
+        render.write_films(root, fps=timeline.fps, sample_rate=timeline.sample_rate, seed=seed, **render_films)
+        audio = "denoised"
+    elif source not in ("greatest_hits", "folder"):
+        raise ValueError(f"films.source is {source!r}; wanted render, greatest_hits or folder")
+    root = Path(root)
+    if not root.is_dir():
+        raise ValueError(f"{root}: no such folder; set films.root to the folder of the films")
+    paths = _film_paths(root, source, audio)
+    if not paths:
+        kind = f"*_{audio}.mp4 with *_times.txt" if source != "folder" else ", ".join(sorted(media.SUFFIXES))
+        raise ValueError(f"{root}: has no film; wanted {kind}")
+    split = _split(root, sorted(paths), seed, folds, fold, valid_share)
+    jobs = [(name, str(paths[name]), split[name]) for name in sorted(paths) if name in split]
+    read = partial(_segments, source=source, timeline=timeline)
+    clips, waves, left_out = [], [], []
+    with ProcessPoolExecutor(workers) as pool:
+        for part in tqdm(pool.map(read, jobs, chunksize=4), total=len(jobs), desc="films", mininterval=2.0):
+            clips += part[0]
+            waves += part[1]
+            left_out += part[2]
+    if not clips:
+        raise ValueError(f"{root}: none of {len(jobs)} films can be used; the first: {left_out[0]}")
+    return ClipSet(clips, np.stack(waves), timeline.sample_rate, left_out)
+
+
+def _film_paths(root, source, audio):
+    if source == "folder":
+        return {p.stem: p for p in sorted(root.iterdir()) if p.suffix.lower() in media.SUFFIXES}
+    return {p.name[: -len(f"_{audio}.mp4")]: p for p in sorted(root.glob(f"*_{audio}.mp4"))}
+
+
+def _split(root, names, seed, folds, fold, valid_share):
+    """Split of each film. Films in no official list are dropped, so that the paper's counts come out."""
+    lists = {s: (root / f"{s}.txt").read_text().split() for s in ("train", "valid", "test") if (root / f"{s}.txt").exists()}
+    shuffled = random.Random(seed).sample(names, len(names))
+    if "train" in lists and "test" in lists:
+        split = {name: s for s, members in lists.items() for name in members if name in set(names)}
+    else:
+        if not 0 <= fold < folds:
+            raise ValueError(f"films.fold is {fold}; wanted 0 to {folds - 1}, as films.folds is {folds}")
+        split = {name: "test" if i % folds == fold else "train" for i, name in enumerate(shuffled)}
+    if "valid" not in lists:
+        train = [name for name in shuffled if split.get(name) == "train"]
+        for name in train[: round(valid_share * len(train)) if len(train) > 1 else 0]:
+            split[name] = "valid"
+    return split
+
+
+def _segments(job, source, timeline):
+    """Clips, int16 waves and what was left out of one film."""
+    name, path, split = job
+    left_out = []
+
+    def leave_out(file, reason, remedy, line=None):
+        left_out.append({"file": Path(file).name, "line": line, "reason": reason, "remedy": remedy})
+        return [], [], left_out
+
+    try:
+        info = media.probe(path)
+        events = []
+        if source != "folder":
+            times = Path(path).with_name(f"{name}_times.txt")
+            if not times.exists():
+                return leave_out(times, "is missing", "put the film's annotations beside it")
+            events = read_times(times)
+        separate = Path(path).with_suffix(".wav")
+        if separate.exists():
+            sound = media.read_sound(separate, timeline.sample_rate)
+        elif info.has_sound:
+            sound = media.read_sound(path, timeline.sample_rate)
+        elif source == "folder" and split == "test":
+            sound = np.zeros(round(info.seconds * timeline.sample_rate), np.float32)
+        else:
+            return leave_out(path, "has no sound", "give a film with sound, or use it for generation alone (test split)")
+    except ValueError as error:
+        message = str(error)
+        line = message.split(", line ")[1].split(":")[0] if ", line " in message else None
+        return leave_out(path if line is None else f"{name}_times.txt", message.split(": ", 1)[-1], "see the reason", line)
+    # a frame of slack: a film of 10 s at 29.97 fps is a hair shorter than 10 s
+    count = int((info.seconds + 1.5 / max(info.fps, 1)) / timeline.seconds)
+    if not count:
+        return leave_out(
+            path, f"is {info.seconds:.2f} s long, shorter than one segment of {timeline.seconds:g} s", "use a longer film"
+        )
+    clips, waves = [], []
+    for i in range(count):
+        start = i * timeline.seconds
+        inside = cut(events, start, timeline.seconds)
+        if source != "folder" and not inside:
+            continue
+        begin = round(start * timeline.sample_rate)
+        wave = sound[begin : begin + timeline.samples]
+        waves.append(to_int16(np.pad(wave, (0, timeline.samples - len(wave)))))
+        caption = text_prompt(inside) if source != "folder" else DEFAULT_PROMPT
+        has_sound = info.has_sound or separate.exists()
+        clips.append(Clip(f"{name}_{i:02d}", path, start, timeline.seconds, split, name, inside, caption, has_sound))
+    return clips, waves, left_out
+
+
+def sounds(sources, root, timeline, films=None, count=800, valid_share=0.1, seed=0):
+    """Sound with captions for RMS2Sound and its backbone, in pieces of `timeline.sound_seconds`.
+
+    sources: any of "render" (`count` pieces from vf.render), "films" (the sound of `films`' training and validation
+    clips, never of test clips) and "folder" (sound files in and below `root`; a subfolder's name is the caption).
+    Pieces shorter than wanted are padded with zeros; level is kept. Returns a ClipSet of train and valid clips.
+    Raises ValueError for an unknown source or when nothing is found.
+    """
+    unknown = set(sources) - {"render", "films", "folder"}
+    if unknown or not sources:
+        raise ValueError(f"audio.sources is {sources}; wanted some of render, films, folder")
+    clips, waves, left_out = [], [], []
+
+    def add(name, split, group, wave, caption, events=()):
+        clips.append(Clip(name, None, 0.0, timeline.sound_seconds, split, group, tuple(events), caption))
+        waves.append(to_int16(np.pad(wave, (0, timeline.sound_samples - len(wave)))))
+
+    if "render" in sources:
+        made = render.sounds(count, timeline.sound_seconds, timeline.sample_rate, seed)
+        for i, (wave, events) in enumerate(tqdm(made, total=count, desc="rendered sounds", mininterval=2.0)):
+            split = "valid" if i < round(valid_share * count) else "train"
+            add(f"render_{i:05d}", split, f"render_{i:05d}", wave[: timeline.sound_samples], text_prompt(events), events)
+    if "films" in sources:
+        for i in films.indices("train", "valid"):
+            clip = films.clips[i]
+            if clip.has_sound:
+                add(clip.name, clip.split, clip.group, films.wave(i)[: timeline.sound_samples], clip.caption, clip.events)
+    if "folder" in sources:
+        _folder_sounds(Path(root), timeline, valid_share, seed, add, left_out)
+    if not clips:
+        raise ValueError(f"audio.sources {sources} gave no sound; check audio.root ({root})")
+    return ClipSet(clips, np.stack(waves), timeline.sample_rate, left_out)
+
+
+def _folder_sounds(root, timeline, valid_share, seed, add, left_out):
+    if not root.is_dir():
+        raise ValueError(f"{root}: no such folder; set audio.root to the folder of the sounds")
+    paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in SOUND_SUFFIXES)
+    valid = set(random.Random(seed).sample(paths, round(valid_share * len(paths))))
+    for path in tqdm(paths, desc="sound files", mininterval=2.0):
+        try:
+            wave = media.read_sound(path, timeline.sample_rate)
+        except media.MediaError as error:
+            reason = str(error).split(": ", 1)[-1]
+            left_out.append({"file": path.name, "line": None, "reason": reason, "remedy": "replace or remove it"})
+            continue
+        caption = f"The sound of {path.parent.name.replace('-', ' ')}." if path.parent != root else "A sound."
+        for i in range(max(1, len(wave) // timeline.sound_samples)):
+            piece = wave[i * timeline.sound_samples : (i + 1) * timeline.sound_samples]
+            if np.abs(piece).max(initial=0) > 0:
+                name = f"{path.relative_to(root).with_suffix('')}_{i:02d}".replace("/", "_")
+                add(name, "valid" if path in valid else "train", path.stem, piece, caption)
+
+
+def unpack(archive, folder):
+    """Unpack the Greatest Hits archive (a zip of films, labels and split lists) flat into `folder`.
+
+    Only films, wavs, labels and lists are taken, by their bare names, so no entry can leave the folder. The folder
+    appears whole or not at all. Raises ValueError for a file that is no zip or holds no film.
+    """
+    archive, folder = Path(archive), Path(folder)
+    if not zipfile.is_zipfile(archive):
+        raise ValueError(f"{archive}: is not a zip archive; fetch it again: dvc update data.dvc")
+    partial_folder = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial_folder, ignore_errors=True)
+    partial_folder.mkdir(parents=True)
+    with zipfile.ZipFile(archive) as source:
+        members = [m for m in source.infolist() if Path(m.filename).suffix in (".mp4", ".wav", ".txt") and not m.is_dir()]
+        if not any(m.filename.endswith(".mp4") for m in members):
+            raise ValueError(f"{archive}: holds no film; wanted the 'full-res videos and labels' archive")
+        for member in tqdm(members, desc="unpacking", mininterval=2.0):
+            with source.open(member) as data, open(partial_folder / Path(member.filename).name, "wb") as out:
+                shutil.copyfileobj(data, out)
+    partial_folder.replace(folder)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4 or sys.argv[1] != "unpack":
+        sys.exit("usage: python -m vf.corpora unpack ARCHIVE.zip FOLDER")
+    unpack(sys.argv[2], sys.argv[3])
