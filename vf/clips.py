@@ -60,7 +60,7 @@ class ClipSet:
 
     def wave(self, index):
         """Sound of one clip, or of several: float32 (s,) or (k, s), in [-1, 1]."""
-        return np.asarray(self.waves[index], np.float32) / 32768
+        return from_int16(self.waves[index])
 
     def where(self, *splits):
         """The clips of the given splits, as a ClipSet."""
@@ -90,7 +90,12 @@ def load(folder):
 
 def to_int16(wave):
     """A waveform in [-1, 1] as int16, rounded; what is louder is clipped."""
-    return (np.clip(np.asarray(wave, np.float32), -1, 1) * 32767).round().astype(np.int16)
+    return (np.asarray(wave, np.float32) * 32768).round().clip(-32768, 32767).astype(np.int16)
+
+
+def from_int16(wave):
+    """The float32 waveform of int16 samples, in [-1, 1]."""
+    return np.asarray(wave, np.float32) / 32768
 
 
 def read_times(path):

@@ -105,19 +105,6 @@ def set_distance(reference, estimate, groups, seed, resamples=100):
     return distance(both), metrics.bootstrap(both, groups, distance, resamples, seed=seed)
 
 
-def envelope(wave, wanted, window, hop):
-    """The simplest rival of RMS2Sound: a sound multiplied until it follows the wanted curve.
-
-    wave: (b, s). wanted: (b, n) RMS at `hop`. Returns (b, s). The gain is capped at 40 dB, beyond which one would only
-    hear the noise of silence.
-    """
-    wave = torch.as_tensor(wave)
-    own = rms.rms_curve(wave, window, hop)
-    gain = (torch.as_tensor(wanted) / own.clamp(min=1e-6)).clamp(max=100)
-    smooth = torch.nn.functional.interpolate(gain[:, None], size=wave.shape[-1], mode="linear")[:, 0]
-    return (wave * smooth).clamp(-1, 1)
-
-
 def summarise(per_clip, groups, seed):
     """Means over clips and their bootstrap intervals: {metric: mean, metric_interval: [low, high]}."""
     result = {}
@@ -129,6 +116,11 @@ def summarise(per_clip, groups, seed):
         low, high = metrics.bootstrap(values, groups, seed=seed)
         result[f"{name}_interval"] = [round(low, 6), round(high, 6)]
     return result
+
+
+def pick(summary, keys):
+    """Some metrics of a summary with their intervals."""
+    return {k: summary[k] for key in keys for k in (key, f"{key}_interval")}
 
 
 def write_json(path, values):

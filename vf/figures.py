@@ -124,3 +124,18 @@ def bars(rows, metric, label, title, paper=None):
         ax.legend()
     ax.set(yticks=y, yticklabels=names, xlabel=label, title=title)
     return figure
+
+
+def film(made):
+    """A foley.Foley: spectrogram of the sound, and its curve over the one that was wanted."""
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(7.2, 3.4), sharex=True)
+    seconds = len(made.waveform) / made.sample_rate
+    hop = 160
+    whole = torch.as_tensor(made.waveform)[: len(made.waveform) // hop * hop]
+    level = mel.log_mel(whole, made.sample_rate, hop=hop).T * 20 / np.log(10)
+    top.imshow(level, origin="lower", aspect="auto", cmap="magma", vmin=-70, vmax=30, extent=(0, seconds, 0, 64))
+    top.set(ylabel="mel bin", title=str(made.film.name))
+    curve(bottom, made.rms, made.sample_rate / made.hop, "got", color=BLUE)
+    curve(bottom, made.wanted, made.sample_rate / made.hop, "wanted", color=RED, ls="--")
+    bottom.legend()
+    return figure

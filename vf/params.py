@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import yaml
@@ -53,6 +54,11 @@ class Params(Block):
         """Folder for a stage's training state, keyed by its parameters and dependencies, so no other run resumes from it."""
         digest = hashlib.sha256(json.dumps(_fingerprint(self, stage), sort_keys=True).encode()).hexdigest()
         return self.root / "runs" / ".checkpoints" / f"{self.run}-{stage}-{digest[:12]}" / part
+
+    def finished(self, stage):
+        """Remove a stage's training state; to be called when its outputs are written."""
+        for folder in (self.root / "runs" / ".checkpoints").glob(f"{self.run}-{stage}-*"):
+            shutil.rmtree(folder)
 
 
 def project_root(start=None):

@@ -113,6 +113,18 @@ def resize(rms, frames):
     return flat.reshape(*rms.shape[:-1], frames)
 
 
+def impose(wave, wanted, window, hop):
+    """A sound multiplied until it follows a curve: the simplest rival of RMS2Sound.
+
+    wave: (b, s). wanted: (b, n) at `hop`. Returns (b, s). The gain is at most 40 dB, beyond which one would only hear the
+    noise of silence.
+    """
+    wave = torch.as_tensor(wave)
+    gain = (torch.as_tensor(wanted) / rms_curve(wave, window, hop).clamp(min=1e-6)).clamp(max=100)
+    smooth = F.interpolate(gain[:, None], size=wave.shape[-1], mode="linear")[:, 0]
+    return (wave * smooth).clamp(-1, 1)
+
+
 def _ramp(n, *points):
     """Piecewise linear curve through (position in [0, 1], level) points, at the n frame centres."""
     position, level = zip(*points)

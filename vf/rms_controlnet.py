@@ -64,7 +64,7 @@ class RMSControlNet(ModelMixin, ConfigMixin):
         net = cls(unet=dict(unet.config), stride=stride, kernel=kernel, mu=mu)
         wanted = net.encoder.state_dict()
         net.encoder.load_state_dict({key: value for key, value in unet.state_dict().items() if key in wanted})
-        return net.to(unet.device, unet.dtype)
+        return net.to(unet.device)
 
     def forward(self, z_t, t, timbre, rms):
         """Residuals for one denoising step.

@@ -14,8 +14,11 @@ import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import nn
+from transformers import ClapModel
 
 from vf import fit
+from vf.backends.nets import clap as clap_net
+from vf.backends.small import backbone
 from vf.mel import log_mel
 
 WINDOW, HOP = 12, 6  # of 80 ms frames: 0.96 s windows, half overlapping, as VGGish's
@@ -108,13 +111,10 @@ def embed_sound(tagger, waves, batch=16):
 
 @torch.no_grad()
 def name_material(tagger, waves, materials, batch=16):
-    """The material the tagger hears in each sound: (b, s) -> list of b words among `materials`.
-
-    Raises ValueError when it was trained on none of them.
-    """
+    """The material the tagger hears in each sound: (b, s) -> list of b words among `materials`, or None if it knows none."""
     known = [m for m in materials if m in tagger.config.words]
     if not known:
-        raise ValueError(f"the tagger knows {', '.join(tagger.config.words)}; wanted some of {', '.join(materials)}")
+        return [None] * len(waves)
     columns = [tagger.config.words.index(m) for m in known]
     named = []
     for i in range(0, len(waves), batch):
@@ -150,9 +150,48 @@ def embed_picture(projection, descriptions):
     return (descriptions - projection["mean"]) @ projection["axes"]
 
 
-def save(folder, tagger, clap, projection):
-    """Write tagger, scoring CLAP (a backbone pipeline's parts are not needed) and projection into one folder."""
+class Embedders:
+    """What the metrics listen with. tagger: Tagger. clap: the ClapModel that scores."""
+
+    def __init__(self, tagger, clap):
+        self.tagger, self.clap, self.extractor = tagger, clap, backbone.feature_extractor()
+
+    def save(self, folder):
+        """Write both networks into one folder."""
+        self.tagger.save_pretrained(Path(folder) / "tagger")
+        self.clap.save_pretrained(Path(folder) / "clap")
+
+    def windows(self, waves):
+        """FAD embeddings of each sound's windows: (b, s) -> (b, w, dims)."""
+        return embed_sound(self.tagger, waves)
+
+    def score(self, waves):
+        """CLAP embeddings for the CLAP score: (b, s) -> (b, e), unit norm."""
+        return clap_net.embed_features(self.clap, backbone.clap_log_mels(self.extractor, waves)).cpu().numpy()
+
+    def materials(self, waves, materials):
+        """The material heard in each sound, a list of b words of `materials`; None where none was learnt."""
+        return name_material(self.tagger, waves, materials)
+
+
+def load(folder):
+    """Read what `Embedders.save` wrote."""
     folder = Path(folder)
-    tagger.save_pretrained(folder / "tagger")
-    clap.save_pretrained(folder / "clap")
-    np.savez(folder / "picture.npz", **projection)
+    return Embedders(Tagger.from_pretrained(folder / "tagger").eval(), ClapModel.from_pretrained(folder / "clap").eval())
+
+
+def train(waves, captions, *, dims, tagger, clap, seed, picture_dims=None, checkpoint=None):
+    """Train the metrics' networks on sounds (n, s) and captions.
+
+    dims: of a FAD embedding. tagger, clap: keywords of `train_tagger` and of the backbone's `train_clap`. picture_dims
+    belongs to the picture's embedder, which needs no sound. Returns (Embedders, {part: losses}).
+    """
+    losses = {}
+    state = {part: checkpoint and Path(checkpoint) / part for part in ("tagger", "clap")}
+    net, losses["tagger"] = train_tagger(waves, captions, dims, seed=seed, checkpoint=state["tagger"], **tagger)
+    tokenizer = backbone.train_tokenizer(captions)
+    features = backbone.clap_log_mels(backbone.feature_extractor(), waves)
+    pair, losses["CLAP"] = backbone.train_clap(
+        features, captions, tokenizer, seed=seed, checkpoint=state["clap"], **clap
+    )
+    return Embedders(net, pair), losses

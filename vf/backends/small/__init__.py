@@ -1,0 +1,1 @@
+"""The small profile: nothing is downloaded, every weight is trained here on the CPU."""

@@ -1,0 +1,112 @@
+"""What Video2RMS sees of each frame in the small profile: grey picture and its changes, small enough to learn from.
+
+A drumstick is thin and its stop is sudden. Mean pooling and frozen features lose both, so the picture's increases and
+decreases of brightness are max-pooled, and Video2RMS trains its own frame encoder on them. Optical flow and a frozen
+colour encoder, the paper's route in small, stand beside it for comparison.
+"""
+
+import cv2
+import numpy as np
+
+
+def _distinct(times):
+    """For each frame the index of the last frame that showed another picture (itself for the first picture)."""
+    previous = np.zeros(len(times), int)
+    for k in range(1, len(times)):
+        previous[k] = previous[k - 1] if times[k] == times[k - 1] else k - 1
+    return previous
+
+
+def _grey(frames, size):
+    """Grey pictures (t, h, w) uint8 at `size` (width, height), area-averaged."""
+    grey = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]
+    return np.stack([g if g.shape[1::-1] == tuple(size) else cv2.resize(g, size, interpolation=cv2.INTER_AREA) for g in grey])
+
+
+def _peaks(maps, pool):
+    """Maximum over pool x pool blocks: (t, h, w) -> (t, h / pool, w / pool)."""
+    rows = np.maximum.reduce([maps[:, i::pool] for i in range(pool)])
+    return np.maximum.reduce([rows[:, :, i::pool] for i in range(pool)])
+
+
+def difference(frames, times, pool=2):
+    """Grey picture, brightening and darkening since the last distinct frame, both max-pooled.
+
+    frames: uint8 (t, h, w, 3), sides multiples of `pool`. times: (t,) source timestamps; a repeated frame repeats its
+    change, so that 25 fps film at 30 fps has no holes. Returns uint8 (t, 3, h / pool, w / pool).
+    Raises ValueError for frames that `pool` does not divide.
+    """
+    height, width = frames.shape[1:3]
+    if height % pool or width % pool:
+        raise ValueError(f"frames are {width} x {height}; wanted sides that are multiples of {pool}: change features.size")
+    grey = _grey(frames, (width, height))
+    before = grey[_distinct(times)]
+    brighter = np.where(grey > before, grey - before, 0).astype(np.uint8)
+    darker = np.where(before > grey, before - grey, 0).astype(np.uint8)
+    small = np.stack([cv2.resize(g, (width // pool, height // pool), interpolation=cv2.INTER_AREA) for g in grey])
+    return np.stack([small, _peaks(brighter, pool), _peaks(darker, pool)], 1)
+
+
+def flow(frames, times, pool=2, limit=20.0):
+    """Dense optical flow (OpenCV's DIS, ultrafast) between distinct frames, at the size of `difference`.
+
+    Returns uint8 (t, 2, h / pool, w / pool): x and y, -limit..limit pixels of the pooled picture as 0..255, 128 at rest.
+    """
+    height, width = frames.shape[1:3]
+    grey, previous = _grey(frames, (width // pool, height // pool)), _distinct(times)
+    engine = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    fields, known = [], {}
+    for k, p in enumerate(previous):
+        key = (p, times[k])
+        if key not in known:
+            known = {key: engine.calc(grey[p], grey[k], None) if p != k else np.zeros((*grey.shape[1:], 2), np.float32)}
+        fields.append(known[key])
+    scaled = np.stack(fields).transpose(0, 3, 1, 2) * (127 / limit) + 128
+    return np.clip(scaled.round(), 0, 255).astype(np.uint8)
+
+
+def colour(frames, times, cells=(12, 9)):
+    """A frozen encoder of RGB: mean and spread of each colour in a grid. Returns uint8 (t, 6, 9, 12)."""
+    mean = np.stack([cv2.resize(f, cells, interpolation=cv2.INTER_AREA) for f in frames]).astype(np.float32)
+    square = np.stack([cv2.resize(f.astype(np.float32) ** 2, cells, interpolation=cv2.INTER_AREA) for f in frames])
+    spread = np.sqrt(np.maximum(square - mean**2, 0))
+    return np.concatenate([mean, 2 * spread], -1).transpose(0, 3, 1, 2).clip(0, 255).astype(np.uint8)
+
+
+KINDS = {"difference": difference, "flow": flow, "colour": colour}
+
+
+def features(frames, times, kinds=("difference",), pool=2):
+    """The features of a clip: the kinds named, one after the other along the channels.
+
+    frames, times: as `media.read_frames` gives them. kinds: "difference", "flow" or both, of one size.
+    Returns uint8 (t, c, h / pool, w / pool). Raises ValueError for a kind that is not a map of that size.
+    """
+    unknown = [k for k in kinds if k not in ("difference", "flow")]
+    if unknown or not kinds:
+        raise ValueError(f"features.kinds is {list(kinds)}; wanted difference, flow or both")
+    return np.concatenate([KINDS[k](frames, times, pool=pool) for k in kinds], 1)
+
+
+def probe(maps, curves, held_out, penalty=10.0, cells=(4, 6)):
+    """How much of the RMS curve a ridge regression reads from a kind of feature: mean correlation on held-out clips.
+
+    maps: list of (t, c, h, w) uint8, one a clip. curves: list of (t,) RMS at the frame rate. held_out: list of bool.
+    The regression sees each channel's mean and maximum in a grid of `cells`, of the frame and its two neighbours.
+    """
+
+    def describe(m):
+        m = m.astype(np.float32) / 255
+        rows, columns = np.array_split(np.arange(m.shape[2]), cells[0]), np.array_split(np.arange(m.shape[3]), cells[1])
+        blocks = [m[:, :, r[:, None], c] for r in rows for c in columns]
+        x = np.concatenate([b.mean((2, 3)) for b in blocks] + [b.max((2, 3)) for b in blocks], 1)
+        return np.concatenate([np.roll(x, 1, 0), x, np.roll(x, -1, 0)], 1)
+
+    described = [describe(m) for m in maps]
+    x = np.concatenate([d for d, h in zip(described, held_out) if not h])
+    y = np.concatenate([c for c, h in zip(curves, held_out) if not h])
+    centre, scale = x.mean(0), x.std(0) + 1e-3
+    x = (x - centre) / scale
+    weights = np.linalg.solve(x.T @ x + penalty * len(x) / 100 * np.eye(x.shape[1]), x.T @ (y - y.mean()))
+    scores = [np.corrcoef((d - centre) / scale @ weights, c)[0, 1] for d, c, h in zip(described, curves, held_out) if h]
+    return float(np.nanmean(scores))

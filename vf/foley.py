@@ -1,0 +1,142 @@
+"""Video-Foley whole: a film in, a film with sound out (Fig. 1)."""
+
+import importlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from vf import media, params, rms, video2rms
+from vf.rms2sound import RMS2Sound
+
+
+def condition(curve, timeline):
+    """A curve at Video2RMS's rate as the condition of RMS2Sound (App. B.2).
+
+    curve: (..., video_rms_frames). Returns (..., sound_rms_frames): nearest neighbour over the clip's length, then zeros.
+    """
+    curve = torch.as_tensor(curve)
+    clip_frames = round(timeline.samples / timeline.sound_hop)
+    near = rms.resize(curve, clip_frames)
+    return torch.nn.functional.pad(near, (0, timeline.sound_rms_frames - clip_frames))
+
+
+def generate(pipeline, timeline, curves=None, prompts=None, audio=None, seed=0, batch=16, label="", **options):
+    """Sound for many clips, each from its own noise, so that systems differ in nothing but what is under test.
+
+    curves: (b, sound_rms_frames), or None for plain text-to-audio. prompts: b texts, or audio: (b, s) prompts. options:
+    guidance_scale, num_inference_steps and eta of RMS2Sound. Returns (b, samples) float32, cut to the clip.
+    """
+    count = len(curves if curves is not None else prompts if prompts is not None else audio)
+    pipeline.set_progress_bar_config(disable=True)
+    waves = []
+    for i in tqdm(range(0, count, batch), desc=label, mininterval=2.0):
+        part = slice(i, i + batch)
+        size = min(batch, count - i)
+        sound = pipeline(
+            rms=None if curves is None else curves[part],
+            prompt=None if prompts is None else prompts[part],
+            audio=None if audio is None else audio[part],
+            generator=[torch.Generator().manual_seed(seed * 100_003 + i + k) for k in range(size)],
+            frames=timeline.sound_rms_frames,
+            **options,
+        )
+        waves.append(sound[:, : timeline.samples])
+    pipeline.set_progress_bar_config(disable=False)
+    return torch.cat(waves).clamp(-1, 1)
+
+
+@dataclass
+class Foley:
+    """A film's new sound. waveform: (s,) float32. wanted: (n,) RMS that was asked for, every `hop` samples."""
+
+    film: Path
+    waveform: np.ndarray = field(repr=False)
+    wanted: np.ndarray = field(repr=False)
+    sample_rate: int
+    window: int
+    hop: int
+
+    @property
+    def rms(self):
+        """RMS of the sound, (n,), on the clock of `wanted`."""
+        return rms.rms_curve(self.waveform, self.window, self.hop).numpy()
+
+    def save(self, output):
+        """Write the film with this sound; the picture is copied, the original stays. Returns the path."""
+        media.replace_sound(self.film, output, self.waveform, self.sample_rate)
+        return Path(output)
+
+
+class VideoFoley:
+    """Both stages as one.
+
+    model: Video2RMS. pipeline: RMS2Sound. features: callable (frames, times) -> features of a clip. size: (width, height) it
+    wants. timeline: of one clip. decode: rule from classes to curve. generation: keywords of RMS2Sound.
+    """
+
+    def __init__(self, model, pipeline, features, size, timeline, decode="mean", generation=None):
+        self.model, self.pipeline, self.features, self.size = model, pipeline, features, size
+        self.timeline, self.decode, self.generation = timeline, decode, generation or {}
+        self.bins = rms.Bins(model.config.bins)
+
+    @classmethod
+    def from_pretrained(cls, profile="small"):
+        """What `dvc repro` left of a profile in runs/<run>. Raises FileNotFoundError when it has not run."""
+        p = params.load(profile)
+        for name in ("video2rms", "rms2sound"):
+            if not p.folder(name).is_dir():
+                raise FileNotFoundError(f"{p.folder(name)}: not trained yet; run `make repro` first")
+        frames = importlib.import_module(f"vf.backends.{p.profile}.frames")
+        settings = {"kinds": p.features.kinds, "pool": p.features.pool}
+        options = {k: p.generate[k] for k in ("guidance_scale", "num_inference_steps", "eta")}
+        return cls(
+            video2rms.Video2RMS.from_pretrained(p.folder("video2rms")).eval(),
+            RMS2Sound.from_pretrained(p.folder("rms2sound")),
+            lambda pictures, times: frames.features(pictures, times, **settings),
+            tuple(p.features.size), p.timeline, p.video2rms.decode, options,
+        )  # fmt: skip
+
+    def predict(self, film):
+        """The loudness curve of a silent film, (n,) at the 512/128 rate, clip by clip to its end.
+
+        Raises media.MediaError for a file that is no film.
+        """
+        seconds, t = media.probe(film).seconds, self.timeline
+        parts, start = [], 0.0
+        while start < seconds - 1 / t.fps:
+            frames, times = media.read_frames(film, t.fps, self.size, start, t.seconds)
+            missing = t.video_frames - len(frames)
+            if missing > 0:  # the last clip: hold its last picture, in which nothing moves
+                frames = np.concatenate([frames, np.repeat(frames[-1:], missing, 0)])
+                times = np.concatenate([times, times[-1] + np.arange(1, missing + 1) / t.fps])
+            parts.append(self.features(frames, times)[None])
+            start += t.seconds
+        _, curve = video2rms.predict(self.model, np.concatenate(parts), self.bins, self.decode)
+        return curve.flatten()[: int(seconds * t.sample_rate) // t.video_hop].numpy()
+
+    def sound(self, wanted, prompt=None, audio=None, seed=0):
+        """Sound that follows a curve: (n,) at the 512/128 rate, any length -> waveform (n * hop,)."""
+        t = self.timeline
+        wanted = torch.as_tensor(np.asarray(wanted, np.float32))
+        if wanted.ndim != 1 or not len(wanted) or not torch.isfinite(wanted).all() or (wanted < 0).any():
+            raise ValueError(f"curve of shape {tuple(wanted.shape)}; wanted (n,) finite values in [0, 1]: clean it first")
+        count = -(-len(wanted) // t.video_rms_frames)
+        padded = torch.nn.functional.pad(wanted, (0, count * t.video_rms_frames - len(wanted)))
+        curves = condition(padded.reshape(count, -1), t)
+        prompts = [prompt] * count if prompt else None
+        prompt_audio = None if audio is None else np.repeat(np.asarray(audio, np.float32)[None], count, 0)
+        waves = generate(self.pipeline, t, curves, prompts, prompt_audio, seed, label="sound", **self.generation)
+        return waves.flatten()[: len(wanted) * t.video_hop].numpy()
+
+    def __call__(self, film, prompt=None, audio=None, seed=0):
+        """A film in, a Foley out.
+
+        film: path. prompt: text, or audio: (s,) waveform at 16 kHz whose timbre to take; neither: no prompt. seed: of the noise.
+        """
+        wanted = self.predict(film)
+        t = self.timeline
+        waveform = self.sound(wanted, prompt, audio, seed)
+        return Foley(Path(film), waveform, wanted, t.sample_rate, t.video_window, t.video_hop)
