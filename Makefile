@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export MPLBACKEND := agg
 
-.PHONY: repro test test-slow lab smoke install lock lint
+.PHONY: repro test test-slow lab smoke real greatest-hits install lock lint
 
 repro: install          ## the small profile: both stages, sound, tables, report
 	$(RUN) dvc repro report
@@ -34,6 +34,21 @@ SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_fi
 
 smoke: install
 	$(RUN) dvc exp run $(foreach s,$(SMOKE),-S $(s)) report
+
+# make real FILMS=folder SOUNDS=folder: the whole pipeline on real films, as run=real
+FILMS ?= data/greatest-hits
+SOUNDS ?= data/sounds
+AUDIO ?= mic
+REAL := run=real films.source=greatest_hits films.root=$(abspath $(FILMS)) films.audio=$(AUDIO) \
+	'audio.sources=[films,folder]' audio.root=$(abspath $(SOUNDS)) \
+	'small.features.size=[384,288]' small.features.pool=8
+
+real: install
+	$(RUN) dvc exp run $(foreach s,$(REAL),-S $(s)) report
+
+greatest-hits: install  ## fetches the data set of Greatest Hits (about 40 GB) from its authors and unpacks it
+	$(RUN) dvc update data.dvc
+	$(RUN) python -m vf.unpack data/greatest-hits.zip data/greatest-hits
 
 install: .venv/installed
 

@@ -1,9 +1,6 @@
 """Where clips come from: rendered films, Greatest Hits, any folder of films; sound for RMS2Sound (section 3.1)."""
 
 import random
-import shutil
-import sys
-import zipfile
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -183,31 +180,3 @@ def _folder_sounds(root, timeline, valid_share, seed, add, left_out):
             if np.abs(piece).max(initial=0) > 0:
                 name = f"{path.relative_to(root).with_suffix('')}_{i:02d}".replace("/", "_")
                 add(name, "valid" if path in valid else "train", path.stem, piece, caption)
-
-
-def unpack(archive, folder):
-    """Unpack the Greatest Hits archive (a zip of films, labels and split lists) flat into `folder`.
-
-    Only films, wavs, labels and lists are taken, by their bare names, so no entry can leave the folder. The folder
-    appears whole or not at all. Raises ValueError for a file that is no zip or holds no film.
-    """
-    archive, folder = Path(archive), Path(folder)
-    if not zipfile.is_zipfile(archive):
-        raise ValueError(f"{archive}: is not a zip archive; fetch it again: dvc update data.dvc")
-    partial_folder = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial_folder, ignore_errors=True)
-    partial_folder.mkdir(parents=True)
-    with zipfile.ZipFile(archive) as source:
-        members = [m for m in source.infolist() if Path(m.filename).suffix in (".mp4", ".wav", ".txt") and not m.is_dir()]
-        if not any(m.filename.endswith(".mp4") for m in members):
-            raise ValueError(f"{archive}: holds no film; wanted the 'full-res videos and labels' archive")
-        for member in tqdm(members, desc="unpacking", mininterval=2.0):
-            with source.open(member) as data, open(partial_folder / Path(member.filename).name, "wb") as out:
-                shutil.copyfileobj(data, out)
-    partial_folder.replace(folder)
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 4 or sys.argv[1] != "unpack":
-        sys.exit("usage: python -m vf.corpora unpack ARCHIVE.zip FOLDER")
-    unpack(sys.argv[2], sys.argv[3])

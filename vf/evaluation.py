@@ -18,8 +18,11 @@ def curve_scores(truth, target, curve, scores, bins, rate, reference_onsets):
     true, got = bins.encode(target).numpy(), bins.encode(curve).numpy()
     keep = metrics.not_both_silent(true, got)
     result = {"e_l1": metrics.e_l1(target, curve, keep)}
+    # accuracy is of the best scored class, which need not be the class of the curve (see video2rms.decode)
+    scores = np.asarray(scores)
+    classified = metrics.not_both_silent(true, scores.argmax(-1))
     for k in (1, 5, 10):
-        result[f"acc@{k}"] = metrics.accuracy_at(scores, true, k, keep)
+        result[f"acc@{k}"] = metrics.accuracy_at(scores, true, k, classified)
     for tolerance in (2, 5, 8):
         result[f"within_{tolerance}"] = metrics.accuracy_within(true, got, tolerance, keep)
     result["e_l1_event"] = metrics.e_l1(target, curve, true != 0)

@@ -21,6 +21,8 @@ from vf.backends.nets.griffin_lim import GriffinLim
 
 SAMPLE_RATE, WINDOW, HOP, MEL_BINS = 16000, 1024, 160, 64  # of AudioLDM's log-mel, and of the curve that goes with it
 
+ZERO = False
+
 
 def log_mels(waves, batch=32):
     """Log-mels of many waveforms, (i, s) array-like -> (i, s / hop, bins) float32."""
@@ -42,8 +44,8 @@ def mel_energy(log_mel):
 
 
 def train_vae(
-    mels, steps, *, channels=(16, 32, 64), layers=1, latent_channels=8, batch=4, crop=None, lr=2e-3, kl=1e-4, energy=1.0,
-    ema=0.995, seed=0, checkpoint=None, precision="no",
+    mels, steps, *, channels=(16, 32, 64), layers=1, groups=1, latent_channels=8, batch=8, crop=64, lr=4e-3, kl=1e-4,
+    energy=1.0, ema=0.99, seed=0, checkpoint=None, precision="no",
 ):  # fmt: skip
     """Train the VAE on log-mels (i, n, bins) and measure the statistics that normalise its latents.
 
@@ -60,11 +62,23 @@ def train_vae(
         block_out_channels=tuple(channels),
         layers_per_block=layers,
         latent_channels=latent_channels,
-        norm_num_groups=8,
+        norm_num_groups=groups,
         scaling_factor=1.0,
         mid_block_add_attention=False,  # attention learnt on a crop does not carry to another length
     )
-    torch.nn.init.constant_(vae.decoder.conv_out.bias, mels.mean().item())
+    with torch.no_grad():  # start from inputs and outputs of the log-mel's own mean and spread
+        mean, std = mels.mean(), mels.std()
+        enter, leave = vae.encoder.conv_in, vae.decoder.conv_out
+        enter.weight.div_(std)
+        enter.bias.sub_(mean * enter.weight.sum((1, 2, 3)))
+        leave.weight.mul_(std)
+        leave.bias.mul_(std).add_(mean)
+        vae.quant_conv.bias[latent_channels:] = -6.0  # little noise at first, or it drowns what there is to learn
+        vae.quant_conv.weight[latent_channels:].mul_(0.1)
+        if ZERO:
+            for name, module in vae.named_modules():
+                if name.endswith("conv2"):
+                    module.weight.zero_(); module.bias.zero_()
     optimizer = torch.optim.AdamW(vae.parameters(), lr=lr, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2), pct_start=0.1)
 

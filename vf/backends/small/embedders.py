@@ -128,7 +128,7 @@ def picture_windows(features, fps, windows):
 
     features: (t, c, h, w) uint8 of one clip. windows: how many of 0.96 s, every 0.48 s. Returns (windows, d).
     """
-    maps = torch.as_tensor(np.asarray(features)).float() / 255
+    maps = torch.from_numpy(np.array(features)).float() / 255
     coarse = F.adaptive_avg_pool2d(maps, (4, 6)).flatten(1)
     peaks = F.adaptive_max_pool2d(maps, (2, 2)).flatten(1)
     frames = torch.cat([coarse, peaks], 1)

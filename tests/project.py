@@ -1,0 +1,45 @@
+"""What the structural tests share: the imports that modules and notebooks really make."""
+
+import ast
+import json
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MODULES = sorted((ROOT / "vf").rglob("*.py"))
+
+
+def code_of(notebook):
+    """All code cells of a notebook as one text."""
+    cells = json.loads(notebook.read_text())["cells"]
+    return "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+
+
+def imported(source):
+    """Files of vf that a text imports, at any depth of the text."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "vf":
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names if alias.name.split(".")[0] == "vf"}
+    files = {ROOT / (name.replace(".", "/") + ".py") for name in names}
+    return {f for f in files if f.exists()}
+
+
+def closure(files):
+    """The files and everything of vf that they import, directly or not."""
+    seen, waiting = set(), list(files)
+    while waiting:
+        file = waiting.pop()
+        if file not in seen:
+            seen.add(file)
+            waiting += imported(file.read_text())
+    return seen
+
+
+def stages():
+    """Stages of dvc.yaml."""
+    return yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

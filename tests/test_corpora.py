@@ -1,0 +1,150 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from vf import corpora, media, rms
+from vf.timeline import Timeline
+
+SECOND = Timeline(seconds=1.0, fps=10)
+REAL = os.environ.get("VF_GREATEST_HITS")
+
+
+def frames(seconds, fps=10):
+    return np.zeros((round(seconds * fps), 16, 16, 3), np.uint8)
+
+
+def film(folder, name, seconds=2.0, events=("0.2 wood hit None", "1.5 None None None"), sound=True, track="denoised"):
+    wave = np.full(round(seconds * 16000), 0.1, np.float32) if sound else None
+    media.write_film(folder / f"{name}_{track}.mp4", frames(seconds), 10, wave)
+    (folder / f"{name}_times.txt").write_text("\n".join(events) + "\n")
+
+
+def greatest_hits(root, **options):
+    return corpora.films("greatest_hits", root, None, SECOND, workers=1, **options)
+
+
+def test_whole_annotated_segments_alone_count(tmp_path):
+    film(tmp_path, "a", 3.4, ["0.2 wood hit None", "2.5 rock scratch None"])
+    made = greatest_hits(tmp_path, folds=2)
+    assert [(c.start, c.caption) for c in made.clips] == [
+        (0.0, "A person hit wood with a wooden stick."),
+        (2.0, "A person scratch rock with a wooden stick."),
+    ]
+    assert made.clips[1].events[0].time == 0.5 and made.waves.shape == (2, 16000)
+
+
+def test_a_film_a_hair_too_short_at_an_odd_rate_counts():
+    # 300 frames at 29.97 fps are 10.01 s, 299 are 9.98 s: the last frame stays on screen until 10 s
+    assert int((299 / 29.97 + 1.5 / 29.97) / 10) == 1 and int((290 / 29.97 + 1.5 / 29.97) / 10) == 0
+
+
+def test_official_lists_decide(tmp_path):
+    for name in "abcd":
+        film(tmp_path, name)
+    (tmp_path / "train.txt").write_text("a\nb\n")
+    (tmp_path / "test.txt").write_text("c\n")
+    split = {c.group: c.split for c in greatest_hits(tmp_path, valid_share=0.5).clips}
+    assert split["c"] == "test" and sorted([split["a"], split["b"]]) == ["train", "valid"] and "d" not in split
+
+
+def test_folds_partition_the_films(tmp_path):
+    for name in "abcde":
+        film(tmp_path, name)
+    tested = []
+    for fold in range(5):
+        made = greatest_hits(tmp_path, folds=5, fold=fold)
+        groups = {s: {c.group for c in made.where(s).clips} for s in ("train", "valid", "test")}
+        assert not groups["test"] & (groups["train"] | groups["valid"])
+        tested += groups["test"]
+    assert sorted(tested) == list("abcde")
+    with pytest.raises(ValueError, match="films.fold is 5"):
+        greatest_hits(tmp_path, folds=5, fold=5)
+
+
+def test_bad_films_are_left_out_and_the_others_go_on(tmp_path):
+    film(tmp_path, "good")
+    film(tmp_path, "short", 0.5)
+    film(tmp_path, "silent", sound=False)
+    film(tmp_path, "bad_line", events=["0.2 wood hit None", "oops"])
+    film(tmp_path, "no_labels")
+    (tmp_path / "no_labels_times.txt").unlink()
+    (tmp_path / "text_denoised.mp4").write_text("not a film")
+    (tmp_path / "text_times.txt").write_text("0.1 wood hit None\n")
+    made = greatest_hits(tmp_path, folds=2)
+    assert {c.group for c in made.clips} == {"good"}
+    reasons = {item["file"].split("_times")[0].split("_denoised")[0]: item for item in made.left_out}
+    assert set(reasons) == {"short", "silent", "bad_line", "no_labels", "text"}
+    assert "shorter than one segment" in reasons["short"]["reason"] and "no sound" in reasons["silent"]["reason"]
+    assert reasons["bad_line"]["line"] == "2" and reasons["bad_line"]["file"] == "bad_line_times.txt"
+    assert "missing" in reasons["no_labels"]["reason"] and "cannot be read" in reasons["text"]["reason"]
+    assert all(item["remedy"] for item in made.left_out)
+
+
+def test_no_film_at_all_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="has no film"):
+        greatest_hits(tmp_path)
+    film(tmp_path, "short", 0.5)
+    with pytest.raises(ValueError, match="none of 1 films"):
+        greatest_hits(tmp_path)
+    with pytest.raises(ValueError, match="no such folder"):
+        greatest_hits(tmp_path / "none")
+    with pytest.raises(ValueError, match="wanted render, greatest_hits or folder"):
+        corpora.films("youtube", tmp_path, None, SECOND)
+
+
+def test_a_folder_of_films_uses_silent_ones_for_the_test_alone(tmp_path):
+    for k in range(6):
+        media.write_film(tmp_path / f"f{k}.mp4", frames(1.0), 10, np.full(16000, 0.1) if k % 2 else None)
+    made = corpora.films("folder", tmp_path, None, SECOND, folds=2, workers=1)
+    assert all(c.has_sound or c.split == "test" for c in made.clips)
+    assert len(made.clips) + len(made.left_out) == 6
+
+
+def test_rendered_films_come_back_as_clips(tmp_path):
+    timeline = Timeline(seconds=1.0, fps=30)
+    options = {"count": {"train": 2, "valid": 1, "test": 1}, "size": (48, 36), "seconds": 2.0}
+    made = corpora.films("render", None, tmp_path, timeline, render_films=options, workers=1)
+    assert {c.split for c in made.clips} <= {"train", "valid", "test"} and not made.left_out
+    assert all(c.events for c in made.clips)
+
+
+def test_sounds_of_films_never_include_the_test(tmp_path):
+    for name in "abcde":
+        film(tmp_path, name)
+    films = greatest_hits(tmp_path, folds=2)
+    made = corpora.sounds(["films"], None, SECOND, films=films)
+    groups = {c.group for c in made.clips}
+    assert groups == {c.group for c in films.where("train", "valid").clips} and made.waves.shape[1] == SECOND.sound_samples
+
+
+def test_a_folder_of_sounds(tmp_path):
+    (tmp_path / "dog-bark").mkdir()
+    soundfile.write(tmp_path / "dog-bark" / "x.wav", np.full(50000, 0.25), 16000)
+    soundfile.write(tmp_path / "dog-bark" / "zeros.wav", np.zeros(20000), 16000)
+    (tmp_path / "dog-bark" / "broken.wav").write_text("no")
+    made = corpora.sounds(["folder"], tmp_path, SECOND, valid_share=0.0)
+    assert len(made) == 50000 // SECOND.sound_samples and made.clips[0].caption == "The sound of dog bark."
+    assert made.wave(0).mean() == pytest.approx(0.25, abs=1e-3)
+    assert made.left_out[0]["file"] == "broken.wav"
+
+
+def test_rendered_sounds_carry_captions():
+    made = corpora.sounds(["render"], None, SECOND, count=4, valid_share=0.5)
+    assert [c.split for c in made.clips] == ["valid", "valid", "train", "train"]
+    with pytest.raises(ValueError, match="wanted some of"):
+        corpora.sounds(["radio"], None, SECOND)
+
+
+@pytest.mark.skipif(not REAL, reason="VF_GREATEST_HITS does not point at films of Greatest Hits")
+def test_real_films_are_cut_by_the_papers_rule():
+    made = corpora.films("greatest_hits", REAL, None, Timeline(), audio="mic")
+    assert not made.left_out and len(made) > 2 * len({c.group for c in made.clips})
+    assert all(c.events and c.film.endswith("_mic.mp4") for c in made.clips)
+    level = rms.rms_curve(made.wave(slice(0, 20)), 512, 128).mean()
+    assert 0.003 < level < 0.06
+    whole = media.read_sound(Path(made.clips[1].film), 16000)
+    start = round(made.clips[1].start * 16000)
+    assert np.allclose(made.wave(1), whole[start : start + 160000].clip(-1, 1), atol=1e-4)

@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import torch
+
+from vf import evaluation, rms
+from vf.timeline import Timeline
+
+BINS = rms.Bins(64)
+
+
+def curves(clips=4, n=125):
+    generator = torch.Generator().manual_seed(0)
+    return 0.2 * torch.rand(clips, n, generator=generator).square() * (torch.rand(clips, n, generator=generator) > 0.5)
+
+
+def scores(system):
+    truth = curves()
+    given = evaluation.baseline_curves(truth, truth, BINS, list("aabb"), 0)[system]
+    return evaluation.curve_scores(truth, truth, *given, BINS, 125, [np.array([0.5])] * 4)
+
+
+def test_discretised_truth_is_right_in_every_class():
+    got = scores("discretised_truth")
+    assert (got["acc@1"] == 1).all() and (got["within_2"] == 1).all() and got["e_l1"].max() < 0.01
+
+
+def test_silence_errs_by_the_truth_itself():
+    truth, got = curves(), scores("silence")
+    event = BINS.encode(truth) != 0
+    assert np.allclose(got["e_l1_all"], truth.mean(-1), atol=1e-6)
+    assert np.allclose(got["e_l1_event"], [(t[e]).mean() for t, e in zip(truth, event)], atol=1e-6)
+    assert np.allclose(got["e_l1"], got["e_l1_event"]) and (got["correlation"] == 0).all()
+
+
+def test_the_constant_is_the_best_of_all_classes():
+    truth = curves()
+    best = evaluation.baseline_curves(truth, truth, BINS, list("abcd"), 0)["constant"][0]
+    assert all((truth - best).abs().mean() <= (truth - v).abs().mean() + 1e-7 for v in BINS.values())
+
+
+def test_class_scores_rank_by_distance():
+    ranked = evaluation.class_scores(torch.tensor([5]), 64)[0].argsort(descending=True)
+    assert ranked[0] == 5 and set(ranked[1:3].tolist()) == {4, 6}
+
+
+def test_another_clip_is_of_another_film():
+    groups = ["a", "a", "b", "b", "c"]
+    assert all(groups[j] != groups[i] for i, j in enumerate(evaluation.other_clips(groups)))
+
+
+def test_sound_scores_of_the_truth_and_of_a_quieter_copy():
+    timeline = Timeline(seconds=1.0)
+    wave = torch.randn(2, 16000, generator=torch.Generator().manual_seed(0)) * torch.linspace(0, 0.2, 16000)
+    same = evaluation.sound_scores(wave, wave, timeline, 0.01)
+    half = evaluation.sound_scores(wave, wave / 2, timeline, 0.01)
+    assert (same["e_l1"] == 0).all() and np.allclose(same["correlation"], 1) and (same["onset_f1_50ms"] == 1).all()
+    assert np.allclose(half["e_l1_gain_matched"], 0, atol=1e-6) and (half["e_l1"] > 0.01).all()
+
+
+def test_imposing_an_envelope_gives_that_envelope():
+    wave = torch.randn(1, 16000, generator=torch.Generator().manual_seed(0)) * 0.1
+    wanted = rms.shape("A", 125, 125, 0, 1, level=0.2)[None]
+    got = rms.rms_curve(rms.impose(wave, wanted, 512, 128), 512, 128)
+    assert (got - wanted).abs().mean() < 0.01
+
+
+def test_a_set_is_at_no_distance_from_itself():
+    windows = np.random.default_rng(0).normal(size=(6, 9, 3))
+    value, (low, high) = evaluation.set_distance(windows, windows, list("aabbcc"), 0)
+    assert abs(value) < 1e-8 and high < 1e-6
+    value, (low, high) = evaluation.set_distance(windows, windows + 1, list("aabbcc"), 0)
+    assert value > 2.9 and low <= value <= high
+
+
+def test_summaries_are_the_same_bytes_twice(tmp_path):
+    values = {"x": np.array([0.1, 0.2, np.nan]), "none": np.full(3, np.nan)}
+    for name in "ab":
+        evaluation.write_json(tmp_path / name, evaluation.summarise(values, list("abc"), 0))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    saved = json.loads((tmp_path / "a").read_text())
+    assert saved["x"] == 0.15 and saved["none"] is None and saved["x_interval"][0] <= 0.15 <= saved["x_interval"][1]

@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+import torch
+
+from vf import foley, media, rms
+from vf.foley import VideoFoley
+from vf.timeline import Timeline
+from vf.video2rms import Video2RMS
+from vf.widgets import Board
+
+TIMELINE = Timeline(seconds=1.0, fps=10)
+
+
+class Echo:
+    """Stands in for RMS2Sound: noise that follows the curve exactly, so that the plumbing around it shows."""
+
+    calls = ()
+
+    def __call__(self, rms, prompt, audio, generator, frames, **options):
+        self.calls += ((rms, prompt, options),)
+        noise = torch.stack([torch.randn(TIMELINE.sound_samples, generator=g).sign() for g in generator])
+        level = torch.zeros(len(noise), frames) + 0.05 if rms is None else rms
+        return noise * torch.nn.functional.interpolate(level[:, None], TIMELINE.sound_samples)[:, 0]
+
+    def set_progress_bar_config(self, **_):
+        """diffusers has it."""
+
+
+def studio():
+    torch.manual_seed(0)
+    model = Video2RMS(
+        width=8, lstm=4, frames=10, rms_frames=125, bins=8, relu_logits=False, encoder={"channels": 1, "widths": [4, 4]}
+    ).eval()  # fmt: skip
+    return VideoFoley(model, Echo(), lambda f, t: f[:, None, ..., 0], (32, 24), TIMELINE, "mean", {"guidance_scale": 1.0})
+
+
+def film(path, seconds, sound=False):
+    frames = np.random.default_rng(0).integers(0, 255, (round(seconds * 10), 24, 32, 3), dtype=np.uint8)
+    media.write_film(path, frames, 10, np.zeros(round(seconds * 16000)) if sound else None)
+    return path
+
+
+def test_the_condition_is_nearest_neighbour_then_zeros():
+    paper = Timeline()
+    curve = torch.rand(1250) + 0.1
+    given = foley.condition(curve, paper)
+    assert given.shape == (1024,) and (given[1000:] == 0).all()
+    assert torch.equal(given[:1000], rms.resize(curve, 1000))
+
+
+@pytest.mark.parametrize("seconds", [0.7, 1.0, 2.6])
+def test_a_film_of_any_length_comes_out_whole(tmp_path, seconds):
+    source = film(tmp_path / "film.mp4", seconds)
+    made = studio()(source, prompt="a", seed=1)
+    assert len(made.waveform) == len(made.wanted) * 128 == round(seconds * 125) * 128 or abs(len(made.wanted) - seconds * 125) < 1
+    before = source.read_bytes()
+    out = made.save(tmp_path / "out.mp4")
+    assert source.read_bytes() == before
+    assert len(media.read_frames(out, 10, (32, 24))[0]) == round(seconds * 10)
+    assert np.corrcoef(made.rms, made.wanted)[0, 1] > 0.9 or made.wanted.std() < 1e-3
+
+
+def test_the_same_seed_gives_the_same_sound_and_clips_differ_in_noise():
+    curve = np.full(250, 0.2, np.float32)
+    one, two, three = (studio().sound(curve, "a", seed=s) for s in (0, 0, 1))
+    assert np.array_equal(one, two) and not np.array_equal(one, three)
+    assert not np.array_equal(one[:16000], one[16000:32000])
+
+
+def test_systems_share_their_noise():
+    curves = torch.full((3, TIMELINE.sound_rms_frames), 0.1)
+    together = foley.generate(Echo(), TIMELINE, curves, ["a"] * 3, batch=3)
+    alone = foley.generate(Echo(), TIMELINE, curves, ["a"] * 3, batch=1)
+    assert torch.equal(together, alone)
+
+
+@pytest.mark.parametrize("bad", [np.array([0.1, np.nan]), np.array([-0.1, 0.1]), np.zeros((2, 2)), np.zeros(0)])
+def test_a_bad_curve_is_refused(bad):
+    with pytest.raises(ValueError, match="clean it first"):
+        studio().sound(bad, "a")
+
+
+def test_a_film_without_a_picture_leaves_nothing(tmp_path):
+    (tmp_path / "film.mp4").write_text("no film")
+    with pytest.raises(media.MediaError, match="film.mp4"):
+        studio()(tmp_path / "film.mp4")
+    assert [p.name for p in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_the_board_does_from_a_script_what_hands_do():
+    board = Board(studio(), "a bell")
+    board.add("hit", 0.2, 0.3, 0.4)
+    peak = board.curve.max()
+    board.add("A", 0.5, 0.4, 0.2)
+    assert board.curve.argmax() == 25 and (board.curve > 0).sum() > 50 and board.curve.max() == peak
+    board.undo()
+    assert (board.curve[80:] == 0).all()
+    board.clear()
+    board.undo()
+    assert board.curve.max() == peak
+    assert board.generate().shape == (16000,) and board.studio.pipeline.calls[-1][1] == ["a bell"]
+    board.load(np.full(300, 0.1))
+    assert len(board.generate()) == 300 * 128
+    assert board._plot.value[:4] == b"\x89PNG"
+
+
+def test_the_boards_buttons_work_and_say_what_is_wrong():
+    board = Board(studio())
+    buttons = {b.description: b for b in board.view.children[1].children[1].children[2].children}
+    board.onset.value, board.length.value = 0.3, 0.2
+    buttons["Add shape"].click()
+    assert board.curve[40] > 0
+    buttons["Undo"].click()
+    assert board.curve.max() == 0
+    buttons["Add shape"].click()
+    buttons["Generate"].click()
+    assert board.waveform is not None and board.message.value == ""

@@ -1,0 +1,53 @@
+import pytest
+import yaml
+from project import ROOT
+
+from vf import params
+
+
+def project(folder, **values):
+    base = {"profile": "small", "run": "small", "seed": 0, "small": {"a": {"b": 1}}, "paper": {"a": {"b": 2}}}
+    base |= {"films": {"root": "x"}, "audio": {"root": "y"}} | values
+    (folder / "params.yaml").write_text(yaml.safe_dump(base))
+    stage = {"cmd": "x ${profile}", "deps": ["code.py"], "params": ["seed", "${profile}.a"]}
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"s": stage}}))
+    (folder / "code.py").write_text("1")
+    return folder
+
+
+def test_the_profile_picks_its_block(tmp_path):
+    project(tmp_path)
+    assert params.load("paper", tmp_path).a.b == 2 and params.load(root=tmp_path).a.b == 1
+    with pytest.raises(ValueError, match="profile 'big'"):
+        params.load("big", tmp_path)
+
+
+def test_it_is_found_from_a_folder_below(tmp_path, monkeypatch):
+    (project(tmp_path) / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert params.load().folder("clips") == tmp_path / "runs" / "small" / "clips"
+
+
+def test_outside_the_project_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match="run from inside the project"):
+        params.load(root=tmp_path)
+
+
+def test_an_unknown_key_names_the_known(tmp_path):
+    with pytest.raises(AttributeError, match="has no 'c' here; it has b"):
+        _ = params.load(root=project(tmp_path)).a.c
+
+
+def test_checkpoints_are_keyed_by_parameters_and_code(tmp_path):
+    first = params.load(root=project(tmp_path)).checkpoint("s", "m")
+    assert params.load(root=tmp_path).checkpoint("s", "m") == first
+    (tmp_path / "code.py").write_text("2")
+    second = params.load(root=tmp_path).checkpoint("s", "m")
+    project(tmp_path, seed=1)
+    third = params.load(root=tmp_path).checkpoint("s", "m")
+    assert len({first, second, third}) == 3
+
+
+def test_the_projects_own_lengths():
+    assert params.load("paper", ROOT).timeline.sound_rms_frames == 1024
+    assert params.load("small", ROOT).timeline.video_rms_frames == 625

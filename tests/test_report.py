@@ -1,0 +1,100 @@
+import json
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from project import ROOT
+
+from vf import params, report, tables
+from vf.claims import FAILS, HOLDS, claims
+
+
+def leaf(value, width=0.001, **more):
+    keys = ("e_l1", "fad", "clap", "favd", "acc@1", "acc@5", "acc@10", "e_l1_all", "correlation")
+    row = {k: more.get(k, value) for k in keys}
+    return row | {f"{k}_interval": [row[k] - width, row[k] + width] for k in keys}
+
+
+SYSTEMS = ("predicted", "discretised_truth", "random", "constant", "other_clip", "silence")
+VIDEO2RMS = {s: leaf(0.1 * (i + 1)) for i, s in enumerate(SYSTEMS)}
+RMS2SOUND = {"reconstruction": leaf(0.01)} | {
+    p: {k: leaf(v) for k, v in (("none", 0.5), ("envelope", 0.4), ("discretised", 0.1), ("continuous", 0.1005))}
+    for p in ("audio", "text")
+}
+NAMES = ("ground_truth", "silence", "other_clip", "envelope", "text_to_audio", "foley_audio", "foley_text")
+FOLEY = {s: leaf(0.1 * i, width=0.06) for i, s in enumerate(NAMES)}
+
+
+def test_tables_set_the_papers_values_beside_ours():
+    t1 = tables.table1(VIDEO2RMS).set_index("system")
+    assert t1.loc["predicted", "E-L1"] == 0.1 and t1.loc["predicted", "E-L1 paper"] == 0.0431
+    assert t1.loc["random", "Acc@10 paper"] == 0.154 and np.isnan(t1.loc["silence", "E-L1 paper"])
+    t2 = tables.table2(FOLEY).set_index(["system", "prompt"])
+    assert t2.loc[("foley_audio", "audio"), "FAVD paper"] == 0.80 and t2.loc[("SyncFusion", "text"), "E-L1 paper"] == 0.0292
+    t5 = tables.table5(RMS2SOUND).set_index(["system", "prompt"])
+    assert t5.loc[("none", "text"), "E-L1 paper"] == 0.0276 and t5.loc[("discretised", "audio"), "FAD-P low"] == pytest.approx(0.099)
+    assert tables.readable(t2.reset_index()).loc[0, "E-L1"].endswith("(paper: 0)")
+
+
+def verdicts(**foley):
+    rows = claims(VIDEO2RMS, RMS2SOUND, FOLEY | foley, {"silent_share": 0.8})
+    return {claim: (ours, verdict) for _, claim, _, ours, verdict in rows}
+
+
+def test_a_verdict_follows_the_numbers():
+    claim = "Video-Foley with an audio prompt beats text-to-audio in E-L1"
+    assert verdicts(foley_audio=leaf(0.1), text_to_audio=leaf(0.4))[claim] == ("0.1 against 0.4", HOLDS)
+    assert verdicts(foley_audio=leaf(0.5), text_to_audio=leaf(0.4))[claim][1] == FAILS
+    assert verdicts(foley_audio=leaf(0.39, 0.1), text_to_audio=leaf(0.4))[claim][1] == f"{HOLDS}, intervals overlap"
+
+
+def test_what_was_not_measured_says_so():
+    assert verdicts()["label smoothing improves E-L1 and accuracy"][1].startswith("not measured")
+    assert verdicts()["listeners prefer Video-Foley (MOS)"][1] == "needs listeners"
+
+
+def test_only_the_blocks_of_the_run_are_written():
+    text = "a\n<!-- small x -->\nold\n<!-- end small x -->\nb\n<!-- real x -->\nkept\n<!-- end real x -->\n"
+    new = report.reproduction_blocks(text, "small", {"x": "new \\1"})
+    assert "new \\1" in new and "old" not in new and "kept" in new
+    assert report.reproduction_blocks(new, "small", {"x": "new \\1"}) == new
+    assert report.reproduction_blocks(text, "smoke", {"x": "new"}) == text
+
+
+def test_reproduction_has_every_block_of_the_small_run():
+    text = (ROOT / "REPRODUCTION.md").read_text()
+    for name in ("claims", "table1", "table2", "table5", "minutes"):
+        assert len(re.findall(f"<!-- (end )?small {name} -->", text)) == 2
+
+
+def test_the_page_is_whole_and_offline(tmp_path):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    (tmp_path / "REPRODUCTION.md").write_text("<!-- small claims -->\n<!-- end small claims -->\n")
+    p = params.load("small", tmp_path)
+    for name, values in (("video2rms", VIDEO2RMS), ("rms2sound", RMS2SOUND), ("foley", FOLEY)):
+        p.results(f"metrics/{name}.json").write_text(json.dumps(values))
+    for folder in ("scores", "clips", "figures"):
+        p.folder(folder).mkdir(parents=True)
+    (p.folder("scores") / "facts.json").write_text('{"silent_share": 0.8}')
+    left_out = [{"file": "<b>.mp4", "line": None, "reason": "has no sound", "remedy": "x"}]
+    (p.folder("clips") / "clips.json").write_text(json.dumps({"left_out": left_out}))
+    (p.folder("figures") / "x.png").write_bytes(b"png")
+    report.write(p)
+    page = p.folder("report.html").read_text()
+    assert "data:image/png;base64" in page and "&lt;b&gt;.mp4" in page and "1 films or segments" in page
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
+    assert pd.read_csv(p.results("tables/table2.csv")).shape[0] == len(FOLEY) + 5
+    assert "| section |" in (tmp_path / "REPRODUCTION.md").read_text()
+
+
+def test_metrics_files_have_the_documented_rows():
+    profile = yaml.safe_load((ROOT / "params.yaml").read_text())["run"]
+    folder = ROOT / "results" / profile / "metrics"
+    if not folder.exists():
+        pytest.skip("no published results yet")
+    assert set(SYSTEMS) <= set(json.loads((folder / "video2rms.json").read_text()))
+    assert set(NAMES) <= set(json.loads((folder / "foley.json").read_text()))
+    assert {"reconstruction", "audio", "text"} <= set(json.loads((folder / "rms2sound.json").read_text()))

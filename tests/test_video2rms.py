@@ -1,0 +1,109 @@
+import pytest
+import torch
+
+from vf import rms, video2rms
+from vf.video2rms import Video2RMS
+
+TINY = dict(width=16, lstm=8, frames=12, rms_frames=50, bins=8, dropout=0.0, relu_logits=False)
+MAPS = TINY | {"encoder": {"channels": 3, "widths": [4, 8]}}
+BINS = rms.Bins(8)
+
+
+def parameters(model):
+    return sum(p.numel() for p in model.parameters())
+
+
+def test_the_papers_network_has_80_million_parameters():
+    with torch.device("meta"):
+        model = Video2RMS()
+    assert round(parameters(model) / 1e6, 2) == 80.17
+
+
+def test_shapes_and_wrong_length():
+    model = Video2RMS(features=5, **TINY)
+    assert model(torch.randn(2, 12, 5)).shape == (2, 50, 8)
+    with pytest.raises(ValueError, match="10 frames; the model takes 12"):
+        model(torch.randn(2, 10, 5))
+    assert Video2RMS(**MAPS)(torch.zeros(2, 12, 3, 16, 20, dtype=torch.uint8)).shape == (2, 50, 8)
+
+
+def test_the_layer_over_time_starts_as_interpolation():
+    model = Video2RMS(features=5, **TINY)
+    ramp = torch.arange(12.0)
+    expected = torch.nn.functional.interpolate(ramp[None, None], 50, mode="linear")[0, 0]
+    assert torch.allclose(model.over_time(ramp), expected, atol=1e-5)
+
+
+def test_the_authors_initialisation_and_relu():
+    torch.manual_seed(0)
+    model = Video2RMS(features=64, **(TINY | {"relu_logits": True, "width": 64}), init_std=0.02)
+    assert model.convolutions[0].weight.std().item() == pytest.approx(0.02, rel=0.05)
+    assert (model(torch.randn(2, 12, 64)) >= 0).all()
+
+
+def test_width_zero_is_plain_cross_entropy():
+    logits, classes = torch.randn(3, 50, 8), torch.randint(0, 8, (3, 50))
+    expected = torch.nn.functional.cross_entropy(logits.transpose(1, 2), classes, reduction="none").sum(-1).mean()
+    assert torch.allclose(video2rms.classification_loss(logits, classes, 0), expected)
+
+
+def test_smoothed_loss_by_hand():
+    logits, classes = torch.randn(1, 1, 8), torch.tensor([[4]])
+    logp = logits.log_softmax(-1)[0, 0]
+    weights = torch.tensor([0, 0, -2, -0.5, 0, -0.5, -2, 0]).exp() * torch.tensor([0, 0, 1, 1, 1, 1, 1, 0])
+    assert torch.allclose(video2rms.classification_loss(logits, classes, 2), -(weights * logp).sum())
+
+
+def test_decode_rules_by_hand():
+    probability = torch.zeros(1, 8)
+    probability[0, [0, 3, 5]] = torch.tensor([0.45, 0.25, 0.3])
+    values = BINS.values()
+    assert video2rms.decode(probability, BINS, "argmax")[0] == 0
+    assert video2rms.decode(probability, BINS, "median")[0] == values[3]
+    assert torch.allclose(video2rms.decode(probability, BINS, "mean")[0], 0.25 * values[3] + 0.3 * values[5])
+    with pytest.raises(ValueError, match="wanted argmax, mean or median"):
+        video2rms.decode(probability, BINS, "mode")
+
+
+@pytest.mark.parametrize("rule", ["argmax", "mean", "median"])
+def test_a_certain_model_decodes_the_same_by_every_rule(rule):
+    classes = torch.randint(0, 8, (2, 50))
+    certain = torch.nn.functional.one_hot(classes, 8).float()
+    assert torch.allclose(video2rms.decode(certain, BINS, rule), BINS.decode(classes), atol=1e-6)
+
+
+def test_augmentation_keeps_film_and_curve_together():
+    maps = torch.zeros(1, 12, 3, 4, 4, dtype=torch.uint8)
+    classes = torch.zeros(1, 48, dtype=torch.long)
+    maps[0, 5, 1] = 100
+    classes[0, 20:24] = 7  # frame 5 is RMS frames 20 to 23
+    for seed in range(8):
+        moved, labels = video2rms.augment(maps, classes, torch.Generator().manual_seed(seed), shift=1)
+        frame = int(moved[0, :, 1].amax((1, 2)).argmax())
+        assert (labels[0, 4 * frame : 4 * frame + 4] == 7).all()
+    assert maps[0, 5, 1].min() == 100, "the stored features stay as they are"
+
+
+def test_it_learns_where_the_flash_is_and_resumes_nothing(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.zeros(16, 12, 3, 8, 8, dtype=torch.uint8)
+    curves = torch.zeros(16, 48)
+    for i, frame in enumerate(torch.randint(1, 11, (16,), generator=generator).tolist()):
+        maps[i, frame, 1] = 200
+        curves[i, 4 * frame : 4 * frame + 4] = 0.5
+    torch.manual_seed(0)
+    model = Video2RMS(**(MAPS | {"rms_frames": 48}))
+    losses = video2rms.train(
+        model, maps.numpy(), curves, BINS, steps=120, batch=8, lr=1e-2, seed=0, schedule="cosine", augmented=False,
+        checkpoint=tmp_path,
+    )  # fmt: skip
+    assert sum(losses[-10:]) < 0.3 * sum(losses[:10])
+    _, got = video2rms.predict(model, maps.numpy(), BINS)
+    assert torch.corrcoef(torch.stack([got.flatten(), curves.flatten()]))[0, 1] > 0.8
+
+
+def test_saved_and_loaded_it_says_the_same(tmp_path):
+    model = Video2RMS(**MAPS).eval()
+    maps = torch.randint(0, 255, (1, 12, 3, 16, 20), dtype=torch.uint8)
+    model.save_pretrained(tmp_path)
+    assert torch.equal(Video2RMS.from_pretrained(tmp_path).eval()(maps), model(maps))
