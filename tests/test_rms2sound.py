@@ -27,10 +27,10 @@ def trained():
     parts, _ = backbone.train(
         waves,
         CAPTIONS,
-        vae={"steps": 2, "channels": (8, 8, 8), "batch": 2},
+        vae={"steps": 2, "channels": (4, 16, 16), "batch": 2},
         clap={"steps": 2, "batch": 2, "width": 8, "patch": 8, "text_width": 16, "dims": 16},
         unet={"steps": 2, "batch": 2, "channels": (8, 16, 16), "text_share": 0.5},
-        vocoder={"iterations": 2},
+        vocoder={"steps": 2, "iterations": 2, "hidden": 4},
     )
     pipeline = RMS2Sound(**parts)
     pipeline.set_progress_bar_config(disable=True)
