@@ -56,6 +56,16 @@ def test_a_set_survives_the_disk(tmp_path):
     assert back.where("test").clips == made[1:] and np.array_equal(back.where("test").wave(0), back.wave(1))
 
 
+def test_films_in_the_folder_move_with_it(tmp_path):
+    (tmp_path / "a" / "films").mkdir(parents=True)
+    inside, outside = str(tmp_path / "a" / "films" / "x.mp4"), str(tmp_path / "y.mp4")
+    made = [Clip("x", inside, 0, 1, "test", "x"), Clip("y", outside, 0, 1, "test", "y")]
+    ClipSet(made, np.zeros((2, 10), np.int16), 16000).save(tmp_path / "a")
+    (tmp_path / "a").rename(tmp_path / "b")
+    back = clips.load(tmp_path / "b").clips
+    assert [c.film for c in back] == [str(tmp_path / "b" / "films" / "x.mp4"), outside]
+
+
 def test_material_of_a_clip():
     def clip(*materials):
         return Clip("c", None, 0, 1, "test", "g", tuple(Event(i, m, "hit") for i, m in enumerate(materials)))

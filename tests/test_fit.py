@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vf.fit import fit
+from vf.fit import fit, one_cycle
 
 
 def problem(seed=0):
@@ -48,6 +48,19 @@ def test_the_loss_falls_and_the_seed_decides():
     assert sum(first[-10:]) < 0.5 * sum(first[:10])
     assert fit(*b[:2], 60, b[2], seed=0) == first
     assert fit(*c[:2], 60, c[2], seed=1) != first
+
+
+@pytest.mark.parametrize("steps", [1, 2, 10, 100])
+def test_one_cycle_rises_once_and_falls_to_nothing(steps):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    schedule, rates = one_cycle(optimizer, steps), []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    top = rates.index(max(rates))
+    assert max(rates) == 1.0 and rates[:top] == sorted(rates[:top]) and rates[top:] == sorted(rates[top:], reverse=True)
+    assert optimizer.param_groups[0]["lr"] < 1e-9 or steps == 1
 
 
 def test_frozen_parameters_do_not_move():

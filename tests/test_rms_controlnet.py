@@ -29,7 +29,8 @@ def tiny_unet(**changes):
 def inputs(frames=16):
     generator = torch.Generator().manual_seed(1)
     z_t = torch.randn(2, 4, frames, 8, generator=generator)
-    return z_t, torch.tensor([3, 700]), torch.randn(2, 6, generator=generator), torch.rand(2, 4 * frames, generator=generator)
+    timbre = torch.randn(2, 6, generator=generator)
+    return z_t, torch.tensor([3, 700]), timbre, torch.rand(2, 4 * frames, generator=generator)
 
 
 def ask(unet, z_t, t, timbre, **residuals):
@@ -123,7 +124,7 @@ def test_a_curve_of_the_wrong_length_is_refused():
 @pytest.mark.slow
 @torch.no_grad()
 def test_it_hosts_audioldm():
-    """AudioLDM-s' own configuration: 12 + 1 residuals of the paper's channels, and the released file's 81 M parameters."""
+    """AudioLDM-s' own configuration: 12 + 1 residuals of the paper's channels, the released 81 M parameters."""
     unet = tiny_unet(
         sample_size=128,
         in_channels=8,

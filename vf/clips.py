@@ -76,15 +76,25 @@ class ClipSet:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / "waves.npy", self.waves)
-        index = {"sample_rate": self.sample_rate, "clips": [asdict(c) for c in self.clips], "left_out": self.left_out}
+        # films that lie in the folder move with it
+        clips = [asdict(replace(c, film=_inside(c.film, folder))) for c in self.clips]
+        index = {"sample_rate": self.sample_rate, "clips": clips, "left_out": self.left_out}
         (folder / "clips.json").write_text(json.dumps(index, indent=1) + "\n")
+
+
+def _inside(film, folder):
+    path = Path(film).resolve() if film else None
+    return path.relative_to(folder.resolve()).as_posix() if path and path.is_relative_to(folder.resolve()) else film
 
 
 def load(folder):
     """Read the ClipSet that `ClipSet.save` wrote; its waves stay on disk until they are used."""
     folder = Path(folder)
     index = json.loads((folder / "clips.json").read_text())
-    clips = [Clip(**{**c, "events": tuple(Event(**e) for e in c["events"])}) for c in index["clips"]]
+    clips = [
+        Clip(**{**c, "film": c["film"] and str(folder / c["film"]), "events": tuple(Event(**e) for e in c["events"])})
+        for c in index["clips"]
+    ]
     return ClipSet(clips, np.load(folder / "waves.npy", mmap_mode="r"), index["sample_rate"], index["left_out"])
 
 

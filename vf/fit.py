@@ -1,5 +1,6 @@
 """The one training loop."""
 
+import math
 from pathlib import Path
 
 import torch
@@ -66,6 +67,18 @@ def fit(
         average.copy_to(trained)
     model.eval()
     return history
+
+
+def one_cycle(optimizer, steps, warmup=0.1):
+    """A schedule that raises the rate over the first share `warmup` of the steps and lowers it to zero along a cosine."""
+    rise = max(1, round(warmup * steps))
+
+    def factor(step):
+        if step < rise:
+            return (step + 1) / rise
+        return 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - rise) / max(1, steps - rise)))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
 
 def _save(state, model, optimizer, scheduler, average, history):

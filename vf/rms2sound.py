@@ -46,7 +46,7 @@ class RMS2Sound(DiffusionPipeline):
         for part in pipeline.components.values():
             if isinstance(part, torch.nn.Module):
                 for tensor in (*part.parameters(), *part.buffers()):
-                    tensor.data = tensor.data.clone()  # memory-mapped weights lie unaligned, which changes the last bits
+                    tensor.data = tensor.data.clone()  # memory-mapped weights lie unaligned: other last bits
         return pipeline
 
     @property
@@ -95,7 +95,7 @@ class RMS2Sound(DiffusionPipeline):
         return torch.cat(waves)
 
     def _latent_statistics(self):
-        """Mean and spread of each latent channel, (1, c, 1, 1); 0 and 1 for a VAE that, as AudioLDM's, only has a factor."""
+        """Mean and spread of each latent channel, (1, c, 1, 1); 0 and 1 for AudioLDM's VAE, which has none."""
         config = self.vae.config
         mean = config.latents_mean or [0.0] * config.latent_channels
         std = config.latents_std or [1.0] * config.latent_channels
@@ -131,7 +131,7 @@ class RMS2Sound(DiffusionPipeline):
         timbre = self.encode_prompt(prompt, audio, 1)
         counts = {len(timbre), 1 if curve is None else len(curve), len(generator) if isinstance(generator, list) else 1}
         if len(counts - {1}) > 1:
-            raise ValueError(f"batches of {sorted(counts)}; give as many curves as prompts and generators, or one of them")
+            raise ValueError(f"batches of {sorted(counts)}; give as many curves as prompts and generators, or one")
         count = max(counts)
         guided = guidance_scale != 1 and not lone
         timbre = timbre.expand(count, -1)
@@ -165,7 +165,7 @@ class RMS2Sound(DiffusionPipeline):
         if rms is None:
             return None
         if self.controlnet is None:
-            raise ValueError("rms was given but this pipeline has no control net; load one that was trained with train_controlnet")
+            raise ValueError("rms was given but this pipeline has no control net; load one, or run train_controlnet")
         rms = torch.as_tensor(rms, device=self.device).to(self.unet.dtype)
         rms = rms[None] if rms.ndim == 1 else rms
         if rms.ndim != 2:
@@ -175,10 +175,10 @@ class RMS2Sound(DiffusionPipeline):
         if rms.shape[-1] == 0 or rms.shape[-1] % unit:
             want = max(unit, round(rms.shape[-1] / unit) * unit)
             raise ValueError(
-                f"rms has {rms.shape[-1]} frames; wanted a multiple of {unit}: call rms.resize(rms, {want}), or pad it with zeros"
+                f"rms has {rms.shape[-1]} frames; wanted a multiple of {unit}: call rms.resize(rms, {want}), or pad it"
             )
         if not torch.isfinite(rms).all() or (rms < 0).any():
-            raise ValueError("rms has negative or non-finite values; wanted loudness in [0, 1]: clamp it, or look for its source")
+            raise ValueError("rms has negative or non-finite values; wanted loudness in [0, 1]: check its source")
         return rms
 
 
@@ -189,8 +189,8 @@ def predict(unet, controlnet, z_t, t, timbre, rms=None):
 
 
 def train_controlnet(
-    pipeline, latents, timbres, rms, steps, *, batch=16, lr=1e-3, dropout=0.1, crop=None, mu=0.0, kernel=3, ema=0.0, seed=0,
-    checkpoint=None,
+    pipeline, latents, timbres, rms, steps, *, batch=16, lr=1e-3, dropout=0.1, crop=None, mu=0.0, kernel=3, ema=0.0,
+    seed=0, checkpoint=None,
 ):  # fmt: skip
     """Give a pipeline a control net, trained by Eq. 4 while everything else stays frozen (section 2.2).
 
@@ -201,7 +201,7 @@ def train_controlnet(
     Sets `pipeline.controlnet` and returns the losses.
     """
     if not len(latents) == len(timbres) == len(rms):
-        raise ValueError(f"{len(latents)} latents, {len(timbres)} timbres, {len(rms)} curves; wanted one of each per sound")
+        raise ValueError(f"{len(latents)} latents, {len(timbres)} timbres, {len(rms)} curves; wanted one of each a sound")
     torch.manual_seed(seed)
     stride = pipeline.latent_stride
     net = RMSControlNet.from_unet(pipeline.unet, stride=stride, kernel=kernel, mu=mu)
@@ -222,7 +222,8 @@ def train_controlnet(
         return diffusion_loss(pipeline.scheduler, model, z, generator, timbre, curve)
 
     history = fit.fit(
-        net, loss, steps, optimizer, seed=seed, scheduler=schedule, ema=ema, checkpoint=checkpoint, label="RMS-ControlNet"
+        net, loss, steps, optimizer, seed=seed, scheduler=schedule, ema=ema, checkpoint=checkpoint,
+        label="RMS-ControlNet",
     )
     pipeline.register_modules(controlnet=net)
     return history

@@ -163,9 +163,7 @@ def train(
     if schedule == "step":
         scheduler = torch.optim.lr_scheduler.StepLR(optimizer, halve_every, 0.5)
     elif schedule == "cosine":
-        scheduler = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, lr, total_steps=max(steps, 2), pct_start=0.1, cycle_momentum=False
-        )
+        scheduler = fit.one_cycle(optimizer, steps)
     else:
         raise ValueError(f"schedule {schedule!r}; wanted step or cosine")
 

@@ -11,7 +11,8 @@ def embed_text(clap, tokenizer, texts, batch=64):
     """Texts -> vectors of unit norm, (b, e), on the model's device."""
     parts = []
     for i in range(0, len(texts), batch):
-        tokens = tokenizer(list(texts[i : i + batch]), padding=True, truncation=True, return_tensors="pt").to(clap.device)
+        tokens = tokenizer(list(texts[i : i + batch]), padding=True, truncation=True, return_tensors="pt")
+        tokens = tokens.to(clap.device)
         parts.append(clap.get_text_features(tokens.input_ids, attention_mask=tokens.attention_mask).pooler_output)
     return F.normalize(torch.cat(parts), dim=-1)
 
@@ -33,7 +34,7 @@ def log_mels(feature_extractor, audio, sample_rate):
     audio = audio[None] if audio.ndim == 1 else audio
     if audio.ndim != 2 or audio.size == 0 or not np.isfinite(audio).all():
         finite = bool(np.isfinite(audio).all())
-        raise ValueError(f"audio is {audio.shape}, finite: {finite}; wanted finite waveforms (b, s): check where it comes from")
+        raise ValueError(f"audio is {audio.shape}, finite: {finite}; wanted finite waveforms (b, s): check its source")
     rate = feature_extractor.sampling_rate
     if rate != sample_rate:
         audio = librosa.resample(audio, orig_sr=sample_rate, target_sr=rate, res_type="polyphase")

@@ -32,6 +32,6 @@ def draw(count, frames, batch, crop, generator):
 
 
 def drop(timbres, null, share, generator):
-    """Replace a random share of timbre vectors (b, e) by the null (1, e), so that Eq. 5 has a branch without a prompt."""
+    """Replace a random share of timbre vectors (b, e) by the null (1, e), so that Eq. 5 has a branch without one."""
     dropped = torch.rand(len(timbres), 1, generator=generator) < share
     return torch.where(dropped.to(timbres.device), null.to(timbres.device), timbres)

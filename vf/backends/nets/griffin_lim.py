@@ -6,6 +6,8 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import nn
 
+from vf import fit
+from vf.backends.nets.diffusion import draw
 from vf.mel import mel_filters
 
 
@@ -23,8 +25,8 @@ class GriffinLim(ModelMixin, ConfigMixin):
 
     @register_to_config
     def __init__(
-        self, sampling_rate=16000, window=1024, hop=160, model_in_dim=64, fmin=0.0, fmax=8000.0, iterations=8, refine=10,
-        hidden=64,
+        self, sampling_rate=16000, window=1024, hop=160, model_in_dim=64, fmin=0.0, fmax=8000.0, iterations=8,
+        refine=10, hidden=64,
     ):  # fmt: skip
         super().__init__()
         filters = mel_filters(sampling_rate, window, model_in_dim, fmin, fmax)
@@ -32,7 +34,8 @@ class GriffinLim(ModelMixin, ConfigMixin):
         self.register_buffer("inverse", torch.linalg.pinv(filters.double()).float(), persistent=False)
         self.register_buffer("taper", torch.hann_window(window), persistent=False)
         generator = torch.Generator().manual_seed(0)
-        self.register_buffer("angle", 2 * torch.pi * torch.rand(window // 2 + 1, 1024, generator=generator), persistent=False)
+        angle = 2 * torch.pi * torch.rand(window // 2 + 1, 1024, generator=generator)
+        self.register_buffer("angle", angle, persistent=False)
         self.level = nn.Sequential(
             nn.Conv1d(model_in_dim, hidden, 3, padding=1),
             nn.GELU(),
@@ -57,7 +60,7 @@ class GriffinLim(ModelMixin, ConfigMixin):
         return torch.tanh(self.level((spectrogram.transpose(-1, -2) + 5) / 4)).exp()
 
     def forward(self, spectrogram):
-        """Log-mel (b, n, bins) -> waveform (b, n * hop). The same frames give the same bytes in any batch of one size."""
+        """Log-mel (b, n, bins) -> waveform (b, n * hop). Phases do not depend on the batch."""
         with torch.no_grad():
             return torch.cat([self._wave(piece) for piece in spectrogram.float().split(4)])  # 4 stay in the cache
 
@@ -79,7 +82,8 @@ class GriffinLim(ModelMixin, ConfigMixin):
         return self._synthesise(spectrum * lost[:, None], norm)[:, pad : pad + n * hop]
 
     def _analyse(self, wave):
-        return torch.stft(wave, self.config.window, self.config.hop, window=self.taper, center=False, return_complex=True)
+        window, hop = self.config.window, self.config.hop
+        return torch.stft(wave, window, hop, window=self.taper, center=False, return_complex=True)
 
     def _synthesise(self, spectrum, norm):
         return self._overlap_add(torch.fft.irfft(spectrum, n=self.config.window, dim=1) * self.taper[:, None]) / norm
@@ -94,3 +98,32 @@ class GriffinLim(ModelMixin, ConfigMixin):
         for j in range(pieces):
             total[:, j * hop : (j + n) * hop] += parts[:, j].reshape(batch, -1)
         return total[:, : (n - 1) * hop + window]
+
+
+def frame_level(waves, window=1024, hop=160):
+    """Level of each frame as a spectrogram has it, sqrt(sum |X|^2): (i, s) -> (i, s / hop), by Parseval's theorem."""
+    pad = (window - hop) // 2
+    frames = F.pad(waves[:, None], (pad, pad), mode="reflect")[:, 0].unfold(-1, window, hop)
+    return ((frames * torch.hann_window(window)).square().sum(-1) * window / 2).sqrt()
+
+
+def train_level(vocoder, mels, levels, steps, *, batch=16, crop=64, lr=3e-3, seed=0, checkpoint=None):
+    """Train a GriffinLim's correction of level, alone of all it does.
+
+    mels: (i, n, bins) log-mels as the vocoder will get them. levels: (i, n) `frame_level` of the sounds they stand for.
+    The loss is the mean absolute error of the level over the mean level. Returns the losses.
+    """
+    with torch.no_grad():
+        rough = torch.cat([vocoder.magnitudes(piece).square().sum(1).sqrt() for piece in mels.split(8)])
+    optimizer = torch.optim.AdamW(vocoder.level.parameters(), lr=lr)
+    schedule = fit.one_cycle(optimizer, steps)
+
+    def loss(generator):
+        items, starts, length = draw(len(mels), mels.shape[1], batch, crop, generator)
+        cuts = [torch.stack([x[i, s : s + length] for i, s in zip(items, starts)]) for x in (mels, rough, levels)]
+        mel, start, true = (cut.to(vocoder.device) for cut in cuts)
+        return (start * vocoder.gain(mel)[:, 0] - true).abs().mean() / true.mean().clamp(min=1e-3)
+
+    return fit.fit(
+        vocoder, loss, steps, optimizer, seed=seed, scheduler=schedule, checkpoint=checkpoint, label="vocoder"
+    )

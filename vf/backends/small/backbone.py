@@ -17,11 +17,10 @@ from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, RobertaTok
 from vf import fit, mel
 from vf.backends.nets import clap as clap_net
 from vf.backends.nets.diffusion import diffusion_loss, draw, drop
-from vf.backends.nets.griffin_lim import GriffinLim
+from vf.backends.nets.griffin_lim import GriffinLim, frame_level, train_level
+from vf.backends.nets.linear_start import linear_start
 
 SAMPLE_RATE, WINDOW, HOP, MEL_BINS = 16000, 1024, 160, 64  # of AudioLDM's log-mel, and of the curve that goes with it
-
-ZERO = False
 
 
 def log_mels(waves, batch=32):
@@ -44,14 +43,14 @@ def mel_energy(log_mel):
 
 
 def train_vae(
-    mels, steps, *, channels=(16, 32, 64), layers=1, groups=1, latent_channels=8, batch=8, crop=64, lr=4e-3, kl=1e-4,
+    mels, steps, *, channels=(8, 16, 32), layers=1, groups=1, latent_channels=8, batch=8, crop=64, lr=4e-3, kl=1e-4,
     energy=1.0, ema=0.99, seed=0, checkpoint=None, precision="no",
 ):  # fmt: skip
     """Train the VAE on log-mels (i, n, bins) and measure the statistics that normalise its latents.
 
-    channels, layers, latent_channels: of AutoencoderKL; two levels fewer than channels are strides of 2. crop: mel frames
-    of a random piece (default: all). kl, energy: weights of the KL term and of the loudness error beside the mean
-    absolute error of the log-mel. lr: peak of a one-cycle schedule. Returns (vae, losses).
+    channels, layers, groups (of its norms), latent_channels: of AutoencoderKL; each level but the last halves both
+    axes. crop: mel frames of a random piece (None: all). kl, energy: weights of the KL term and of the loudness error
+    beside the mean absolute error of the log-mel. lr: peak of a one-cycle schedule. Starts from `linear_start`. Returns (vae, losses).
     """
     torch.manual_seed(seed)
     vae = AutoencoderKL(
@@ -66,21 +65,9 @@ def train_vae(
         scaling_factor=1.0,
         mid_block_add_attention=False,  # attention learnt on a crop does not carry to another length
     )
-    with torch.no_grad():  # start from inputs and outputs of the log-mel's own mean and spread
-        mean, std = mels.mean(), mels.std()
-        enter, leave = vae.encoder.conv_in, vae.decoder.conv_out
-        enter.weight.div_(std)
-        enter.bias.sub_(mean * enter.weight.sum((1, 2, 3)))
-        leave.weight.mul_(std)
-        leave.bias.mul_(std).add_(mean)
-        vae.quant_conv.bias[latent_channels:] = -6.0  # little noise at first, or it drowns what there is to learn
-        vae.quant_conv.weight[latent_channels:].mul_(0.1)
-        if ZERO:
-            for name, module in vae.named_modules():
-                if name.endswith("conv2"):
-                    module.weight.zero_(); module.bias.zero_()
+    linear_start(vae, mels)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=lr, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2), pct_start=0.1)
+    schedule = fit.one_cycle(optimizer, steps)
 
     def loss(generator):
         items, starts, length = draw(len(mels), mels.shape[1], batch, crop, generator)
@@ -109,6 +96,22 @@ def encode_mels(vae, mels, batch=8):
     return torch.cat([vae.encode(m[:, None].to(vae.device)).latent_dist.mode().cpu() for m in mels.split(batch)])
 
 
+def train_vocoder(vae, waves, mels, steps=300, *, sounds=200, iterations=8, refine=10, hidden=64, seed=0, **training):
+    """A GriffinLim whose level is trained on what this VAE makes of log-mels, and on the log-mels themselves.
+
+    waves: (i, s) array-like, mels: (i, n, bins) of them; `sounds` of these are used. iterations, refine, hidden: of
+    GriffinLim. training: other keywords of `train_level`. Returns (vocoder, losses).
+    """
+    torch.manual_seed(seed)
+    vocoder = GriffinLim(iterations=iterations, refine=refine, hidden=hidden)
+    picked = range(0, len(waves), max(1, len(waves) // sounds))
+    exact, level = mels[list(picked)], frame_level(_waves(waves, picked))
+    with torch.no_grad():
+        rebuilt = [vae.decode(z.to(vae.device)).sample[:, 0].cpu() for z in encode_mels(vae, exact).split(8)]
+    both = torch.cat([exact, *rebuilt])
+    return vocoder, train_level(vocoder, both, torch.cat([level, level]), steps, seed=seed, **training)
+
+
 def train_tokenizer(captions, vocabulary=400, length=77):
     """A RobertaTokenizer whose byte-level vocabulary is learnt from the captions."""
     bpe = ByteLevelBPETokenizer()
@@ -134,15 +137,15 @@ def clap_log_mels(extractor, waves, batch=32):
 
 
 def train_clap(
-    features, captions, tokenizer, steps, *, width=24, patch=4, text_width=64, dims=64, batch=32, lr=2e-3, gain_db=6.0, seed=0,
-    checkpoint=None,
+    features, captions, tokenizer, steps, *, width=24, patch=4, text_width=64, dims=64, batch=32, lr=2e-3, gain_db=6.0,
+    seed=0, checkpoint=None,
 ):  # fmt: skip
     """Train a CLAP pair on sounds and their captions.
 
-    features: (i, 1, frames, bins) in decibels, from the feature extractor. width, text_width: of the first audio stage and of the text
-    encoder. patch: mel bins and frames of an audio token. dims: of the common space. gain_db: level is varied by so much either way, as timbre is not loudness.
-    The loss is CLAP's symmetric cross-entropy, but sounds of one caption share their target: captions repeat, and to
-    push such pairs apart would be noise. Returns (clap, losses).
+    features: (i, 1, frames, bins) from `clap_log_mels`. width, text_width: of the first audio stage and of the text
+    encoder. patch: mel bins and frames of an audio token. dims: of the common space. gain_db: level is varied by so
+    much either way, as timbre is not loudness. The loss is CLAP's symmetric cross-entropy, but sounds of one caption
+    share their target: captions repeat, and to push such pairs apart would be noise. Returns (clap, losses).
     """
     torch.manual_seed(seed)
     clap = ClapModel(
@@ -167,7 +170,7 @@ def train_clap(
     kind = torch.tensor([kinds.index(c) for c in captions])
     tokens = tokenizer(list(captions), padding=True, truncation=True, return_tensors="pt")
     optimizer = torch.optim.AdamW(clap.parameters(), lr=lr, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2), pct_start=0.2)
+    schedule = fit.one_cycle(optimizer, steps, 0.2)
 
     def loss(generator):
         pick = torch.randint(len(captions), (batch,), generator=generator)
@@ -190,7 +193,7 @@ def train_unet(
     latents, timbres, null, steps, *, text_timbres=None, text_share=0.0, channels=(32, 64, 96), layers=1, attention=1,
     batch=16, crop=None, lr=2e-3, dropout=0.1, ema=0.999, seed=0, checkpoint=None, precision="no",
 ):  # fmt: skip
-    """Train the text-to-audio U-Net by Eq. 4 without a curve, to predict velocity: noise itself did not train in minutes.
+    """Train the text-to-audio U-Net by Eq. 4 without a curve, to predict velocity: noise takes longer to learn.
 
     latents: (i, c, l, g), normalised. timbres: (i, e) CLAP vectors of the same sounds, null: (1, e) that of the empty
     text, which replaces a share `dropout` of them. text_timbres: (i, e) CLAP vectors of their captions, taken instead
@@ -221,7 +224,7 @@ def train_unet(
         clip_sample=False, set_alpha_to_one=False, timestep_spacing="trailing",
     )  # fmt: skip
     optimizer = torch.optim.AdamW(unet.parameters(), lr=lr, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2), pct_start=0.05)
+    schedule = fit.one_cycle(optimizer, steps, 0.05)
 
     def model(z_t, t, timbre):
         return unet(z_t, t, encoder_hidden_states=None, class_labels=timbre).sample
@@ -237,8 +240,8 @@ def train_unet(
         return diffusion_loss(scheduler, model, z.to(unet.device), generator, timbre.to(unet.device))
 
     history = fit.fit(
-        unet, loss, steps, optimizer, seed=seed, scheduler=schedule, ema=ema, checkpoint=checkpoint, precision=precision,
-        label="U-Net",
+        unet, loss, steps, optimizer, seed=seed, scheduler=schedule, ema=ema, checkpoint=checkpoint,
+        precision=precision, label="U-Net",
     )  # fmt: skip
     return unet, scheduler, history
 
@@ -247,12 +250,12 @@ def train(waves, captions, *, vae, clap, unet, vocoder=None, seed=0, checkpoint=
     """Train the whole backbone on sounds and captions.
 
     waves: (i, s) array-like at 16 kHz, s whole latent frames. captions: i texts. vae, clap, unet: keyword arguments of
-    `train_vae`, `train_clap`, `train_unet` (`steps` among them); vocoder: of GriffinLim. checkpoint: folder for the
+    `train_vae`, `train_clap`, `train_unet` (`steps` among them) and `train_vocoder`. checkpoint: folder for the
     training state. Returns (parts, {part: losses}); RMS2Sound(**parts) is
     the pipeline without a control net.
     """
     if len(waves) != len(captions) or len(waves) == 0:
-        raise ValueError(f"{len(waves)} sounds and {len(captions)} captions; wanted one caption for every sound, and some sounds")
+        raise ValueError(f"{len(waves)} sounds, {len(captions)} captions; wanted some, and one caption for every sound")
     captions = list(captions)
 
     def state(part):
@@ -261,6 +264,9 @@ def train(waves, captions, *, vae, clap, unet, vocoder=None, seed=0, checkpoint=
     losses = {}
     mels = log_mels(waves)
     autoencoder, losses["vae"] = train_vae(mels, seed=seed, checkpoint=state("vae"), **vae)
+    sounder, losses["vocoder"] = train_vocoder(
+        autoencoder, waves, mels, seed=seed, checkpoint=state("vocoder"), **(vocoder or {})
+    )
     tokenizer, extractor = train_tokenizer(captions), feature_extractor()
     features = clap_log_mels(extractor, waves)
     pair, losses["clap"] = train_clap(features, captions, tokenizer, seed=seed, checkpoint=state("clap"), **clap)
@@ -276,6 +282,6 @@ def train(waves, captions, *, vae, clap, unet, vocoder=None, seed=0, checkpoint=
     )
     parts = {
         "vae": autoencoder, "unet": denoiser, "clap": pair, "tokenizer": tokenizer, "feature_extractor": extractor,
-        "vocoder": GriffinLim(**(vocoder or {})), "scheduler": scheduler,
+        "vocoder": sounder, "scheduler": scheduler,
     }  # fmt: skip
     return parts, losses

@@ -84,7 +84,7 @@ def train_tagger(waves, captions, dims, steps, batch, lr, width, seed, checkpoin
     tagger = Tagger(words=words, dims=dims, width=width)
     rare = ((1 - wanted.mean(0)) / wanted.mean(0).clamp(min=1e-3)).sqrt()
     optimizer = torch.optim.AdamW(tagger.parameters(), lr=lr)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2))
+    schedule = fit.one_cycle(optimizer, steps, 0.3)
 
     def loss(generator):
         pick = torch.randint(len(captions), (batch,), generator=generator)
