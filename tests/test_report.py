@@ -35,7 +35,9 @@ def test_tables_set_the_papers_values_beside_ours():
     t2 = tables.table2(FOLEY).set_index(["system", "prompt"])
     assert t2.loc[("foley_audio", "audio"), "FAVD paper"] == 0.80 and t2.loc[("SyncFusion", "text"), "E-L1 paper"] == 0.0292
     t5 = tables.table5(RMS2SOUND).set_index(["system", "prompt"])
-    assert t5.loc[("none", "text"), "E-L1 paper"] == 0.0276 and t5.loc[("discretised", "audio"), "FAD-P low"] == pytest.approx(0.099)
+    assert t5.loc[("none", "text"), "E-L1 paper"] == 0.0276 and t5.loc[("discretised", "audio"), "FAD-P low"] == pytest.approx(
+        0.099
+    )
     assert tables.readable(t2.reset_index()).loc[0, "E-L1"].endswith("(paper: 0)")
 
 

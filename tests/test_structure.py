@@ -13,7 +13,7 @@ FLOORS = [  # imports point down, or within a floor to the left
     ["backends", "render_sound", "strokes", "render", "corpora", "checkpoints"],
     ["video2rms", "rms_controlnet", "rms2sound"],
     ["evaluation", "foley"],
-    ["paper_values", "tables", "claims", "figures", "report", "widgets"],
+    ["paper_values", "tables", "claims", "figures", "comparisons", "report", "widgets"],
 ]
 LOWEST_MAY_IMPORT = {"params": {"timeline"}}
 
@@ -74,7 +74,7 @@ def test_a_stage_depends_on_what_it_imports(notebook):
     # the one dynamic import, by profile: followed through the small one
     named = set(re.findall(r"vf\.backends\.\{\w+(?:\.\w+)?\}\.(\w+)", code + "".join(f.read_text() for f in closure(real))))
     uses_foley = "VideoFoley" in code
-    named = {n for n in named if f".{n}\"" in code or uses_foley}
+    named = {n for n in named if f'.{n}"' in code or uses_foley}
     real |= {ROOT / f"vf/backends/small/{n}.py" for n in named}
     expected = {str(f.relative_to(ROOT)).replace("backends/small/", "backends/${profile}/") for f in closure(real)}
     listed = {d for d in stage["deps"] if d.startswith("vf/")}

@@ -34,13 +34,24 @@ def claims(video2rms, rms2sound, foley, facts):
 
     later = ("–", "not measured yet: needs its ablation")
     share = facts["silent_share"]
-    add("3.2", "most frames are silent, so frames silent in truth and prediction are left out", "“a small portion” is not silent",
-        (f"{share:.0%} silent", HOLDS if share > 0.5 else FAILS))
+    add(
+        "3.2",
+        "most frames are silent, so frames silent in truth and prediction are left out",
+        "“a small portion” is not silent",
+        (f"{share:.0%} silent", HOLDS if share > 0.5 else FAILS),
+    )
     for k, paper in ((5, "0.238 against 0.0769"), (10, "0.449 against 0.154")):
-        add("4.1", f"Video2RMS beats random choice in Acc@{k}", paper, _compare(v, "predicted", "random", f"acc@{k}", lower=False))
+        add(
+            "4.1", f"Video2RMS beats random choice in Acc@{k}", paper, _compare(v, "predicted", "random", f"acc@{k}", lower=False)
+        )
     add("4.1", "Video2RMS is below random choice in Acc@1", "0.0128 against 0.0154", _compare(v, "predicted", "random", "acc@1"))
     add("4.1", "E-L1 of Video2RMS lies below random choice", "0.0431 against 0.2807", _compare(v, "predicted", "random", "e_l1"))
-    add("4.1", "discretised truth bounds it from below", "0.00243 against 0.0431", _compare(v, "discretised_truth", "predicted", "e_l1"))
+    add(
+        "4.1",
+        "discretised truth bounds it from below",
+        "0.00243 against 0.0431",
+        _compare(v, "discretised_truth", "predicted", "e_l1"),
+    )
     add("4.1", "label smoothing improves E-L1 and accuracy", "E-L1 0.0450 to 0.0431; Acc@5 0.241 to 0.238", later)
     add("4.1", "more bins help Video2RMS (Fig. 2 left)", "not available", later)
     add("4.1", "RMS2Sound saturates above 64 bins (Fig. 2 right)", "not available", later)
@@ -49,33 +60,80 @@ def claims(video2rms, rms2sound, foley, facts):
         low_c, high_c = block["continuous"]["e_l1_interval"]
         same = low_d <= high_c and low_c <= high_d
         text_ = f"{block['discretised']['e_l1']:.4g} and {block['continuous']['e_l1']:.4g}"
-        add("4.1, F", f"64 bins lose nothing against the continuous curve in E-L1 ({name} prompt)", paper, (text_, HOLDS if same else FAILS))
+        add(
+            "4.1, F",
+            f"64 bins lose nothing against the continuous curve in E-L1 ({name} prompt)",
+            paper,
+            (text_, HOLDS if same else FAILS),
+        )
     for metric, lower, papers in (
         ("e_l1", True, ("0.00348 against 0.02076", "0.00496 against 0.0276")),
         ("fad", True, ("21.6 against 29.0", "46.8 against 59.8")),
         ("clap", False, ("0.686 against 0.619", "0.504 against 0.443")),
     ):
         for (name, block), paper in zip((("audio", audio), ("text", text)), papers):
-            add("4.1, F", f"RMS condition improves {metric.upper().replace('_', '-')} over no RMS ({name} prompt)", paper,
-                _compare(block, "discretised", "none", metric, lower))
+            add(
+                "4.1, F",
+                f"RMS condition improves {metric.upper().replace('_', '-')} over no RMS ({name} prompt)",
+                paper,
+                _compare(block, "discretised", "none", metric, lower),
+            )
     for metric, lower, paper in (
-        ("e_l1", True, "0.0090 against 0.0217"), ("fad", True, "27.2 against 59.8"), ("favd", True, "0.80 against 2.67"),
+        ("e_l1", True, "0.0090 against 0.0217"),
+        ("fad", True, "27.2 against 59.8"),
+        ("favd", True, "0.80 against 2.67"),
         ("clap", False, "0.644 against 0.443"),
     ):
-        add("4.2", f"Video-Foley with an audio prompt beats text-to-audio in {metric.upper().replace('_', '-')}", paper,
-            _compare(f, "foley_audio", "text_to_audio", metric, lower))
-    add("4.2", "Video-Foley with a text prompt beats text-to-audio in E-L1", "0.0103 against 0.0217",
-        _compare(f, "foley_text", "text_to_audio", "e_l1"))
+        add(
+            "4.2",
+            f"Video-Foley with an audio prompt beats text-to-audio in {metric.upper().replace('_', '-')}",
+            paper,
+            _compare(f, "foley_audio", "text_to_audio", metric, lower),
+        )
+    add(
+        "4.2",
+        "Video-Foley with a text prompt beats text-to-audio in E-L1",
+        "0.0103 against 0.0217",
+        _compare(f, "foley_text", "text_to_audio", "e_l1"),
+    )
     for metric, paper in (("fad", "66.8 against 59.8"), ("favd", "3.28 against 2.67")):
-        add("4.2", f"… but is behind it in {metric.upper()} (the paper's own table)", paper, _compare(f, "text_to_audio", "foley_text", metric))
-    for metric, lower, paper in (("e_l1", True, "0.0090 against 0.0103"), ("fad", True, "27.2 against 66.8"), ("clap", False, "0.644 against 0.476")):
-        add("4.2", f"audio prompts serve better than text in {metric.upper().replace('_', '-')}", paper,
-            _compare(f, "foley_audio", "foley_text", metric, lower))
-    add("4.2", "Video-Foley beats SpecVQGAN, Diff-Foley, CondFoleyGen and SyncFusion in every objective metric", "Table 2",
-        ("–", "needs the outputs of those systems"))
+        add(
+            "4.2",
+            f"… but is behind it in {metric.upper()} (the paper's own table)",
+            paper,
+            _compare(f, "text_to_audio", "foley_text", metric),
+        )
+    for metric, lower, paper in (
+        ("e_l1", True, "0.0090 against 0.0103"),
+        ("fad", True, "27.2 against 66.8"),
+        ("clap", False, "0.644 against 0.476"),
+    ):
+        add(
+            "4.2",
+            f"audio prompts serve better than text in {metric.upper().replace('_', '-')}",
+            paper,
+            _compare(f, "foley_audio", "foley_text", metric, lower),
+        )
+    add(
+        "4.2",
+        "Video-Foley beats SpecVQGAN, Diff-Foley, CondFoleyGen and SyncFusion in every objective metric",
+        "Table 2",
+        ("–", "needs the outputs of those systems"),
+    )
     add("4.2", "listeners prefer Video-Foley (MOS)", "4.40 temporal, 3.93 quality", ("–", "needs listeners"))
-    add("C", "PEAVS does not follow MOS (Table 3)", "1.70 for Video-Foley, 2.64 for SpecVQGAN", ("–", "needs PEAVS and listeners"))
-    add("not in the paper", "E-L1 of Video-Foley (audio prompt) is below silence's", "0.0090 against about 0.0150",
-        _compare(f, "foley_audio", "silence", "e_l1"))
-    add("not in the paper", "… and FAD below that of plain sound multiplied to the envelope", "–", _compare(f, "foley_audio", "envelope", "fad"))
+    add(
+        "C", "PEAVS does not follow MOS (Table 3)", "1.70 for Video-Foley, 2.64 for SpecVQGAN", ("–", "needs PEAVS and listeners")
+    )
+    add(
+        "not in the paper",
+        "E-L1 of Video-Foley (audio prompt) is below silence's",
+        "0.0090 against about 0.0150",
+        _compare(f, "foley_audio", "silence", "e_l1"),
+    )
+    add(
+        "not in the paper",
+        "… and FAD below that of plain sound multiplied to the envelope",
+        "–",
+        _compare(f, "foley_audio", "envelope", "fad"),
+    )
     return rows

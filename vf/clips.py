@@ -123,7 +123,9 @@ def read_times(path):
         except ValueError:
             time = -1.0
         if len(words) != 4 or not 0 <= time < float("inf"):
-            raise ValueError(f"{path}, line {number}: {line!r}; wanted `seconds material action reaction`: mend or delete the line")
+            raise ValueError(
+                f"{path}, line {number}: {line!r}; wanted `seconds material action reaction`: mend or delete the line"
+            )
         events.append(Event(time, *(None if w == "None" else w for w in words[1:])))
     return sorted(events, key=lambda e: e.time)
 

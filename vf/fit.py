@@ -10,7 +10,19 @@ from tqdm.auto import tqdm
 
 
 def fit(
-    model, loss, steps, optimizer, *, seed, scheduler=None, ema=0.0, clip=1.0, checkpoint=None, every=200, precision="no", label=""
+    model,
+    loss,
+    steps,
+    optimizer,
+    *,
+    seed,
+    scheduler=None,
+    ema=0.0,
+    clip=1.0,
+    checkpoint=None,
+    every=200,
+    precision="no",
+    label="",
 ):
     """Train a model and return the loss of every step.
 

@@ -152,7 +152,9 @@ def _written(path, **options):
             yield container
         os.replace(partial, path)
     except OSError as error:
-        raise MediaError(f"{path}: cannot be written ({error.strerror or error}); check the folder, its rights and its disk") from error
+        raise MediaError(
+            f"{path}: cannot be written ({error.strerror or error}); check the folder, its rights and its disk"
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
 

@@ -64,7 +64,9 @@ class _Scene:
         self.image = _texture(full, rng.uniform(50, 200, 3), rng.uniform(5, 25), rng)
         for _ in range(rng.integers(2, 9)):  # clutter
             place = np.array([*rng.uniform(0, 1.1, 2), *rng.uniform(0.02, 0.13, 2)])
-            cv2.fillPoly(self.image, [_outline(place, size, rng).astype(np.int32) + self.margin], rng.uniform(20, 230, 3).tolist())
+            cv2.fillPoly(
+                self.image, [_outline(place, size, rng).astype(np.int32) + self.margin], rng.uniform(20, 230, 3).tolist()
+            )
         columns = rng.permutation(len(materials))
         self.places, self.outlines = [], []
         for material, column in zip(materials, columns):
@@ -77,7 +79,9 @@ class _Scene:
             colour, grain = _LOOKS[material]
             shift = rng.normal(0, 25 if unseen else 14, 3)
             self.image = np.where(mask[..., None] > 0, _texture(full, colour + shift, grain, rng), self.image)
-            cv2.polylines(self.image, [outline.astype(np.int32)], True, (self.image[mask > 0].mean(0) * 0.55).tolist(), 1, cv2.LINE_AA)
+            cv2.polylines(
+                self.image, [outline.astype(np.int32)], True, (self.image[mask > 0].mean(0) * 0.55).tolist(), 1, cv2.LINE_AA
+            )
             self.places.append(place)
             self.outlines.append(cv2.boundingRect(outline.astype(np.int32)))
         yy, xx = np.mgrid[0 : full[0], 0 : full[1]].astype(np.float32)
@@ -183,7 +187,9 @@ def _react(image, jolts, now, debris, scene):
             y0, x0 = max(y, 3), max(x, 3)
             patch = image[y0 : y + h, x0 : x + w]
             if patch.size:
-                shifted = cv2.warpAffine(patch, np.float32([[1, 0, 0.4 * give], [0, 1, give]]), patch.shape[1::-1], borderMode=cv2.BORDER_REFLECT)
+                shifted = cv2.warpAffine(
+                    patch, np.float32([[1, 0, 0.4 * give], [0, 1, give]]), patch.shape[1::-1], borderMode=cv2.BORDER_REFLECT
+                )
                 moved[y0 : y + h, x0 : x + w] = shifted
     return image if moved is None else moved
 
@@ -254,9 +260,7 @@ def write_films(folder, count, seconds=5.0, fps=30, size=(192, 144), sample_rate
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(split, i) for split, number in count.items() for i in range(number)]
-    work = partial(
-        _write, folder=folder, seconds=seconds, fps=fps, size=tuple(size), sample_rate=sample_rate, seed=seed
-    )
+    work = partial(_write, folder=folder, seconds=seconds, fps=fps, size=tuple(size), sample_rate=sample_rate, seed=seed)
     names = {split: [] for split in count}
     with ProcessPoolExecutor(workers) as pool:
         for split, name in tqdm(pool.map(work, jobs), total=len(jobs), desc="rendering", mininterval=2.0):

@@ -122,7 +122,9 @@ def scratch(thing, speed, rate, rng):
     for f, g in zip(thing.frequencies, thing.gains):
         ring += g * np.exp(-6.9 * t / 0.05) * np.sin(2 * np.pi * f * t)
     body = np.convolve(rub, ring)[:count]
-    mixed = np.sqrt(1 - 0.5 * thing.ringing) * rub / max(rub.std(), 1e-9) + np.sqrt(0.5 * thing.ringing) * body / max(body.std(), 1e-9)
+    mixed = np.sqrt(1 - 0.5 * thing.ringing) * rub / max(rub.std(), 1e-9) + np.sqrt(0.5 * thing.ringing) * body / max(
+        body.std(), 1e-9
+    )
     return 0.45 * thing.level * mixed * np.maximum(speed, 0) ** 1.2
 
 

@@ -77,11 +77,16 @@ def page(p, named_tables, claim_rows, left_out, captions):
     parts.append("<h2>Figures</h2>")
     for path in sorted(p.folder("figures").glob("*.png")):
         caption = captions.get(path.stem, path.stem.replace("_", " "))
-        parts.append(f'<figure><img src="{_embed(path)}" alt="{html.escape(caption)}"><figcaption>{html.escape(caption)}</figcaption></figure>')
+        parts.append(
+            f'<figure><img src="{_embed(path)}" alt="{html.escape(caption)}"><figcaption>{html.escape(caption)}</figcaption></figure>'
+        )
     films = sorted(p.folder("generated").glob("films/*.mp4"))
     if films:
         parts.append('<h2>Films with generated sound</h2><div class="films">')
-        parts += [f'<figure><video controls src="{_embed(f)}"></video><figcaption>{html.escape(f.stem)}</figcaption></figure>' for f in films]
+        parts += [
+            f'<figure><video controls src="{_embed(f)}"></video><figcaption>{html.escape(f.stem)}</figcaption></figure>'
+            for f in films
+        ]
         parts.append("</div>")
     parts.append(f"<h2>Left out</h2><p>{len(left_out)} films or segments could not be used.</p>")
     if left_out:
@@ -90,7 +95,11 @@ def page(p, named_tables, claim_rows, left_out, captions):
     taken = minutes(p.folder("notebooks"))
     if taken:
         parts.append("<h2>Minutes a stage</h2>" + _table(("stage", "minutes"), [(n, f"{m:.1f}") for n, m in taken]))
-    return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Video-Foley: {html.escape(p.run)}</title><style>{STYLE}</style>' + "\n".join(parts) + "</html>\n"
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Video-Foley: {html.escape(p.run)}</title><style>{STYLE}</style>'
+        + "\n".join(parts)
+        + "</html>\n"
+    )
 
 
 CLAIM_COLUMNS = ("section", "claim", "paper", "ours", "verdict")

@@ -201,7 +201,7 @@ def train_controlnet(
     Sets `pipeline.controlnet` and returns the losses.
     """
     if not len(latents) == len(timbres) == len(rms):
-        raise ValueError(f"{len(latents)} latents, {len(timbres)} timbres, {len(rms)} curves; wanted one of each a sound")
+        raise ValueError(f"{len(latents)} latents, {len(timbres)} timbres, {len(rms)} curves; wanted one of each")
     torch.manual_seed(seed)
     stride = pipeline.latent_stride
     net = RMSControlNet.from_unet(pipeline.unet, stride=stride, kernel=kernel, mu=mu)
@@ -222,7 +222,14 @@ def train_controlnet(
         return diffusion_loss(pipeline.scheduler, model, z, generator, timbre, curve)
 
     history = fit.fit(
-        net, loss, steps, optimizer, seed=seed, scheduler=schedule, ema=ema, checkpoint=checkpoint,
+        net,
+        loss,
+        steps,
+        optimizer,
+        seed=seed,
+        scheduler=schedule,
+        ema=ema,
+        checkpoint=checkpoint,
         label="RMS-ControlNet",
     )
     pipeline.register_modules(controlnet=net)

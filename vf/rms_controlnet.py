@@ -74,9 +74,7 @@ class RMSControlNet(ModelMixin, ConfigMixin):
         """
         frames = self.config.stride * z_t.shape[2]
         if rms.shape[-1] != frames:
-            raise ValueError(
-                f"rms has {rms.shape[-1]} frames but the latent needs {frames}; call rms.resize(rms, {frames})"
-            )
+            raise ValueError(f"rms has {rms.shape[-1]} frames but the latent needs {frames}; call rms.resize(rms, {frames})")
         curve = mu_law(rms, self.config.mu) if self.config.mu else rms
         # one value a frame, broadcast over the latent's frequency bins
         sample = z_t + self.rms_zero(self.rms_in(curve[:, None, :, None].to(z_t.dtype)))

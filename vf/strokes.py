@@ -51,7 +51,9 @@ def style(rng, unseen=False):
     if unseen:
         swing = rng.uniform(0.22, 0.27) if rng.random() < 0.5 else rng.uniform(0.46, 0.55)
         return Style(rng.uniform(0.36, 0.62), swing, rng.uniform(0.3, 0.6), rng.uniform(0.02, 0.08))
-    return Style(rng.uniform(0.38, 0.56), swing=rng.uniform(0.28, 0.45), rebound=rng.uniform(0.15, 0.45), pauses=rng.uniform(0.02, 0.08))
+    return Style(
+        rng.uniform(0.38, 0.56), swing=rng.uniform(0.28, 0.45), rebound=rng.uniform(0.15, 0.45), pauses=rng.uniform(0.02, 0.08)
+    )
 
 
 def materials(rng):
@@ -144,6 +146,8 @@ def trajectory(strokes, places, style, times):
         after = times >= end
         u = times[after] - end
         back = low + style.rebound * top * (0.4 if in_air else 1) * np.minimum(u / 0.09, 1)
-        path[after, 2] = np.where(u < 0.09, back, back[-1] + (rest - back[-1]) * np.minimum((u - 0.09) / 0.3, 1)) if len(u) else rest
+        path[after, 2] = (
+            np.where(u < 0.09, back, back[-1] + (rest - back[-1]) * np.minimum((u - 0.09) / 0.3, 1)) if len(u) else rest
+        )
         previous_end = end
     return path

@@ -32,9 +32,7 @@ def table1(video2rms):
 
 def table2(foley):
     """Table 2 from metrics/foley.json, the systems not made here below ours. Returns a DataFrame."""
-    rows = [
-        _row({"system": s, "prompt": PROMPTS.get(s, "")}, COLUMNS2, ours, TABLE2.get(s, {})) for s, ours in foley.items()
-    ]
+    rows = [_row({"system": s, "prompt": PROMPTS.get(s, "")}, COLUMNS2, ours, TABLE2.get(s, {})) for s, ours in foley.items()]
     rows += [_row({"system": s, "prompt": p}, COLUMNS2, {}, paper) for (s, p), paper in TABLE2_OTHERS.items()]
     return pd.DataFrame(rows)
 

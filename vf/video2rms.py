@@ -27,9 +27,7 @@ class FrameEncoder(nn.Module):
         layers = []
         for depth, (i, o) in enumerate(zip(sizes, sizes[1:])):
             i = 3 * i if depth == 1 else i
-            layers.append(
-                nn.Sequential(nn.Conv2d(i, o, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU())
-            )
+            layers.append(nn.Sequential(nn.Conv2d(i, o, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU()))
         self.first, self.rest = layers[0], nn.Sequential(*layers[1:])
 
     def forward(self, maps):
@@ -88,7 +86,9 @@ class Video2RMS(ModelMixin, ConfigMixin):
         Raises ValueError for another number of frames than the model was made for.
         """
         if features.shape[1] != self.config.frames:
-            raise ValueError(f"features have {features.shape[1]} frames; the model takes {self.config.frames}: cut or pad the film")
+            raise ValueError(
+                f"features have {features.shape[1]} frames; the model takes {self.config.frames}: cut or pad the film"
+            )
         x = self.frame_encoder(features) if self.frame_encoder is not None else features
         x = self.convolutions(x.transpose(1, 2)).transpose(1, 2)
         x, _ = self.bilstm(x)

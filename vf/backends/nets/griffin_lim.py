@@ -124,6 +124,4 @@ def train_level(vocoder, mels, levels, steps, *, batch=16, crop=64, lr=3e-3, see
         mel, start, true = (cut.to(vocoder.device) for cut in cuts)
         return (start * vocoder.gain(mel)[:, 0] - true).abs().mean() / true.mean().clamp(min=1e-3)
 
-    return fit.fit(
-        vocoder, loss, steps, optimizer, seed=seed, scheduler=schedule, checkpoint=checkpoint, label="vocoder"
-    )
+    return fit.fit(vocoder, loss, steps, optimizer, seed=seed, scheduler=schedule, checkpoint=checkpoint, label="vocoder")

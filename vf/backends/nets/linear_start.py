@@ -29,7 +29,7 @@ def linear_start(vae, mels):
             f"{need}, and at most {patch} latent channels"
         )
     if any(width // groups % 4 for width in (widths[0], widths[-1])):
-        raise ValueError(f"channels {tuple(widths)} in {groups} groups; wanted groups of 4, 8, ...: choose fewer groups")
+        raise ValueError(f"channels {tuple(widths)} in {groups} groups; wanted groups of 4, 8, ...: take fewer")
     mean, std = mels.mean(), mels.std()
     encoder, decoder = vae.encoder, vae.decoder
     for name, module in vae.named_modules():

@@ -50,7 +50,8 @@ def train_vae(
 
     channels, layers, groups (of its norms), latent_channels: of AutoencoderKL; each level but the last halves both
     axes. crop: mel frames of a random piece (None: all). kl, energy: weights of the KL term and of the loudness error
-    beside the mean absolute error of the log-mel. lr: peak of a one-cycle schedule. Starts from `linear_start`. Returns (vae, losses).
+    beside the mean absolute error of the log-mel. lr: peak of a one-cycle schedule. Starts from `linear_start`.
+    Returns (vae, losses).
     """
     torch.manual_seed(seed)
     vae = AutoencoderKL(

@@ -47,9 +47,7 @@ class Tagger(ModelMixin, ConfigMixin):
         sizes = (1, width, 2 * width, 3 * width)
         self.blocks = nn.Sequential(
             *[
-                nn.Sequential(
-                    nn.Conv2d(i, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU(), nn.AvgPool2d(2)
-                )
+                nn.Sequential(nn.Conv2d(i, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU(), nn.AvgPool2d(2))
                 for i, o in zip(sizes, sizes[1:])
             ]
         )
@@ -96,9 +94,7 @@ def train_tagger(waves, captions, dims, steps, batch, lr, width, seed, checkpoin
         weight = 1 + target * (rare.to(tagger.device) - 1)
         return F.binary_cross_entropy(probability, target, weight=weight)
 
-    history = fit.fit(
-        tagger, loss, steps, optimizer, seed=seed, scheduler=schedule, checkpoint=checkpoint, label="sound tagger"
-    )
+    history = fit.fit(tagger, loss, steps, optimizer, seed=seed, scheduler=schedule, checkpoint=checkpoint, label="sound tagger")
     return tagger, history
 
 
@@ -191,7 +187,5 @@ def train(waves, captions, *, dims, tagger, clap, seed, picture_dims=None, check
     net, losses["tagger"] = train_tagger(waves, captions, dims, seed=seed, checkpoint=state["tagger"], **tagger)
     tokenizer = backbone.train_tokenizer(captions)
     features = backbone.clap_log_mels(backbone.feature_extractor(), waves)
-    pair, losses["CLAP"] = backbone.train_clap(
-        features, captions, tokenizer, seed=seed, checkpoint=state["clap"], **clap
-    )
+    pair, losses["CLAP"] = backbone.train_clap(features, captions, tokenizer, seed=seed, checkpoint=state["clap"], **clap)
     return Embedders(net, pair), losses

@@ -1,0 +1,95 @@
+"""Figures that set systems side by side: case studies, drawn shapes, bars of a metric, the studio's film."""
+
+import textwrap
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from vf import rms
+from vf.figures import BLUE, RED, SKY, curve, spectrogram, strip
+
+
+def case(frames, sounds, timeline, wanted=None, title=""):
+    """Figures 3 and 4: the film's strip, then the log-mel and RMS of each system on the same axes.
+
+    frames: (t, h, w, 3) uint8. sounds: {system: (s,) waveform}. wanted: (n,) curve at the 512/128 rate, drawn dashed
+    into every RMS panel. Returns the figure.
+    """
+    rows = 1 + len(sounds)
+    figure, axes = plt.subplots(rows, 2, figsize=(7.2, 1.15 * rows + 0.3), sharex=True, width_ratios=(1, 1))
+    rate = timeline.sample_rate / timeline.video_hop
+    measured = {
+        name: rms.rms_curve(torch.as_tensor(np.asarray(w, np.float32)), timeline.video_window, timeline.video_hop)
+        for name, w in sounds.items()
+    }
+    top = 1.1 * max([float(c.max()) for c in measured.values()] + [float(np.max(wanted)) if wanted is not None else 0, 0.01])
+    for ax in axes[0]:
+        strip(ax, frames, timeline.seconds, count=6)
+    for (left, right), (name, wave) in zip(axes[1:], sounds.items()):
+        spectrogram(left, wave, timeline, name)
+        curve(right, measured[name], rate, "got", color=BLUE)
+        if wanted is not None:
+            curve(right, wanted, rate, "wanted", color=RED, ls="--", lw=0.9)
+        right.set(ylim=(0, top), title=name)
+        left.set_xlabel("")
+        right.set_xlabel("")
+    for ax in axes[-1]:
+        ax.set_xlabel("time (s)")
+    if wanted is not None:
+        axes[1, 1].legend(loc="upper right")
+    figure.suptitle(textwrap.fill(title, 110), fontsize=9)
+    return figure
+
+
+def shapes(wanted, sounds, timeline, title):
+    """Figure 12: one prompt, several curves. wanted: {shape: (n,) at the 512/128 rate}; sounds: {shape: (s,)}."""
+    figure, axes = plt.subplots(2, len(wanted), figsize=(1.9 * len(wanted), 3.2), sharex=True, sharey="row", squeeze=False)
+    rate, top_level = timeline.sample_rate / timeline.video_hop, 0.0
+    for (top, bottom), (name, goal) in zip(axes.T, wanted.items()):
+        wave = torch.as_tensor(np.asarray(sounds[name], np.float32))
+        spectrogram(top, wave, timeline, name)
+        got = rms.rms_curve(wave, timeline.video_window, timeline.video_hop)
+        curve(bottom, got, rate, "got", color=BLUE)
+        curve(bottom, goal, rate, "wanted", color=RED, ls="--")
+        r = float(np.corrcoef(np.asarray(got), np.asarray(goal))[0, 1])
+        bottom.set_title(f"r = {r:.2f}")
+        top_level = max(top_level, float(got.max()), float(np.max(np.asarray(goal))))
+    for ax in axes[:, 1:].flat:
+        ax.set_ylabel("")
+    axes[1, 0].set_ylim(0, 1.1 * top_level)
+    axes[1, 0].legend()
+    figure.suptitle(textwrap.fill(title, 110), fontsize=9)
+    return figure
+
+
+def bars(rows, metric, label, title, paper=None):
+    """Horizontal bars of one metric over systems, with intervals, and the paper's values as diamonds.
+
+    rows: {system: {metric: value, metric_interval: [low, high]}}. paper: {system: value}. Returns the figure.
+    """
+    names = [n for n in rows if rows[n].get(metric) is not None]
+    values = np.array([rows[n][metric] for n in names])
+    spans = np.array([rows[n].get(f"{metric}_interval") or [v, v] for n, v in zip(names, values)])
+    figure, ax = plt.subplots(figsize=(5.2, 0.32 * len(names) + 0.9))
+    y = np.arange(len(names))[::-1]
+    error = np.clip([values - spans[:, 0], spans[:, 1] - values], 0, None)
+    ax.barh(y, values, xerr=error, color=SKY, height=0.65, error_kw={"lw": 1})
+    for name, row in zip(names, y):
+        if paper and paper.get(name) is not None:
+            ax.plot(paper[name], row, "D", color=RED, ms=5)
+    if paper:
+        ax.plot([], [], "D", color=RED, ms=5, label="the paper (its own data)")
+        ax.legend()
+    ax.set(yticks=y, yticklabels=names, xlabel=label, title=title)
+    return figure
+
+
+def film(made, timeline):
+    """A foley.Foley: spectrogram of the sound, and its curve over the one that was wanted."""
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(7.2, 3.4), sharex=True)
+    spectrogram(top, made.waveform, timeline, made.film.name)
+    curve(bottom, made.rms, made.sample_rate / made.hop, "got", color=BLUE)
+    curve(bottom, made.wanted, made.sample_rate / made.hop, "wanted", color=RED, ls="--")
+    bottom.legend()
+    return figure
