@@ -28,7 +28,7 @@ lab: install            ## JupyterLab on the notebooks
 # dvc.lock in place; `git checkout params.yaml dvc.lock` brings the published ones back.
 SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_films.count.valid=4 \
 	small.clips.render_films.count.test=8 small.sounds.count=48 small.video2rms.train.steps=6 \
-	small.backbone.vae.steps=8 small.backbone.clap.steps=6 small.backbone.unet.steps=8 \
+	small.backbone.vae.steps=8 small.backbone.vocoder.steps=8 small.backbone.clap.steps=6 small.backbone.unet.steps=8 \
 	small.embedders.dims=4 small.embedders.picture_dims=2 small.embedders.tagger.steps=6 small.embedders.clap.steps=6 \
 	small.rms_controlnet.train.steps=6 small.generate.num_inference_steps=3 small.generate.films=1
 

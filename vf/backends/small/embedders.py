@@ -176,11 +176,10 @@ def load(folder):
     return Embedders(Tagger.from_pretrained(folder / "tagger").eval(), ClapModel.from_pretrained(folder / "clap").eval())
 
 
-def train(waves, captions, *, dims, tagger, clap, seed, picture_dims=None, checkpoint=None):
+def train(waves, captions, *, dims, tagger, clap, seed, checkpoint=None):
     """Train the metrics' networks on sounds (n, s) and captions.
 
-    dims: of a FAD embedding. tagger, clap: keywords of `train_tagger` and of the backbone's `train_clap`. picture_dims
-    belongs to the picture's embedder, which needs no sound. Returns (Embedders, {part: losses}).
+    dims: of a FAD embedding. tagger, clap: keywords of `train_tagger` and of the backbone's `train_clap`. Returns (Embedders, {part: losses}).
     """
     losses = {}
     state = {part: checkpoint and Path(checkpoint) / part for part in ("tagger", "clap")}
