@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from vf import media
+from vf import media, render
 
 SIZE = (64, 48)
 
@@ -149,3 +149,15 @@ def test_probe(tmp_path):
     info = media.probe(film_at(tmp_path / "film.mp4", np.arange(50) / 25))
     assert (info.width, info.height, info.has_sound) == (*SIZE, False)
     assert info.seconds == pytest.approx(2.0, abs=0.05) and info.fps == pytest.approx(25, abs=0.6)
+
+
+def test_the_same_frames_give_the_same_bytes_whatever_was_in_memory(tmp_path):
+    frames, wave, _ = render.film("train", 0, seconds=2.0)
+    seen = set()
+    for again in range(40):
+        noise = np.random.default_rng(again)
+        litter = [noise.integers(0, 255, int(n), dtype=np.uint8) for n in noise.integers(1000, 3_000_000, 40)]
+        del litter
+        media.write_film(tmp_path / "film.mp4", frames, 30, wave)
+        seen.add(hashlib.sha256((tmp_path / "film.mp4").read_bytes()).hexdigest())
+    assert len(seen) == 1
