@@ -207,7 +207,7 @@ def _sound(things, strokes_made, seconds, rate, rng):
             continue
         begin = round(stroke.time * rate)
         wave[begin : begin + len(sound)] += stroke.surprise * sound[: len(wave) - begin]
-    gain = 0.19 * 10 ** (rng.normal(0, 4) / 20)  # recordings differ in level as the real ones do
+    gain = 0.26 * 10 ** (rng.normal(0, 4) / 20)  # recordings differ in level as the real ones do
     floor = np.exp(rng.normal(np.log(0.0032), 0.4))
     wave = gain * wave[:count] + floor * render_sound.room(seconds, rate, rng)
     # microphones and their limiters round off what is too loud

@@ -105,11 +105,22 @@ def page(p, named_tables, claim_rows, left_out, captions):
 CLAIM_COLUMNS = ("section", "claim", "paper", "ours", "verdict")
 CAPTIONS = {
     "01_clips": "A training film: strip, waveform with annotated events, spectrogram.",
+    "01_statistics": "The clips of this run beside Greatest Hits: gaps between events, levels of frames, materials in a clip.",
+    "02_rms": "From waveform to RMS curve, to classes, to smoothed labels (Eqs. 1 to 3).",
     "03_features": "Kinds of features: how well a linear probe reads the RMS curve from each, on validation films.",
-    "08_table1": "E-L1 of Video2RMS and of the rows that keep it honest.",
+    "04_losses": "Training loss of Video2RMS.",
+    "04_predictions": "True and predicted curves of three test films.",
+    "05_losses": "Training losses of the backbone's parts.",
+    "05_embedders": "Training losses of the metrics' embedders.",
+    "06_losses": "Training loss of RMS-ControlNet (Eq. 4).",
+    "08_video2rms": "Video2RMS and the rows that keep it honest, with 95% intervals.",
+    "08_rms2sound": "RMS2Sound with true curves, with 95% intervals.",
+    "08_foley_e_l1": "Video-Foley: E-L1 of each system, with 95% intervals.",
+    "08_foley_fad": "Video-Foley: Frechet distance of each system, with 95% intervals.",
     "09_fig3": "Figure 3's counterpart: several events in one film.",
     "09_fig4": "Figure 4's counterpart: intensity and nuance.",
     "09_fig12": "Figure 12's counterpart: four shapes, one prompt.",
+    "10_studio": "A curve drawn in the studio and the sound that came of it.",
 }
 
 
