@@ -27,8 +27,8 @@ lab: install            ## JupyterLab on the notebooks
 # The whole pipeline in minutes: the small profile with less of everything, in a run of its own. It edits params.yaml and
 # dvc.lock in place; `git checkout params.yaml dvc.lock` brings the published ones back.
 SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_films.count.valid=4 \
-	small.clips.render_films.count.test=8 small.sounds.count=48 small.video2rms.train.steps=6 \
-	small.backbone.vae.steps=8 small.backbone.vocoder.steps=8 small.backbone.clap.steps=6 small.backbone.unet.steps=8 \
+	small.clips.render_films.count.test=8 small.sounds.count=48 small.features.encoder.steps=6 \
+	small.video2rms.train.steps=6 small.backbone.vae.steps=8 small.backbone.vocoder.steps=8 small.backbone.clap.steps=6 small.backbone.unet.steps=8 \
 	small.embedders.dims=4 small.embedders.picture_dims=2 small.embedders.tagger.steps=6 small.embedders.clap.steps=6 \
 	small.rms_controlnet.train.steps=6 small.generate.num_inference_steps=3 small.generate.films=1
 
@@ -42,7 +42,7 @@ SOUNDS ?= data/sounds
 AUDIO ?= mic
 REAL := run=real films.source=greatest_hits films.root=$(abspath $(FILMS)) films.audio=$(AUDIO) \
 	'audio.sources=[films,folder]' audio.root=$(abspath $(SOUNDS)) \
-	'small.features.size=[384,288]' small.features.pool=8 small.video2rms.train.steps=400 \
+	'small.features.size=[384,288]' small.features.pool=4 \
 	small.backbone.vae.steps=800 small.backbone.unet.steps=500 small.rms_controlnet.train.steps=300
 
 real: install

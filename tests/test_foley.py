@@ -28,10 +28,8 @@ class Echo:
 
 def studio():
     torch.manual_seed(0)
-    model = Video2RMS(
-        width=8, lstm=4, frames=10, rms_frames=125, bins=8, relu_logits=False, encoder={"channels": 1, "widths": [4, 4]}
-    ).eval()  # fmt: skip
-    return VideoFoley(model, Echo(), lambda f, t: f[:, None, ..., 0], (32, 24), TIMELINE, "mean", {"guidance_scale": 1.0})
+    model = Video2RMS(features=24, width=8, lstm=4, frames=10, rms_frames=125, bins=8, relu_logits=False).eval()
+    return VideoFoley(model, Echo(), lambda f, t: f[:, :, 0, 0] / 255, (32, 24), TIMELINE, "mean", {"guidance_scale": 1.0})
 
 
 def film(path, seconds, sound=False):

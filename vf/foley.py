@@ -86,16 +86,15 @@ class VideoFoley:
     def from_pretrained(cls, profile="small"):
         """What `dvc repro` left of a profile in runs/<run>. Raises FileNotFoundError when it has not run."""
         p = params.load(profile)
-        for name in ("video2rms", "rms2sound"):
+        for name in ("features", "video2rms", "rms2sound"):
             if not p.folder(name).is_dir():
                 raise FileNotFoundError(f"{p.folder(name)}: not trained yet; run `make repro` first")
-        frames = importlib.import_module(f"vf.backends.{p.profile}.frames")
-        settings = {"kinds": p.features.kinds, "pool": p.features.pool}
+        frame_encoder = importlib.import_module(f"vf.backends.{p.profile}.frame_encoder")
         options = {k: p.generate[k] for k in ("guidance_scale", "num_inference_steps", "eta")}
         return cls(
             video2rms.Video2RMS.from_pretrained(p.folder("video2rms")).eval(),
             RMS2Sound.from_pretrained(p.folder("rms2sound")),
-            lambda pictures, times: frames.features(pictures, times, **settings),
+            frame_encoder.load(p.folder("features") / "encoder", p.features.kinds, p.features.pool),
             tuple(p.features.size), p.timeline, p.video2rms.decode, options,
         )  # fmt: skip
 

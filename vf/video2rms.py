@@ -1,7 +1,5 @@
 """Video2RMS: from the features of a silent film to classes of its RMS curve (sections 2.1, B.1)."""
 
-from math import gcd
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -13,55 +11,22 @@ from tqdm.auto import tqdm
 from vf import fit, rms
 
 
-class FrameEncoder(nn.Module):
-    """A small convolutional network over each frame and its neighbours, trained with the rest of Video2RMS.
-
-    channels: of a frame. widths: channels of the convolutions, each of which halves the picture. The second sees three
-    frames at once, so that a sudden stop in one place can be told from a slow one. Output (b, t, 2 * widths[-1]): mean and
-    maximum over the picture, as a stick is thin.
-    """
-
-    def __init__(self, channels=3, widths=(12, 32, 48, 96)):
-        super().__init__()
-        sizes = (channels, *widths)
-        layers = []
-        for depth, (i, o) in enumerate(zip(sizes, sizes[1:])):
-            i = 3 * i if depth == 1 else i
-            layers.append(nn.Sequential(nn.Conv2d(i, o, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU()))
-        self.first, self.rest = layers[0], nn.Sequential(*layers[1:])
-
-    def forward(self, maps):
-        """maps: (b, t, c, h, w), uint8. Returns (b, t, d)."""
-        b, t = maps.shape[:2]
-        x = self.first((maps.flatten(0, 1).float() / 64).contiguous(memory_format=torch.channels_last))
-        x = x.unflatten(0, (b, t))
-        x = torch.cat([x[:, :1], x, x[:, -1:]], 1)
-        x = torch.cat([x[:, :-2], x[:, 1:-1], x[:, 2:]], 2).flatten(0, 1)
-        x = self.rest(x.contiguous(memory_format=torch.channels_last))
-        return torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1).unflatten(0, (b, t))
-
-
 class Video2RMS(ModelMixin, ConfigMixin):
     """The paper's network: 3 x [convolution over time, batch norm, ReLU, dropout], a 2-layer BiLSTM, a linear layer over
     time from video frames to RMS frames, and one to the classes.
 
-    features: size of a frame's feature vector; of the frame encoder's output where there is one. width: channels of the
-    convolutions. lstm: units each way. frames, rms_frames: lengths in and out. bins: classes. relu_logits: the authors'
-    ReLU after the last layer. encoder: keywords of FrameEncoder, for features that are maps; none in the paper.
-    init_std: the authors initialise weights with normal(0, 0.02); without it torch's defaults hold, and the layer over
-    time starts as linear interpolation.
+    features: size of a frame's feature vector. width: channels of the convolutions. lstm: units each way. frames,
+    rms_frames: lengths in and out. bins: classes. relu_logits: the authors' ReLU after the last layer. init_std: the
+    authors initialise weights with normal(0, 0.02); without it torch's defaults hold, and the layer over time starts as
+    linear interpolation.
     """
 
     @register_to_config
     def __init__(
         self, features=2048, width=2048, lstm=512, frames=300, rms_frames=1250, bins=64, dropout=0.5, relu_logits=True,
-        encoder=None, init_std=None,
+        init_std=None,
     ):  # fmt: skip
         super().__init__()
-        # not self.encoder: ModelMixin would find the keyword of that name first
-        self.frame_encoder = FrameEncoder(**encoder) if encoder else None
-        if encoder:
-            features = 2 * encoder["widths"][-1]
         blocks = []
         for size in (features, width, width):
             blocks += [nn.Conv1d(size, width, 5, padding=2), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout)]
@@ -81,7 +46,7 @@ class Video2RMS(ModelMixin, ConfigMixin):
                 self.over_time.bias.zero_()
 
     def forward(self, features):
-        """features: (b, t, d) float, or (b, t, c, h, w) uint8 with an encoder. Returns logits (b, n, k).
+        """features: (b, t, d). Returns logits (b, n, k).
 
         Raises ValueError for another number of frames than the model was made for.
         """
@@ -89,8 +54,7 @@ class Video2RMS(ModelMixin, ConfigMixin):
             raise ValueError(
                 f"features have {features.shape[1]} frames; the model takes {self.config.frames}: cut or pad the film"
             )
-        x = self.frame_encoder(features) if self.frame_encoder is not None else features
-        x = self.convolutions(x.transpose(1, 2)).transpose(1, 2)
+        x = self.convolutions(features.transpose(1, 2)).transpose(1, 2)
         x, _ = self.bilstm(x)
         x = self.over_time(x.transpose(1, 2)).transpose(1, 2)
         logits = self.to_classes(x)
@@ -122,41 +86,14 @@ def decode(probability, bins, rule="mean"):
     raise ValueError(f"decode rule {rule!r}; wanted argmax, mean or median")
 
 
-def augment(maps, classes, generator, shift=6):
-    """The same film, seen otherwise: mirrored, moved, brighter or paler, starting at another time.
-
-    maps: uint8 (b, t, c, h, w): grey, brightening, darkening and perhaps flow x, y. classes: (b, n). Each clip is rolled by
-    whole steps that are frames in both clocks. Returns both.
-    """
-    maps, classes = maps.clone(), classes.clone()
-    t, n = maps.shape[1], classes.shape[1]
-    steps = gcd(t, n)
-    for i in range(len(maps)):
-        mirror, k, dy, dx, contrast = torch.rand(5, generator=generator).tolist()
-        clip = maps[i]
-        if mirror < 0.5:
-            clip = clip.flip(-1)
-            if clip.shape[1] > 3:
-                clip[:, 3] = 255 - clip[:, 3]
-        clip = clip.roll((round((dy * 2 - 1) * shift), round((dx * 2 - 1) * shift)), (-2, -1))
-        gain = 2 ** (2 * contrast - 1)
-        clip[:, :3] = (clip[:, :3].float() * gain).clamp(0, 255).to(torch.uint8)
-        k = int(k * steps)
-        maps[i] = clip.roll(k * t // steps, 0)
-        classes[i] = classes[i].roll(k * n // steps, 0)
-    return maps, classes
-
-
 def train(
-    model, features, curves, bins, steps, batch, lr, seed, label_width=2, sigma=1.0, shift=4, schedule="step", halve_every=100,
-    betas=(0.5, 0.999), weight_decay=0.0, ema=0.0, augmented=True, precision="no", checkpoint=None,
+    model, features, curves, bins, steps, batch, lr, seed, label_width=2, sigma=1.0, schedule="step", halve_every=100,
+    betas=(0.5, 0.999), weight_decay=0.0, checkpoint=None,
 ):  # fmt: skip
     """Train Video2RMS.
 
-    features: (clips, t, ...) array, perhaps on disk. curves: (clips, n) target RMS. bins: rms.Bins. schedule: "step", StepLR
-    that halves the rate every `halve_every` steps (the paper), or "cosine" to zero. augmented: see `augment`, for maps.
-    precision: accelerate's mixed precision.
-    Returns the loss of every step.
+    features: (clips, t, d) array, perhaps on disk. curves: (clips, n) target RMS. bins: rms.Bins. schedule: "step", StepLR
+    that halves the rate every `halve_every` steps (the paper), or "cosine" to zero. Returns the loss of every step.
     """
     classes = bins.encode(torch.as_tensor(curves))
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, betas=tuple(betas), weight_decay=weight_decay)
@@ -169,16 +106,13 @@ def train(
 
     def loss(generator):
         pick = torch.randint(len(classes), (batch,), generator=generator)
-        x = torch.from_numpy(np.stack([features[i] for i in pick.tolist()]))
-        y = classes[pick]
-        if augmented and x.ndim == 5:
-            x, y = augment(x, y, generator, shift)
-        return classification_loss(model(x.to(model.device)).float(), y, label_width, sigma)
+        return classification_loss(model(_tensor(features[pick.numpy()], model.device)), classes[pick], label_width, sigma)
 
-    return fit.fit(
-        model, loss, steps, optimizer, seed=seed, scheduler=scheduler, ema=ema, precision=precision, checkpoint=checkpoint,
-        label="Video2RMS",
-    )  # fmt: skip
+    return fit.fit(model, loss, steps, optimizer, seed=seed, scheduler=scheduler, checkpoint=checkpoint, label="Video2RMS")
+
+
+def _tensor(features, device):
+    return torch.from_numpy(np.array(features, np.float32)).to(device)
 
 
 @torch.no_grad()
@@ -187,7 +121,6 @@ def predict(model, features, bins, rule="mean", batch=8):
     model.eval()
     parts = []
     for i in tqdm(range(0, len(features), batch), desc="Video2RMS predicts", mininterval=2.0):
-        x = torch.from_numpy(np.ascontiguousarray(features[i : i + batch])).to(model.device)
-        parts.append(model(x).softmax(-1).cpu())
+        parts.append(model(_tensor(features[i : i + batch], model.device)).softmax(-1).cpu())
     probability = torch.cat(parts)
     return probability, decode(probability, bins, rule)

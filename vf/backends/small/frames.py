@@ -1,8 +1,8 @@
 """What Video2RMS sees of each frame in the small profile: grey picture and its changes, small enough to learn from.
 
-A drumstick is thin and its stop is sudden. Mean pooling and frozen features lose both, so the picture's increases and
-decreases of brightness are max-pooled, and Video2RMS trains its own frame encoder on them. Optical flow and a frozen
-colour encoder, the paper's route in small, stand beside it for comparison.
+A drumstick is thin and its stop is sudden. Mean pooling loses both, so the picture's increases and decreases of brightness
+are max-pooled; `frame_encoder` learns to read them. Optical flow and a frozen colour encoder, the paper's route in
+small, stand beside them for comparison.
 """
 
 import cv2
