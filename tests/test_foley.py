@@ -113,3 +113,12 @@ def test_the_boards_buttons_work_and_say_what_is_wrong():
     buttons["Add shape"].click()
     buttons["Generate"].click()
     assert board.waveform is not None and board.message.value == ""
+
+
+def test_generate_puts_the_bent_curve_under_the_loaded_film(tmp_path):
+    source, board = film(tmp_path / "film.mp4", 2.0), Board(studio())
+    board.load(np.full(250, 0.05), film=source, output=tmp_path / "out.mp4")
+    board.add("hit", 0.5, 0.3, 0.4)
+    waveform = board.generate()
+    heard = media.read_sound(tmp_path / "out.mp4", 16000, seconds=2.0)
+    assert np.corrcoef(rms.rms_curve(heard, 512, 128), rms.rms_curve(waveform, 512, 128))[0, 1] > 0.95

@@ -58,6 +58,7 @@ def test_modules_stay_small_and_plain(module):
 def test_notebooks_explain_and_define_nothing(notebook):
     cells = json.loads(notebook.read_text())["cells"]
     code = [c for c in cells if c["cell_type"] == "code"]
+    assert len({c["id"] for c in cells}) == len(cells)
     assert cells[0]["cell_type"] == "markdown" and "".join(cells[0]["source"]).startswith(f"# {notebook.stem[:2]} · ")
     assert all(not c["outputs"] and c["execution_count"] is None for c in code)
     assert [c for c in code if "parameters" in c["metadata"].get("tags", [])] == code[:1]

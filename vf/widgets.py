@@ -6,9 +6,9 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from IPython.display import Audio, display
+from IPython.display import Audio, Video, display
 
-from vf import figures, rms
+from vf import figures, media, rms
 
 
 class Board:
@@ -19,7 +19,7 @@ class Board:
     """
 
     def __init__(self, studio, prompt=""):
-        self.studio, self.film = studio, None
+        self.studio, self.film, self.output = studio, None, None
         timeline = studio.timeline
         self.rate = timeline.sample_rate / timeline.video_hop
         self.curve = np.zeros(timeline.video_rms_frames, np.float32)
@@ -66,16 +66,21 @@ class Board:
         self.curve = np.zeros_like(self.curve)
         self._draw()
 
-    def load(self, curve, film=None):
-        """Take a curve (n,), for instance a film's predicted one, of any length."""
+    def load(self, curve, film=None, output=None):
+        """Take a curve (n,), for instance a film's predicted one, of any length.
+
+        film, output: from now on Generate writes the film with its new sound to `output`.
+        """
         self._past.append(self.curve)
-        self.curve, self.film = np.asarray(curve, np.float32), film
+        self.curve, self.film, self.output = np.asarray(curve, np.float32), film, output
         self.onset.max = len(self.curve) / self.rate - 0.05
         self._draw()
 
     def generate(self):
-        """Sound for the curve and the prompt: waveform (s,), also kept as `waveform`."""
+        """Sound for the curve and the prompt: waveform (s,), also kept as `waveform` and written under a loaded film."""
         self.waveform = self.studio.sound(self.curve, self.prompt.value.strip() or None, seed=self.seed.value)
+        if self.film and self.output:
+            media.replace_sound(self.film, self.output, self.waveform, self.studio.timeline.sample_rate)
         self._draw()
         return self.waveform
 
@@ -92,17 +97,22 @@ class Board:
         self.message.value = ""
         with self._player:
             self._player.clear_output()
-            display(Audio(self.waveform, rate=self.studio.timeline.sample_rate, normalize=False))
+            if self.film and self.output:
+                display(Video(str(self.output), embed=True, mimetype="video/mp4"))
+            else:
+                display(Audio(self.waveform, rate=self.studio.timeline.sample_rate, normalize=False))
 
     def _draw(self):
         figure, ax = plt.subplots(figsize=(9, 2.2))
+        top = float(self.curve.max())
         figures.curve(ax, self.curve, self.rate, "wanted", color=figures.RED, ls="--")
         if self.waveform is not None and len(self.waveform) >= len(self.curve) * self.studio.timeline.video_hop:
             wave = torch.as_tensor(self.waveform)[: len(self.curve) * self.studio.timeline.video_hop]
             got = rms.rms_curve(wave, self.studio.timeline.video_window, self.studio.timeline.video_hop)
             figures.curve(ax, got, self.rate, "got", color=figures.BLUE)
+            top = max(top, float(got.max()))
             ax.legend()
-        ax.set_ylim(0, max(0.1, 1.1 * float(self.curve.max())))
+        ax.set_ylim(0, max(0.1, 1.1 * top))
         data = io.BytesIO()
         figure.savefig(data, format="png", dpi=100)
         plt.close(figure)
