@@ -43,7 +43,7 @@ AUDIO ?= mic
 REAL := run=real films.source=greatest_hits films.root=$(abspath $(FILMS)) films.audio=$(AUDIO) \
 	'audio.sources=[films,folder]' audio.root=$(abspath $(SOUNDS)) \
 	'small.features.size=[384,288]' small.features.pool=4 small.features.encoder.steps=150 \
-	small.backbone.vae.steps=800 small.backbone.unet.steps=500 small.rms_controlnet.train.steps=300
+	small.backbone.vae.steps=800 small.backbone.unet.steps=600 small.rms_controlnet.train.steps=500
 
 real: install
 	$(RUN) dvc exp run $(foreach s,$(REAL),-S $(s)) report

@@ -28,7 +28,7 @@ def trained():
         waves,
         CAPTIONS,
         vae={"steps": 2, "channels": (4, 16, 32), "batch": 2},
-        clap={"steps": 2, "batch": 2, "width": 8, "patch": 8, "text_width": 16, "dims": 16},
+        clap={"steps": 2, "batch": 2, "width": 4, "dims": 16},
         unet={"steps": 2, "batch": 2, "channels": (8, 16, 16), "text_share": 0.5},
         vocoder={"steps": 2, "iterations": 2, "hidden": 4},
     )
@@ -142,7 +142,7 @@ def test_bad_prompts_are_refused(trained):
 def test_encode_normalises_and_decode_inverts_it(trained):
     pipeline, (latents, _, _), _, _ = trained
     torch.testing.assert_close(latents.mean((0, 2, 3)), torch.zeros(8), atol=1e-4, rtol=0)
-    torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(8), atol=1e-3, rtol=0)
+    assert latents.var((0, 2, 3)).mean().item() == pytest.approx(1, abs=1e-3)  # of all channels together
     mel = backbone.log_mels(sounds())
     with torch.no_grad():
         z = pipeline.vae.encode(mel[:, None]).latent_dist.mode()

@@ -9,7 +9,7 @@ from diffusers.utils.torch_utils import randn_tensor
 
 from vf import fit
 from vf.backends.nets import clap as clap_net
-from vf.backends.nets import griffin_lim  # noqa: F401  diffusers finds a part's class only in modules already imported
+from vf.backends.nets import griffin_lim, small_clap  # noqa: F401  diffusers finds classes only in imported modules
 from vf.backends.nets.diffusion import diffusion_loss, draw, drop
 from vf.mel import log_mel
 from vf.rms_controlnet import RMSControlNet
@@ -18,7 +18,8 @@ from vf.rms_controlnet import RMSControlNet
 class RMS2Sound(DiffusionPipeline):
     """Text-to-audio latent diffusion that follows an RMS curve.
 
-    vae: AutoencoderKL over log-mels. unet: UNet2DConditionModel conditioned on a CLAP vector. clap: ClapModel.
+    vae: AutoencoderKL over log-mels. unet: UNet2DConditionModel conditioned on a CLAP vector. clap: ClapModel, or a module
+    that is called as one.
     tokenizer, feature_extractor: CLAP's. vocoder: SpeechT5HifiGan, or a module that is called as one. scheduler: any of
     diffusers'. controlnet: RMSControlNet; without it the pipeline is plain text-to-audio.
     """
@@ -189,14 +190,15 @@ def predict(unet, controlnet, z_t, t, timbre, rms=None):
 
 
 def train_controlnet(
-    pipeline, latents, timbres, rms, steps, *, batch=16, lr=1e-3, dropout=0.1, crop=None, mu=0.0, kernel=3, ema=0.0,
-    seed=0, checkpoint=None,
+    pipeline, latents, timbres, rms, steps, *, batch=16, lr=1e-3, new_lr=None, dropout=0.1, crop=None, mu=0.0, kernel=3,
+    ema=0.0, seed=0, checkpoint=None, precision="no",
 ):  # fmt: skip
     """Give a pipeline a control net, trained by Eq. 4 while everything else stays frozen (section 2.2).
 
     latents: (i, c, l, g) from `pipeline.encode`. timbres: (i, e) from `encode_prompt` of the same sounds. rms: (i, n)
     their curves, n = stride * l. dropout: share of the batch whose prompt is the null. crop: latent frames of a random
-    piece to train on (default: all). mu, kernel: of RMSControlNet. lr falls to 0 along a cosine.
+    piece to train on (default: all). mu, kernel: of RMSControlNet. lr: of the copied encoder, new_lr: of the layers around
+    it (default: the same), which start at zero and at small rates stay there long; both fall to 0 along a cosine.
 
     Sets `pipeline.controlnet` and returns the losses.
     """
@@ -207,7 +209,8 @@ def train_controlnet(
     net = RMSControlNet.from_unet(pipeline.unet, stride=stride, kernel=kernel, mu=mu)
     pipeline.unet.requires_grad_(False).eval()
     net.requires_grad_(True)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=lr)
+    new = [weight for name, weight in net.named_parameters() if not name.startswith("encoder.")]
+    optimizer = torch.optim.AdamW([{"params": net.encoder.parameters(), "lr": lr}, {"params": new, "lr": new_lr or lr}])
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
     null = pipeline.encode_prompt(count=1)
 
@@ -230,6 +233,7 @@ def train_controlnet(
         scheduler=schedule,
         ema=ema,
         checkpoint=checkpoint,
+        precision=precision,
         label="RMS-ControlNet",
     )
     pipeline.register_modules(controlnet=net)

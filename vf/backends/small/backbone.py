@@ -1,24 +1,21 @@
 """A text-to-audio backbone of AudioLDM's parts, small enough to train from nothing on two cores (App. B.2).
 
-The classes are the real ones (AutoencoderKL, UNet2DConditionModel, ClapModel, DDIMScheduler), only their sizes are not,
-so that what is written for this backbone also drives the released AudioLDM.
+The classes are the real ones (AutoencoderKL, UNet2DConditionModel, DDIMScheduler), only their sizes are not, and the small
+CLAP is called as the real one is, so that what is written for this backbone also drives the released AudioLDM.
 """
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from tokenizers import ByteLevelBPETokenizer
-from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, RobertaTokenizer
 
 from vf import fit, mel
 from vf.backends.nets import clap as clap_net
 from vf.backends.nets.diffusion import diffusion_loss, draw, drop
 from vf.backends.nets.griffin_lim import GriffinLim, frame_level, train_level
 from vf.backends.nets.linear_start import linear_start
+from vf.backends.small import clap as small_clap
 
 SAMPLE_RATE, WINDOW, HOP, MEL_BINS = 16000, 1024, 160, 64  # of AudioLDM's log-mel, and of the curve that goes with it
 
@@ -85,9 +82,9 @@ def train_vae(
         label="VAE",
     )  # fmt: skip
     latents = encode_mels(vae, mels)
-    vae.register_to_config(
-        latents_mean=latents.mean((0, 2, 3)).tolist(), latents_std=latents.std((0, 2, 3)).clamp(min=1e-3).tolist()
-    )
+    # one spread for all channels, as AudioLDM's: those that carry level and spectrum are the large ones, and stay large
+    spread = latents.var((0, 2, 3)).mean().sqrt().item()
+    vae.register_to_config(latents_mean=latents.mean((0, 2, 3)).tolist(), latents_std=[spread] * latent_channels)
     return vae, history
 
 
@@ -111,83 +108,6 @@ def train_vocoder(vae, waves, mels, steps=300, *, sounds=200, iterations=8, refi
         rebuilt = [vae.decode(z.to(vae.device)).sample[:, 0].cpu() for z in encode_mels(vae, exact).split(8)]
     both = torch.cat([exact, *rebuilt])
     return vocoder, train_level(vocoder, both, torch.cat([level, level]), steps, seed=seed, **training)
-
-
-def train_tokenizer(captions, vocabulary=400, length=77):
-    """A RobertaTokenizer whose byte-level vocabulary is learnt from the captions."""
-    bpe = ByteLevelBPETokenizer()
-    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    bpe.train_from_iterator(sorted(set(captions)), vocab_size=vocabulary, special_tokens=special, show_progress=False)
-    with tempfile.TemporaryDirectory() as folder:
-        bpe.save_model(folder)
-        return RobertaTokenizer.from_pretrained(folder, model_max_length=length)
-
-
-def feature_extractor():
-    """CLAP's log-mel at 16 kHz: 20 ms frames, 5 s at most, which the small audio encoder takes without resizing."""
-    return ClapFeatureExtractor(
-        sampling_rate=SAMPLE_RATE, hop_length=320, fft_window_size=1024, max_length_s=5, frequency_max=8000,
-        truncation="rand_trunc", padding="repeatpad",
-    )  # fmt: skip
-
-
-def clap_log_mels(extractor, waves, batch=32):
-    """CLAP's log-mels of many waveforms, (i, s) array-like -> (i, 1, frames, bins), in decibels."""
-    ranges = [range(i, min(i + batch, len(waves))) for i in range(0, len(waves), batch)]
-    return torch.cat([clap_net.log_mels(extractor, _waves(waves, r).numpy(), SAMPLE_RATE) for r in ranges])
-
-
-def train_clap(
-    features, captions, tokenizer, steps, *, width=24, patch=4, text_width=64, dims=64, batch=32, lr=2e-3, gain_db=6.0,
-    seed=0, checkpoint=None,
-):  # fmt: skip
-    """Train a CLAP pair on sounds and their captions.
-
-    features: (i, 1, frames, bins) from `clap_log_mels`. width, text_width: of the first audio stage and of the text
-    encoder. patch: mel bins and frames of an audio token. dims: of the common space. gain_db: level is varied by so
-    much either way, as timbre is not loudness. The loss is CLAP's symmetric cross-entropy, but sounds of one caption
-    share their target: captions repeat, and to push such pairs apart would be noise. Returns (clap, losses).
-    """
-    torch.manual_seed(seed)
-    clap = ClapModel(
-        ClapConfig(
-            text_config=dict(
-                vocab_size=len(tokenizer), hidden_size=text_width, num_hidden_layers=2, num_attention_heads=4,
-                intermediate_size=2 * text_width, max_position_embeddings=tokenizer.model_max_length + 2,
-                pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id,
-                eos_token_id=tokenizer.eos_token_id, layer_norm_eps=1e-5, projection_dim=dims,
-            ),
-            audio_config=dict(
-                spec_size=128, num_mel_bins=MEL_BINS, patch_size=patch, patch_stride=[patch, patch],
-                patch_embeds_hidden_size=width, depths=[2, 2, 2][: 3 if patch < 8 else 2],
-                num_attention_heads=[2, 4, 8][: 3 if patch < 8 else 2], hidden_size=width * (4 if patch < 8 else 2),
-                num_hidden_layers=3 if patch < 8 else 2, window_size=4, projection_dim=dims, mlp_ratio=2.0,
-                hidden_dropout_prob=0.0,
-            ),
-            projection_dim=dims,
-        )
-    )  # fmt: skip
-    kinds = sorted(set(captions))
-    kind = torch.tensor([kinds.index(c) for c in captions])
-    tokens = tokenizer(list(captions), padding=True, truncation=True, return_tensors="pt")
-    optimizer = torch.optim.AdamW(clap.parameters(), lr=lr, weight_decay=0.05)
-    schedule = fit.one_cycle(optimizer, steps, 0.2)
-
-    def loss(generator):
-        pick = torch.randint(len(captions), (batch,), generator=generator)
-        gain = (2 * torch.rand(batch, 1, 1, 1, generator=generator) - 1) * gain_db
-        sound = (features[pick] + gain).to(clap.device)
-        sound = clap.get_audio_features(sound).pooler_output
-        text = clap.get_text_features(
-            tokens.input_ids[pick].to(clap.device), attention_mask=tokens.attention_mask[pick].to(clap.device)
-        ).pooler_output
-        same = (kind[pick, None] == kind[None, pick]).float().to(clap.device)
-        target = same / same.sum(-1, keepdim=True)
-        scores = F.normalize(sound, dim=-1) @ F.normalize(text, dim=-1).T * clap.logit_scale_a.exp()
-        return (F.cross_entropy(scores, target) + F.cross_entropy(scores.T, target)) / 2
-
-    history = fit.fit(clap, loss, steps, optimizer, seed=seed, scheduler=schedule, checkpoint=checkpoint, label="CLAP")
-    return clap, history
 
 
 def train_unet(
@@ -251,7 +171,7 @@ def train(waves, captions, *, vae, clap, unet, vocoder=None, seed=0, checkpoint=
     """Train the whole backbone on sounds and captions.
 
     waves: (i, s) array-like at 16 kHz, s whole latent frames. captions: i texts. vae, clap, unet: keyword arguments of
-    `train_vae`, `train_clap`, `train_unet` (`steps` among them) and `train_vocoder`. checkpoint: folder for the
+    `train_vae`, `clap.train`, `train_unet` (`steps` among them) and `train_vocoder`. checkpoint: folder for the
     training state. Returns (parts, {part: losses}); RMS2Sound(**parts) is
     the pipeline without a control net.
     """
@@ -268,9 +188,9 @@ def train(waves, captions, *, vae, clap, unet, vocoder=None, seed=0, checkpoint=
     sounder, losses["vocoder"] = train_vocoder(
         autoencoder, waves, mels, seed=seed, checkpoint=state("vocoder"), **(vocoder or {})
     )
-    tokenizer, extractor = train_tokenizer(captions), feature_extractor()
-    features = clap_log_mels(extractor, waves)
-    pair, losses["clap"] = train_clap(features, captions, tokenizer, seed=seed, checkpoint=state("clap"), **clap)
+    tokenizer, extractor = small_clap.train_tokenizer(captions), small_clap.feature_extractor()
+    features = small_clap.log_mels(extractor, waves)
+    pair, losses["clap"] = small_clap.train(features, captions, tokenizer, seed=seed, checkpoint=state("clap"), **clap)
     mean, std = (torch.tensor(autoencoder.config[key])[:, None, None] for key in ("latents_mean", "latents_std"))
     denoiser, scheduler, losses["unet"] = train_unet(
         (encode_mels(autoencoder, mels) - mean) / std,

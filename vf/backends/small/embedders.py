@@ -4,8 +4,6 @@ They stand where the paper profile has PANNs, VGGish and I3D. The CLAP that scor
 conditions: other seed, other order of data (the paper's footnote 3).
 """
 
-import re
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,25 +12,14 @@ import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import nn
-from transformers import ClapModel
 
 from vf import fit
 from vf.backends.nets import clap as clap_net
-from vf.backends.small import backbone
+from vf.backends.nets.small_clap import SmallClap
+from vf.backends.small import clap as small_clap
 from vf.mel import log_mel
 
 WINDOW, HOP = 12, 6  # of 80 ms frames: 0.96 s windows, half overlapping, as VGGish's
-
-
-def words_of(caption):
-    """Lower-case words of a caption; "plastic-bag" is one."""
-    return re.findall(r"[a-z]+(?:-[a-z]+)*", caption.lower())
-
-
-def vocabulary(captions, most=0.9):
-    """Words that tell captions apart: in more than one caption and in less than `most` of them. Sorted."""
-    count = Counter(word for caption in captions for word in set(words_of(caption)))
-    return sorted(w for w, c in count.items() if 1 < c < most * len(captions) and w not in ("after", "that"))
 
 
 class Tagger(ModelMixin, ConfigMixin):
@@ -76,8 +63,8 @@ def train_tagger(waves, captions, dims, steps, batch, lr, width, seed, checkpoin
     waves: (n, s) array-like at 16 kHz. captions: n texts. Level is varied by +-6 dB in training, as material is not
     loudness. Returns (tagger, losses).
     """
-    words = vocabulary(captions)
-    wanted = torch.tensor([[float(w in set(words_of(c))) for w in words] for c in captions])
+    words = small_clap.vocabulary(captions)
+    wanted = small_clap.bags(captions, words)
     torch.manual_seed(seed)
     tagger = Tagger(words=words, dims=dims, width=width)
     rare = ((1 - wanted.mean(0)) / wanted.mean(0).clamp(min=1e-3)).sqrt()
@@ -147,10 +134,10 @@ def embed_picture(projection, descriptions):
 
 
 class Embedders:
-    """What the metrics listen with. tagger: Tagger. clap: the ClapModel that scores."""
+    """What the metrics listen with. tagger: Tagger. clap: the SmallClap that scores."""
 
     def __init__(self, tagger, clap):
-        self.tagger, self.clap, self.extractor = tagger, clap, backbone.feature_extractor()
+        self.tagger, self.clap, self.extractor = tagger, clap, small_clap.feature_extractor()
 
     def save(self, folder):
         """Write both networks into one folder."""
@@ -163,7 +150,7 @@ class Embedders:
 
     def score(self, waves):
         """CLAP embeddings for the CLAP score: (b, s) -> (b, e), unit norm."""
-        return clap_net.embed_features(self.clap, backbone.clap_log_mels(self.extractor, waves)).cpu().numpy()
+        return clap_net.embed_features(self.clap, small_clap.log_mels(self.extractor, waves)).cpu().numpy()
 
     def materials(self, waves, materials):
         """The material heard in each sound, a list of b words of `materials`; None where none was learnt."""
@@ -173,18 +160,18 @@ class Embedders:
 def load(folder):
     """Read what `Embedders.save` wrote."""
     folder = Path(folder)
-    return Embedders(Tagger.from_pretrained(folder / "tagger").eval(), ClapModel.from_pretrained(folder / "clap").eval())
+    return Embedders(Tagger.from_pretrained(folder / "tagger").eval(), SmallClap.from_pretrained(folder / "clap").eval())
 
 
 def train(waves, captions, *, dims, tagger, clap, seed, checkpoint=None):
     """Train the metrics' networks on sounds (n, s) and captions.
 
-    dims: of a FAD embedding. tagger, clap: keywords of `train_tagger` and of the backbone's `train_clap`. Returns (Embedders, {part: losses}).
+    dims: of a FAD embedding. tagger, clap: keywords of `train_tagger` and of `clap.train`. Returns (Embedders, {part: losses}).
     """
     losses = {}
     state = {part: checkpoint and Path(checkpoint) / part for part in ("tagger", "clap")}
     net, losses["tagger"] = train_tagger(waves, captions, dims, seed=seed, checkpoint=state["tagger"], **tagger)
-    tokenizer = backbone.train_tokenizer(captions)
-    features = backbone.clap_log_mels(backbone.feature_extractor(), waves)
-    pair, losses["CLAP"] = backbone.train_clap(features, captions, tokenizer, seed=seed, checkpoint=state["clap"], **clap)
+    tokenizer = small_clap.train_tokenizer(captions)
+    features = small_clap.log_mels(small_clap.feature_extractor(), waves)
+    pair, losses["CLAP"] = small_clap.train(features, captions, tokenizer, seed=seed, checkpoint=state["clap"], **clap)
     return Embedders(net, pair), losses
