@@ -63,10 +63,10 @@ def shapes(wanted, sounds, timeline, title):
     return figure
 
 
-def bars(rows, metric, label, title, paper=None):
-    """Horizontal bars of one metric over systems, with intervals, and the paper's values as diamonds.
+def bars(rows, metric, label, title):
+    """Horizontal bars of one metric over systems, with its intervals and its value behind each.
 
-    rows: {system: {metric: value, metric_interval: [low, high]}}. paper: {system: value}. Returns the figure.
+    rows: {system: {metric: value, metric_interval: [low, high]}}. Returns the figure.
     """
     names = [n for n in rows if rows[n].get(metric) is not None]
     values = np.array([rows[n][metric] for n in names])
@@ -75,13 +75,10 @@ def bars(rows, metric, label, title, paper=None):
     y = np.arange(len(names))[::-1]
     error = np.clip([values - spans[:, 0], spans[:, 1] - values], 0, None)
     ax.barh(y, values, xerr=error, color=SKY, height=0.65, error_kw={"lw": 1})
-    for name, row in zip(names, y):
-        if paper and paper.get(name) is not None:
-            ax.plot(paper[name], row, "D", color=RED, ms=5)
-    if paper:
-        ax.plot([], [], "D", color=RED, ms=5, label="the paper (its own data)")
-        ax.legend()
-    ax.set(yticks=y, yticklabels=names, xlabel=label, title=title)
+    for value, span, row in zip(values, spans, y):
+        ax.annotate(f"{value:.3g}", (max(value, span[1]), row), (4, 0), textcoords="offset points", va="center", fontsize=7)
+    ax.set(yticks=y, yticklabels=[n.replace("_", " ") for n in names], xlabel=label, title=title)
+    ax.set_xlim(0, 1.12 * max(values.max(), spans.max()))
     return figure
 
 
