@@ -76,3 +76,19 @@ def test_a_loss_that_is_not_finite_stops_before_it_is_saved(tmp_path):
     with pytest.raises(RuntimeError, match="step 0"):
         fit(model, lambda g: torch.tensor(float("nan"), requires_grad=True), 5, optimizer, seed=0, checkpoint=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_parts_of_one_process_may_differ_in_precision():
+    seen = []
+    for precision in ("no", "bf16", "no"):
+        model, loss, optimizer, _ = problem()
+
+        def watched(generator):
+            seen.append(model(torch.zeros(1, 4)).dtype)
+            return loss(generator)
+
+        fit(model, watched, 1, optimizer, seed=0, precision=precision)
+        assert all(p.dtype == torch.float32 for p in model.parameters())
+    assert seen == [torch.float32, torch.bfloat16, torch.float32]
+    with pytest.raises(ValueError, match="wanted 'no' or 'bf16'"):
+        fit(model, loss, 1, optimizer, seed=0, precision="fp16")

@@ -30,13 +30,15 @@ def fit(
     and returns a scalar. optimizer, scheduler: torch's, over the model's trained parameters; the scheduler steps each
     step. ema: decay of an exponential moving average; if positive its weights are left in the model at the end.
     clip: largest norm of the gradient. checkpoint: a folder; every `every` steps the state is saved there and a later
-    call with the same folder goes on from it. precision: "no", "fp16" or "bf16", accelerate's mixed precision.
+    call with the same folder goes on from it. precision: "no", or "bf16" for mixed precision, which needs no loss scaling.
 
     Generator and global seed are set from (seed, step) at each step, so the batch of a step does not depend on how the
     run got there: a resumed run ends with the same weights, bit for bit.
-    Raises RuntimeError when the loss is not finite, before it can reach a checkpoint.
+    Raises ValueError for another precision, RuntimeError when the loss is not finite, before it can reach a checkpoint.
     """
-    accelerator = Accelerator(mixed_precision=precision)
+    if precision not in ("no", "bf16"):
+        raise ValueError(f"precision {precision!r}; wanted 'no' or 'bf16'")
+    accelerator = Accelerator()  # its own mixed precision is one for the whole process, and parts here differ
     device, wrapped_optimizer = accelerator.device, accelerator.prepare(optimizer)
     model.to(device).train()
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -57,7 +59,7 @@ def fit(
     for step in progress:
         torch.manual_seed(seed * 1_000_003 + step)
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-        with accelerator.autocast():
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             value = loss(generator)
         if not torch.isfinite(value):
             raise RuntimeError(f"{label or 'training'}: loss is {value.item()} at step {step}; lower the learning rate")
