@@ -79,16 +79,16 @@ def test_a_loss_that_is_not_finite_stops_before_it_is_saved(tmp_path):
 
 
 def test_parts_of_one_process_may_differ_in_precision():
+    model, plain, optimizer, _ = problem()
     seen = []
+
+    def loss(generator):
+        seen.append(model(torch.zeros(1, 4)).dtype)
+        return plain(generator)
+
     for precision in ("no", "bf16", "no"):
-        model, loss, optimizer, _ = problem()
-
-        def watched(generator):
-            seen.append(model(torch.zeros(1, 4)).dtype)
-            return loss(generator)
-
-        fit(model, watched, 1, optimizer, seed=0, precision=precision)
-        assert all(p.dtype == torch.float32 for p in model.parameters())
+        fit(model, loss, 1, optimizer, seed=0, precision=precision)
     assert seen == [torch.float32, torch.bfloat16, torch.float32]
+    assert all(p.dtype == torch.float32 for p in model.parameters())
     with pytest.raises(ValueError, match="wanted 'no' or 'bf16'"):
         fit(model, loss, 1, optimizer, seed=0, precision="fp16")
