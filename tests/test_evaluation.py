@@ -39,6 +39,16 @@ def test_the_constant_is_the_best_of_all_constants():
     assert all((truth - best).abs().mean() <= (truth - v).abs().mean() + 1e-7 for v in np.linspace(0, 0.2, 41))
 
 
+def test_a_linear_world_is_read_by_the_linear_regression():
+    rng = np.random.default_rng(0)
+    energy = rng.uniform(0, 1, (6, 30)) ** 2
+    late = np.sqrt(energy)[:, [0, 0, *range(28)]]  # the sound follows the picture by two frames
+    curves = np.repeat(0.01 + 0.3 * late, 4, 1)
+    got = evaluation.linear_curves(energy, curves, [0, 1, 2]).numpy()
+    assert got.shape == curves.shape and np.abs(got - curves).max() < 1e-4
+    assert (evaluation.linear_curves(energy, 0 * curves, [0]).numpy() == 0).all()
+
+
 def test_class_scores_rank_by_distance():
     ranked = evaluation.class_scores(torch.tensor([5]), 64)[0].argsort(descending=True)
     assert ranked[0] == 5 and set(ranked[1:3].tolist()) == {4, 6}

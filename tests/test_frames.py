@@ -20,6 +20,13 @@ def test_a_still_film_has_no_change():
     assert (maps[:, 0] == 100).all() and (maps[:, 1:] == 0).all()
 
 
+def test_energy_is_the_mean_square_change():
+    film = np.full((3, 4, 4, 3), 100, np.uint8)
+    film[1:, 0, 0] = 151
+    assert np.allclose(frames.energy(film, TIMES[:3]), [0, 0.2**2 / 16, 0], atol=1e-6)
+    assert np.allclose(frames.energy(film[[0, 1, 1]], TIMES[[0, 1, 1]]), [0, 0.2**2 / 16, 0.2**2 / 16], atol=1e-6)
+
+
 def test_one_bright_pixel_survives_pooling():
     film = np.full((2, 48, 64, 3), 100, np.uint8)
     film[1, 7, 9] = 220

@@ -58,6 +58,19 @@ def test_the_ends_of_the_scale():
     assert bins.decode(torch.tensor(0)).item() == 0
 
 
+def test_silence_may_stand_for_the_tone_of_a_room():
+    curve = torch.tensor([[0.002, 0.003, 0.004, 0.5], [0.003, 0.2, 0.0099, 0.01]])
+    tone = rms.room_tone(curve)
+    assert tone == pytest.approx(0.003)
+    bins = rms.Bins(64, silence=tone)
+    assert bins.decode(torch.tensor(0)).item() == pytest.approx(tone) and torch.equal(
+        bins.values()[1:], rms.Bins(64).values()[1:]
+    )
+    assert rms.room_tone(torch.ones(3)) == 0
+    with pytest.raises(ValueError, match="silence below it"):
+        rms.Bins(64, silence=0.02)
+
+
 def test_the_centre_halves_the_error_of_the_upper_edge():
     bins, r = rms.Bins(64), torch.linspace(0.011, 0.99, 5000)
     centre = (bins.discretise(r) - r).abs().mean()

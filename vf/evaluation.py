@@ -61,6 +61,21 @@ def baseline_curves(target, train_target, bins, groups, seed):
     return curves
 
 
+def linear_curves(energy, curves, among, reach=8):
+    """What a linear regression makes of the films' frame-difference energy: the least a network has to beat.
+
+    energy: (clips, t) of each video frame; its square root, about the size of a movement, is regressed on within `reach`
+    frames either way. curves: (clips, n) true RMS, fitted by least squares on the clips `among`. Returns (clips, n) >= 0.
+    """
+    size = np.sqrt(np.asarray(energy, np.float64))
+    padded = np.pad(size, ((0, 0), (reach, reach)), mode="edge")
+    around = [padded[:, k : k + size.shape[1]] for k in range(2 * reach + 1)]
+    n = np.asarray(curves).shape[-1]
+    x = np.stack([rms.resize(torch.as_tensor(a), n).numpy() for a in [*around, np.ones_like(size)]], -1)
+    weights, *_ = np.linalg.lstsq(x[among].reshape(-1, x.shape[-1]), np.asarray(curves)[among].reshape(-1), rcond=None)
+    return torch.as_tensor(np.clip(x @ weights, 0, 1), dtype=torch.float32)
+
+
 def other_clips(groups):
     """For each clip the index of another, of another group where there is one: half the set away, then the next."""
     count, picked = len(groups), []

@@ -80,7 +80,7 @@ class VideoFoley:
     def __init__(self, model, pipeline, features, size, timeline, decode="mean", generation=None):
         self.model, self.pipeline, self.features, self.size = model, pipeline, features, size
         self.timeline, self.decode, self.generation = timeline, decode, generation or {}
-        self.bins = rms.Bins(model.config.bins)
+        self.bins = rms.Bins(model.config.bins, silence=model.config.silence)
 
     @classmethod
     def from_pretrained(cls, profile="small"):

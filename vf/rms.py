@@ -51,15 +51,19 @@ class Bins:
     """Classes of loudness, equally wide on the mu-law scale of Eq. 2, with mu = count - 1.
 
     Class 0 is silence: everything below `floor`. The edges run from f(floor) to f(1); RMS of 1 or more falls into
-    the last class.
+    the last class. silence: RMS that class 0 stands for: 0, the paper's, or the room tone of a recording (`room_tone`).
     """
 
     count: int = 64
     floor: float = 0.01
+    silence: float = 0.0
 
     def __post_init__(self):
-        if self.count < 3 or not 0 < self.floor < 1:
-            raise ValueError(f"bins={self.count}, floor={self.floor}; wanted at least 3 bins and a floor in (0, 1)")
+        if self.count < 3 or not 0 < self.floor < 1 or not 0 <= self.silence < self.floor:
+            raise ValueError(
+                f"bins={self.count}, floor={self.floor}, silence={self.silence}; wanted at least 3 bins, a floor in (0, 1) and "
+                "silence below it"
+            )
 
     @property
     def edges(self):
@@ -71,13 +75,13 @@ class Bins:
     def values(self, rule="centre"):
         """RMS that each class stands for, shape (count,): bin `centre` (on the mu-law scale) or `upper` edge.
 
-        The authors decode to the upper edge; the centre halves the error. Silence is 0 by both rules.
+        The authors decode to the upper edge; the centre halves the error. Class 0 is `silence` by both rules.
         """
         if rule not in ("centre", "upper"):
             raise ValueError(f"decode rule {rule!r}; wanted 'centre' or 'upper'")
         edges, mu = self.edges, self.count - 1
         filled = edges[1:] if rule == "upper" else inverse_mu_law((mu_law(edges[1:], mu) + mu_law(edges[:-1], mu)) / 2, mu)
-        return torch.cat([torch.zeros(1), filled])
+        return torch.cat([torch.tensor([self.silence]), filled])
 
     def encode(self, rms):
         """RMS values, any shape -> class of each, int64 in [0, count)."""
@@ -90,6 +94,12 @@ class Bins:
     def discretise(self, rms, rule="centre"):
         """What the classes make of a curve: decode(encode(rms)), the same shape."""
         return self.decode(self.encode(rms), rule)
+
+
+def room_tone(curves, floor=Bins.floor):
+    """Median RMS of the frames below `floor`, any shape: what a room sounds like when nothing happens. 0 if there are none."""
+    quiet = torch.as_tensor(curves)[torch.as_tensor(curves) < floor]
+    return quiet.median().item() if len(quiet) else 0.0
 
 
 def smooth_labels(classes, bins, width, sigma=1.0):

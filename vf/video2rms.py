@@ -18,13 +18,13 @@ class Video2RMS(ModelMixin, ConfigMixin):
     features: size of a frame's feature vector. width: channels of the convolutions. lstm: units each way. frames,
     rms_frames: lengths in and out. bins: classes. relu_logits: the authors' ReLU after the last layer. init_std: the
     authors initialise weights with normal(0, 0.02); without it torch's defaults hold, and the layer over time starts as
-    linear interpolation.
+    linear interpolation. silence: RMS that class 0 stands for (`rms.Bins`); only kept here, for who loads the model.
     """
 
     @register_to_config
     def __init__(
         self, features=2048, width=2048, lstm=512, frames=300, rms_frames=1250, bins=64, dropout=0.5, relu_logits=True,
-        init_std=None,
+        init_std=None, silence=0.0,
     ):  # fmt: skip
         super().__init__()
         blocks = []

@@ -47,6 +47,15 @@ def difference(frames, times, pool=2):
     return np.stack([small, _peaks(brighter, pool), _peaks(darker, pool)], 1)
 
 
+def energy(frames, times):
+    """Mean square change of brightness of each frame since the last distinct one: what a linear regression is given.
+
+    frames: uint8 (t, h, w, 3). times: (t,). Returns (t,) float32, 0 to 1.
+    """
+    grey = _grey(frames, frames.shape[2:0:-1]).astype(np.float32) / 255
+    return np.square(grey - grey[_distinct(times)]).mean((1, 2))
+
+
 def flow(frames, times, pool=2, limit=20.0):
     """Dense optical flow (OpenCV's DIS, ultrafast) between distinct frames, at the size of `difference`.
 
