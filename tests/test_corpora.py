@@ -64,6 +64,17 @@ def test_folds_partition_the_films(tmp_path):
         greatest_hits(tmp_path, folds=5, fold=5)
 
 
+def test_splits_of_all_folds_are_those_of_each_fold(tmp_path):
+    for name in "abcde":
+        film(tmp_path, name)
+    made = [greatest_hits(tmp_path, folds=3, fold=fold, valid_share=0.3) for fold in range(3)]
+    assert corpora.splits(made[1], tmp_path, folds=3, valid_share=0.3) == [[c.split for c in m.clips] for m in made]
+    (tmp_path / "train.txt").write_text("a\nb\nc\n")
+    (tmp_path / "test.txt").write_text("d\ne\n")
+    official = greatest_hits(tmp_path)
+    assert corpora.splits(official, tmp_path) == [[c.split for c in official.clips]]
+
+
 def test_bad_films_are_left_out_and_the_others_go_on(tmp_path):
     film(tmp_path, "good")
     film(tmp_path, "short", 0.5)

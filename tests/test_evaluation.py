@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pytest
 import torch
 
 from vf import evaluation, rms
@@ -90,3 +91,17 @@ def test_summaries_are_the_same_bytes_twice(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     saved = json.loads((tmp_path / "a").read_text())
     assert saved["x"] == 0.15 and saved["none"] is None and saved["x_interval"][0] <= 0.15 <= saved["x_interval"][1]
+
+
+def test_seeds_are_listed_and_differences_paired():
+    rng = np.random.default_rng(0)
+    hard = rng.random(40)  # clips differ far more than systems do
+    ours = [{"e_l1": hard + 0.01 + 0.001 * rng.standard_normal(40)} for _ in range(3)]
+    theirs = [{"e_l1": hard + 0.02 + 0.001 * rng.standard_normal(40)} for _ in range(3)]
+    groups = np.repeat(np.arange(10), 4)
+    one = evaluation.over_seeds(ours, groups, 0)
+    assert one["e_l1"] == [round(float(d["e_l1"].mean()), 6) for d in ours]
+    low, high = evaluation.over_seeds(theirs, groups, 0)["e_l1_interval"]
+    assert low < np.mean(one["e_l1"]) < high, "apart from each other their intervals overlap"
+    difference = evaluation.paired_difference(ours, theirs, groups, 0)
+    assert difference["e_l1"] == pytest.approx(-0.01, abs=5e-4) and difference["e_l1_interval"][1] < 0

@@ -26,7 +26,9 @@ def test_levels_are_tens_of_decibels_above_the_floor():
 
 def test_it_tells_level_and_features_carry_it(tmp_path):
     maps, curves = strokes()
-    encoder, losses = frame_encoder.train(maps, curves, range(8), steps=60, widths=(6, 12), window=16, batch=8, precision="no")
+    encoder, losses = frame_encoder.train(
+        maps, curves, list(range(12)), range(8), steps=60, widths=(6, 12), window=16, batch=8, precision="no"
+    )
     assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:5])
     vectors = frame_encoder.encode(encoder, maps)
     assert vectors.shape == (12, 40, 24) and vectors.dtype == np.float16
@@ -54,13 +56,31 @@ def test_what_has_not_changed_since_the_last_frame_is_seen_as_such():
     assert same[:5].all() and not same[5:].any(), "a frame is read with one neighbour each way"
 
 
-@pytest.mark.parametrize("seed", range(4))
+def test_films_count_as_equally_loud():
+    loud = torch.tensor([[0.0, 0.2, 0.02, 0.0], [0.0, 0.1, 0.01, 0.0], [0.0, 0.4, 0.04, 0.0]])
+    made = frame_encoder.levels(loud, 4, ["a", "b", "c"])
+    assert torch.allclose(made[0], made[1], atol=1e-5) and torch.allclose(made[0], made[2], atol=1e-5)
+    assert torch.allclose(made[0], frame_encoder.levels(loud, 4)[0], atol=1e-5), "the median film stays as it is"
+    assert torch.allclose(frame_encoder.levels(loud, 4, ["a"] * 3).diff(dim=0)[0, 1], torch.tensor(-0.602), atol=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(8))
 def test_augmentation_moves_and_mirrors_all_channels_alike(seed):
-    maps = torch.zeros(2, 5, 10, 20, dtype=torch.uint8)
-    maps[:, :3, 4, 3], maps[:, 3:, 4, 3] = 100, 188
+    maps = torch.full((2, 5, 36, 48), 128, dtype=torch.uint8)
+    maps[:, :3] = 0
+    maps[:, :3, 14:22, 8:16], maps[:, 3:, 14:22, 8:16] = 100, 188
     before = maps.clone()
-    moved = frame_encoder.augment(maps, torch.Generator().manual_seed(seed))
+    moved = frame_encoder.augment(maps, torch.Generator().manual_seed(seed), hide=0).float()
     assert torch.equal(maps, before), "what is stored stays as it is"
-    y, x = np.argwhere(moved[0, 1].numpy())[0]
-    assert abs(y - 4) <= 1 and (abs(x - 3) <= 1 or abs(x - 16) <= 1)
-    assert moved[0, 4, y, x] == 188 and moved[0, 3, y, x] == (188 if x < 10 else 67)
+    assert torch.equal(moved[0], moved[1]), "all frames alike"
+    patch = moved[0, 1] > 0.6 * moved[0, 1].max()
+    y, x = (v.float().mean() for v in torch.where(patch))
+    assert abs(y - 17.5) <= 4 and (abs(x - 11.5) <= 7 or abs(x - 35.5) <= 7)
+    mirrored = x > 24
+    assert moved[0, 4][patch].mean() > 160 and (moved[0, 3][patch].mean() < 96 if mirrored else moved[0, 3][patch].mean() > 160)
+
+
+def test_augmentation_hides_a_box_from_all_frames():
+    maps = torch.full((3, 3, 16, 16), 200, dtype=torch.uint8)
+    moved = frame_encoder.augment(maps, torch.Generator().manual_seed(0), hide=1)
+    assert ((moved == 0).all((0, 1))).sum() == 16

@@ -76,6 +76,19 @@ def _split(root, names, seed, folds, fold, valid_share):
     return split
 
 
+def splits(films, root, folds=5, seed=0, valid_share=0.1):
+    """Fold by fold, the split of every clip: a list of lists of "train", "valid" and "test".
+
+    films: a ClipSet. root: the folder it came from; with an official split there is one fold, the clips' own. Otherwise each
+    film is in the test set of one fold. Arguments as for `films`.
+    """
+    if (Path(root) / "train.txt").exists() and (Path(root) / "test.txt").exists():
+        return [[clip.split for clip in films.clips]]
+    names = sorted({clip.group for clip in films.clips})
+    dealt = [_split(Path(root), names, seed, folds, fold, valid_share) for fold in range(folds)]
+    return [[split[clip.group] for clip in films.clips] for split in dealt]
+
+
 def _segments(job, source, timeline):
     """Clips, int16 waves and what was left out of one film."""
     name, path, split = job

@@ -135,6 +135,27 @@ def summarise(per_clip, groups, seed):
     return result
 
 
+def over_seeds(draws, groups, seed):
+    """Several trainings of one system: {metric: [mean over clips of each draw], metric_interval: of the mean over draws}.
+
+    draws: a list of per-clip scores {metric: (b,)}, one a seed. groups: the film of each clip.
+    """
+    result = {}
+    for name, row in summarise(_mean_draw(draws), groups, seed).items():
+        result[name] = row if name.endswith("_interval") else [round(float(np.nanmean(d[name])), 6) for d in draws]
+    return result
+
+
+def paired_difference(draws, others, groups, seed):
+    """Mean and interval of `draws` minus `others`, clip by clip, each first averaged over its draws (see `over_seeds`)."""
+    a, b = _mean_draw(draws), _mean_draw(others)
+    return summarise({name: a[name] - b[name] for name in a}, groups, seed)
+
+
+def _mean_draw(draws):
+    return {name: np.mean([d[name] for d in draws], 0) for name in draws[0]}
+
+
 def pick(summary, keys):
     """Some metrics of a summary with their intervals."""
     return {k: summary[k] for key in keys for k in (key, f"{key}_interval")}

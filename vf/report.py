@@ -145,12 +145,17 @@ def write(p):
         view = tables.readable(table)
         blocks[name] = markdown(list(view), view.values.tolist())
     blocks["minutes"] = markdown(("stage", "minutes"), [(n, f"{m:.1f}") for n, m in minutes(p.folder("notebooks"))])
+    publish(p, blocks)
+    return made
+
+
+def publish(p, blocks):
+    """Write blocks {name: markdown} of this run into REPRODUCTION.md, where it has markers for them."""
     reproduction = p.root / "REPRODUCTION.md"
     old = reproduction.read_text()
     new = reproduction_blocks(old, p.run, blocks)
     if new != old:
         reproduction.write_text(new)
-    return made
 
 
 def main():

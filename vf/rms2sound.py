@@ -191,13 +191,13 @@ def predict(unet, controlnet, z_t, t, timbre, rms=None):
 
 def train_controlnet(
     pipeline, latents, timbres, rms, steps, *, batch=16, lr=1e-3, new_lr=None, dropout=0.1, crop=None, mu=0.0, kernel=3,
-    ema=0.0, seed=0, checkpoint=None, precision="no",
+    offset=0.0, ema=0.0, seed=0, checkpoint=None, precision="no",
 ):  # fmt: skip
     """Give a pipeline a control net, trained by Eq. 4 while everything else stays frozen (section 2.2).
 
     latents: (i, c, l, g) from `pipeline.encode`. timbres: (i, e) from `encode_prompt` of the same sounds. rms: (i, n)
     their curves, n = stride * l. dropout: share of the batch whose prompt is the null. crop: latent frames of a random
-    piece to train on (default: all). mu, kernel: of RMSControlNet. lr: of the copied encoder, new_lr: of the layers around
+    piece to train on (default: all). mu, kernel: of RMSControlNet. offset: of `diffusion_loss`. lr: of the copied encoder, new_lr: of the layers around
     it (default: the same), which start at zero and at small rates stay there long; both fall to 0 along a cosine.
 
     Sets `pipeline.controlnet` and returns the losses.
@@ -222,7 +222,7 @@ def train_controlnet(
         z = torch.stack([latents[i, :, s : s + length] for i, s in zip(items, starts)]).to(net.device)
         curve = torch.stack([rms[i, s * stride : (s + length) * stride] for i, s in zip(items, starts)]).to(net.device)
         timbre = drop(timbres[items], null, dropout, generator).to(net.device)
-        return diffusion_loss(pipeline.scheduler, model, z, generator, timbre, curve)
+        return diffusion_loss(pipeline.scheduler, model, z, generator, timbre, curve, offset=offset)
 
     history = fit.fit(
         net,

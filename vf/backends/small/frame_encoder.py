@@ -30,12 +30,9 @@ class FrameEncoder(ModelMixin, ConfigMixin):
     @register_to_config
     def __init__(self, channels=3, widths=(12, 32, 48, 96), hidden=96, dropout=0.1):
         super().__init__()
-        sizes = (channels, *widths)
-        layers = []
-        for depth, (i, o) in enumerate(zip(sizes, sizes[1:])):
-            i = 3 * i if depth == 1 else i
-            layers.append(nn.Sequential(nn.Conv2d(i, o, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU()))
-        self.first, self.rest = layers[0], nn.Sequential(*layers[1:])
+        convolutions = [(channels, widths[0]), (widths[0], 3 * widths[1]), *zip(widths[1:], widths[2:])]
+        self.convolutions = nn.ModuleList(nn.Conv2d(i, o, 3, stride=2, padding=1, bias=False) for i, o in convolutions)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths)
         self.norm = nn.BatchNorm1d(2 * widths[-1], affine=False)
         over_time = []
         for size in (2 * widths[-1], hidden):
@@ -45,11 +42,18 @@ class FrameEncoder(ModelMixin, ConfigMixin):
     def forward(self, maps):
         """maps: (b, t, c, h, w) uint8. Returns (b, t, 2 * widths[-1]): mean and maximum over the picture, normalised."""
         b, t = maps.shape[:2]
-        x = self.first((maps.flatten(0, 1).float() / 64).contiguous(memory_format=torch.channels_last))
-        x = x.unflatten(0, (b, t))
-        x = torch.cat([x[:, :1], x, x[:, -1:]], 1)
-        x = torch.cat([x[:, :-2], x[:, 1:-1], x[:, 2:]], 2).flatten(0, 1)
-        x = self.rest(x.contiguous(memory_format=torch.channels_last))
+        x = maps.flatten(0, 1).to(memory_format=torch.channels_last).float() / 64
+        for depth, (convolution, norm) in enumerate(zip(self.convolutions, self.norms)):
+            x = convolution(x)
+            if depth == 1:
+                before, now, after = x.unflatten(0, (b, t)).chunk(3, 2)
+                x = now.clone()
+                x[:, 1:] += before[:, :-1]
+                x[:, :1] += before[:, :1]
+                x[:, :-1] += after[:, 1:]
+                x[:, -1:] += after[:, -1:]
+                x = x.flatten(0, 1)
+            x = F.relu(norm(x))
         # the maximum beside the mean, as a stick is thin
         return self.norm(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)).unflatten(0, (b, t))
 
@@ -58,42 +62,66 @@ class FrameEncoder(ModelMixin, ConfigMixin):
         return self.level(vectors.transpose(1, 2))[:, 0]
 
 
-def levels(curves, frames):
-    """Loudest RMS within each video frame, in units of 10 dB above -45 dB, 0 below: (b, n) -> (b, frames)."""
+def levels(curves, frames, groups=None):
+    """Loudest RMS within each video frame, in units of 10 dB above -45 dB, 0 below: (b, n) -> (b, frames).
+
+    groups: the film of each clip. With them every film is turned up or down until its loud frames (the upper tenth of
+    those above 0) are as loud as the median film's: how near the microphone stood is not in the picture.
+    """
     loudest = F.adaptive_max_pool1d(torch.as_tensor(curves)[:, None], frames)[:, 0]
-    return ((20 * loudest.clamp(min=1e-6).log10() - FLOOR_DB) / UNIT_DB).clamp(min=0)
+    level = ((20 * loudest.clamp(min=1e-6).log10() - FLOOR_DB) / UNIT_DB).clamp(min=0)
+    if groups is None:
+        return level
+    films = {g: [i for i, other in enumerate(groups) if other == g] for g in dict.fromkeys(groups)}
+    heard = {g: level[i][level[i] > 0] for g, i in films.items()}
+    loud = {g: h.quantile(0.9) for g, h in heard.items() if len(h)}
+    middle = torch.stack(list(loud.values())).median()
+    for g, top in loud.items():
+        level[films[g]] = torch.where(level[films[g]] > 0, level[films[g]] + middle - top, 0).clamp(min=0)
+    return level
 
 
-def augment(maps, generator, shift=0.07):
-    """The same stretch of film, seen otherwise: mirrored, moved, brighter or paler.
+def augment(maps, generator, shift=0.07, zoom=0.3, hide=0.5):
+    """The same stretch of film as another camera would see it: mirrored, moved, nearer or further, paler, partly hidden.
 
     maps: uint8 (t, c, h, w): grey, brightening, darkening and perhaps flow x, y. shift: furthest move, in picture sizes.
+    zoom: largest change of size, in octaves. hide: how often a box of a quarter of each side is blanked.
     """
-    mirror, dy, dx, contrast = torch.rand(4, generator=generator).tolist()
-    maps = maps.clone()
-    if mirror < 0.5:
-        maps = maps.flip(-1)
-        if maps.shape[1] > 3:
-            maps[:, 3] = 255 - maps[:, 3]
+    mirror, dy, dx, size, stretch, contrast, paler, grey, box, top, left = torch.rand(11, generator=generator).tolist()
     h, w = maps.shape[-2:]
-    maps = maps.roll((round((2 * dy - 1) * shift * h), round((2 * dx - 1) * shift * w)), (-2, -1))
-    maps[:, :3] = (maps[:, :3].float() * 2 ** (2 * contrast - 1)).clamp(0, 255).to(torch.uint8)
-    return maps
+    wide = 2 ** (zoom * (2 * size - 1))
+    tall = wide * 2 ** (zoom * (stretch - 0.5) / 2)
+    flip = -1.0 if mirror < 0.5 else 1.0
+    view = torch.tensor([[flip * wide, 0, 2 * shift * (2 * dx - 1)], [0, tall, 2 * shift * (2 * dy - 1)]])
+    grid = F.affine_grid(view[None], (1, 1, h, w), align_corners=False)
+    # one grid for all frames and channels
+    seen = F.grid_sample(maps.flatten(0, 1)[None].float(), grid, padding_mode="border", align_corners=False)[0]
+    seen = seen.unflatten(0, maps.shape[:2])
+    if maps.shape[1] > 3:  # flow turns and grows with the picture
+        seen[:, 3] = 128 + (seen[:, 3] - 128) * flip / wide
+        seen[:, 4] = 128 + (seen[:, 4] - 128) / tall
+    seen[:, :3] *= 2 ** (2 * contrast - 1)
+    # what the scene looks like must not give the film away; how it changes is what counts
+    seen[:, 0] = seen[:, 0] * (0.5 + paler) + 60 * (grey - 0.5)
+    if box < hide:
+        y, x = int(top * h * 0.75), int(left * w * 0.75)
+        seen[:, :3, y : y + h // 4, x : x + w // 4] = 0
+    return seen.round().clamp(0, 255).to(torch.uint8)
 
 
 def train(
-    maps, curves, among, *, steps, widths=(12, 32, 48, 96), window=32, batch=24, lr=3e-3, balance=0.5, seed=0, checkpoint=None,
-    precision="bf16",
+    maps, curves, groups, among, *, steps, widths=(12, 32, 48, 96), window=32, batch=24, lr=3e-3, balance=0.5, seed=0,
+    checkpoint=None, precision="bf16",
 ):  # fmt: skip
     """Train a FrameEncoder on training films.
 
-    maps: (clips, t, c, h, w) uint8, perhaps on disk. curves: (clips, n) RMS of the same clips. among: indices of the
-    clips to learn from. window: frames of a sample; a share `balance` of them lies around a frame drawn in proportion
+    maps: (clips, t, c, h, w) uint8, perhaps on disk. curves: (clips, n) RMS of the same clips, groups: their films. among:
+    indices of the clips to learn from. window: frames of a sample; a share `balance` of them lies around a frame drawn in proportion
     to its level. Returns (encoder, losses).
     """
     torch.manual_seed(seed)
     encoder = FrameEncoder(maps.shape[2], tuple(widths))
-    target = levels(curves, maps.shape[1])
+    target = levels(curves, maps.shape[1], groups)
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=lr, weight_decay=0.02)
 
     def draw(generator):
@@ -120,12 +148,17 @@ def train(
 
 
 @torch.no_grad()
-def encode(encoder, maps, batch=4):
-    """Vectors of many clips: (clips, t, c, h, w) uint8, perhaps on disk -> (clips, t, d) float16."""
-    parts = []
-    for i in tqdm(range(0, len(maps), batch), desc="frames", mininterval=2.0):
-        x = torch.from_numpy(np.array(maps[i : i + batch])).to(encoder.device)
-        parts.append(encoder(x).cpu().numpy().astype(np.float16))
+def encode(encoder, maps, among=None, generator=None, batch=4):
+    """Vectors of many clips: (clips, t, c, h, w) uint8, perhaps on disk -> (clips, t, d) float16.
+
+    among: indices of the clips wanted (default: all). generator: with it each clip is seen as `augment` shows it.
+    """
+    parts, among = [], list(range(len(maps)) if among is None else among)
+    for i in tqdm(range(0, len(among), batch), desc="frames", mininterval=2.0):
+        x = torch.from_numpy(np.array(maps[among[i : i + batch]]))
+        if generator is not None:
+            x = torch.stack([augment(clip, generator) for clip in x])
+        parts.append(encoder(x.to(encoder.device)).cpu().numpy().astype(np.float16))
     return np.concatenate(parts)
 
 
