@@ -30,23 +30,24 @@ SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_fi
 	small.clips.render_films.count.test=8 small.sounds.count=48 small.features.encoder.steps=6 \
 	small.video2rms.train.steps=6 small.backbone.vae.steps=8 small.backbone.vocoder.steps=8 small.backbone.clap.steps=6 small.backbone.unet.steps=8 \
 	small.embedders.dims=4 small.embedders.picture_dims=2 small.embedders.tagger.steps=6 small.embedders.clap.steps=6 \
-	small.rms_controlnet.train.steps=6 small.generate.num_inference_steps=3 small.generate.films=1
+	small.rms_controlnet.train.steps=6 small.generate.num_inference_steps=3 small.generate.films=1 small.repeats.seeds=2
 
 smoke: install
-	$(RUN) dvc exp run $(foreach s,$(SMOKE),-S $(s)) report
+	$(RUN) dvc exp run $(foreach s,$(SMOKE),-S $(s))
 
-# make real FILMS=folder SOUNDS=folder: the whole pipeline on real films, as run=real; fewer steps, as there is less data.
-# Like smoke it edits params.yaml and dvc.lock in place.
+# make real FILMS=folder SOUNDS=folder: the whole pipeline on real films, as run=real; fewer steps, as there is less data, and
+# a frame encoder that starts from the rendered films' (`make repro` first). Like smoke it edits params.yaml and dvc.lock in place.
 FILMS ?= data/greatest-hits
 SOUNDS ?= data/sounds
 AUDIO ?= mic
 REAL := run=real films.source=greatest_hits films.root=$(abspath $(FILMS)) films.audio=$(AUDIO) \
 	'audio.sources=[films,folder]' audio.root=$(abspath $(SOUNDS)) \
-	'small.features.size=[384,288]' small.features.pool=4 small.features.encoder.steps=150 \
-	small.backbone.vae.steps=800 small.backbone.unet.steps=600 small.rms_controlnet.train.steps=500
+	'small.features.size=[384,288]' small.features.pool=4 small.features.start=small small.features.views=3 \
+	small.features.encoder.steps=400 small.features.encoder.lr=2.0e-3 small.video2rms.train.steps=300 small.repeats.seeds=1 \
+	small.backbone.vae.steps=800 small.backbone.unet.steps=600 small.rms_controlnet.train.steps=400
 
 real: install
-	$(RUN) dvc exp run $(foreach s,$(REAL),-S $(s)) report
+	$(RUN) dvc exp run $(foreach s,$(REAL),-S $(s)) report video2rms_repeats
 
 greatest-hits: install  ## fetches the data set of Greatest Hits (about 40 GB) from its authors and unpacks it
 	$(RUN) dvc update data.dvc

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vf import evaluation, rms
+from vf import clips, evaluation, rms
 from vf.timeline import Timeline
 
 BINS = rms.Bins(64)
@@ -78,10 +78,32 @@ def test_imposing_an_envelope_gives_that_envelope():
 
 def test_a_set_is_at_no_distance_from_itself():
     windows = np.random.default_rng(0).normal(size=(6, 9, 3))
-    value, (low, high) = evaluation.set_distance(windows, windows, list("aabbcc"), 0)
-    assert abs(value) < 1e-8 and high < 1e-6
-    value, (low, high) = evaluation.set_distance(windows, windows + 1, list("aabbcc"), 0)
-    assert value > 2.9 and low <= value <= high
+    values, (low, high) = evaluation.set_distance(windows, [windows], list("aabbcc"), 0)
+    assert abs(values[0]) < 1e-8 and high < 1e-6
+    values, (low, high) = evaluation.set_distance(windows, [windows + 1, windows + 2], list("aabbcc"), 0)
+    assert values == pytest.approx([3, 12]) and low <= 7.5 <= high
+
+
+def test_the_share_of_the_way_that_is_left():
+    best, worst = np.full(8, 0.1), np.linspace(0.3, 0.5, 8)
+    share, (low, high) = evaluation.remaining_share(best + 0.25 * (worst - best), worst, best, list("aabbccdd"), 0)
+    assert share == pytest.approx(0.25) and low == pytest.approx(0.25) and high == pytest.approx(0.25)
+    share, (low, high) = evaluation.remaining_share(np.full(8, 0.2), worst, best, list("aabbccdd"), 0)
+    assert low < share < high
+
+
+def test_timbre_is_scored_by_embeddings_and_by_name():
+    class Listen:
+        def score(self, waves):
+            return waves[:, :2]
+
+        def materials(self, waves, materials):
+            return [materials[int(w[2])] for w in waves]
+
+    waves = np.array([[1.0, 0, 0], [0, 1.0, 1], [1.0, 0, 2]])
+    found = evaluation.timbre_scores(Listen(), waves, waves[[0, 0, 2]], [clips.MATERIALS[0], clips.MATERIALS[1], None])
+    assert found["clap"].tolist() == [1, 0, 1]
+    assert found["material_accuracy"][:2].tolist() == [1, 0] and np.isnan(found["material_accuracy"][2])
 
 
 def test_summaries_are_the_same_bytes_twice(tmp_path):

@@ -15,12 +15,17 @@ class Echo:
     """Stands in for RMS2Sound: noise that follows the curve exactly, so that the plumbing around it shows."""
 
     calls = ()
+    device = torch.device("cpu")
 
-    def __call__(self, rms, prompt, audio, generator, frames, **options):
+    def __call__(self, rms, prompt, audio, generator, frames, output_type, **options):
         self.calls += ((rms, prompt, options),)
+        assert output_type == "latent"
         noise = torch.stack([torch.randn(TIMELINE.sound_samples, generator=g).sign() for g in generator])
         level = torch.zeros(len(noise), frames) + 0.05 if rms is None else rms
         return noise * torch.nn.functional.interpolate(level[:, None], TIMELINE.sound_samples)[:, 0]
+
+    def decode(self, latents):
+        return latents
 
     def set_progress_bar_config(self, **_):
         """diffusers has it."""

@@ -26,6 +26,12 @@ def test_frames_coincide_with_the_rms_curve():
     assert energy.shape == curve.shape and abs(int(energy.argmax()) - int(curve.argmax())) <= 3
 
 
+def test_energy_follows_rms():
+    loudness = mel.energy(mel.log_mel(noise()))
+    assert loudness.mean().item() == pytest.approx(rms.rms_curve(noise(), 1024, 160).mean().item(), rel=0.2)
+    torch.testing.assert_close(mel.energy(mel.log_mel(2 * noise())), 2 * loudness)
+
+
 def test_griffin_lim_gives_back_the_spectrogram_and_the_level():
     x = noise()[None] * torch.linspace(0.2, 1, 16000)
     wave = mel.griffin_lim(mel.log_mel(x))

@@ -159,14 +159,40 @@ def test_the_loss_is_eq_4():
 
         def knows(z_t, t, kind=kind, scheduler=scheduler):
             a = scheduler.alphas_cumprod[t].reshape(-1, 1, 1, 1)
-            noise = (z_t - a.sqrt() * z) / (1 - a).sqrt()
-            return noise if kind == "epsilon" else a.sqrt() * noise - (1 - a).sqrt() * z
+            clean = z[: len(z_t)]
+            noise = (z_t - a.sqrt() * clean) / (1 - a).sqrt()
+            return noise if kind == "epsilon" else a.sqrt() * noise - (1 - a).sqrt() * clean
 
         assert diffusion_loss(scheduler, knows, z, seeded()) < 1e-6
+        assert diffusion_loss(scheduler, knows, z, seeded(), own=0.5) < 1e-6
+        judged = diffusion_loss(scheduler, knows, z, seeded(), judge=lambda clean, alpha: 2 + ((clean - z) * alpha).abs().max())
+        assert judged.item() == pytest.approx(2, abs=1e-3)
         zero = diffusion_loss(scheduler, lambda z_t, t: torch.zeros_like(z_t), z, seeded())
         assert zero.item() == pytest.approx(1, abs=0.1)
     with pytest.raises(ValueError, match="'sample'"):
         diffusion_loss(DDPMScheduler(prediction_type="sample"), None, z, seeded())
+
+
+def test_of_its_own_guess_the_model_is_asked_for_the_truth():
+    z = torch.randn(64, 2, 8, 4, generator=seeded(1))
+    scheduler, seen = DDPMScheduler(prediction_type="v_prediction"), []
+
+    def says_nothing_is_there(z_t, t):
+        a = scheduler.alphas_cumprod[t].reshape(-1, 1, 1, 1)
+        seen.append(z_t)
+        return a.sqrt() / (1 - a).sqrt() * z_t
+
+    loss = diffusion_loss(scheduler, says_nothing_is_there, z, seeded(), own=1.0)
+    assert loss.item() == pytest.approx(z.square().mean().item(), rel=1e-3)
+    assert seen[1].std() < seen[0].std(), "what it guessed, nothing, is what was noised again"
+
+
+def test_loudness_is_judged_beside_eq_4(trained):
+    pipeline, data, *_ = trained
+    parts = {name: part for name, part in pipeline.components.items() if name != "controlnet"}
+    plain, judged = (train_controlnet(RMS2Sound(**parts), *data, steps=1, batch=4, loudness=w, seed=1)[0] for w in (0, 1))
+    assert judged > plain
+    assert all(weight.grad is None for weight in pipeline.vae.parameters())
 
 
 def test_batches_and_dropped_prompts_follow_the_generator():

@@ -66,10 +66,11 @@ def shapes(wanted, sounds, timeline, title):
 def bars(rows, metric, label, title):
     """Horizontal bars of one metric over systems, with its intervals and its value behind each.
 
-    rows: {system: {metric: value, metric_interval: [low, high]}}. Returns the figure.
+    rows: {system: {metric: value, metric_interval: [low, high]}}; a list of values, one a seed, is shown by its mean.
+    Returns the figure.
     """
     names = [n for n in rows if rows[n].get(metric) is not None]
-    values = np.array([rows[n][metric] for n in names])
+    values = np.array([np.mean(rows[n][metric]) for n in names])
     spans = np.array([rows[n].get(f"{metric}_interval") or [v, v] for n, v in zip(names, values)])
     figure, ax = plt.subplots(figsize=(5.2, 0.32 * len(names) + 0.9))
     y = np.arange(len(names))[::-1]

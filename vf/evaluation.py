@@ -5,7 +5,7 @@ import json
 import numpy as np
 import torch
 
-from vf import metrics, onsets, rms
+from vf import clips, metrics, onsets, rms
 
 
 def curve_scores(truth, target, curve, scores, bins, rate, reference_onsets):
@@ -56,6 +56,7 @@ def baseline_curves(target, train_target, bins, groups, seed):
     }
     curves = {name: (bins.decode(c), class_scores(c, bins.count)) for name, c in named.items()}
     curves["constant"] = (best, curves["constant"][1])
+    curves["silence"] = (torch.zeros_like(best), curves["silence"][1])  # silent altogether, without a room's tone
     curves["other_clip"] = (torch.as_tensor(target)[other_clips(groups)], curves["other_clip"][1])
     curves["random"] = (bins.decode(noise.argmax(-1)), noise)
     return curves
@@ -107,19 +108,48 @@ def sound_scores(reference, estimate, timeline, floor, onset_times=None):
     }
 
 
-def set_distance(reference, estimate, groups, seed, resamples=100):
-    """Frechet distance between two sets of window embeddings and its bootstrap interval over groups of clips.
+def timbre_scores(listen, reference, estimate, materials):
+    """Per-clip numbers of what generated sound sounds like: CLAP score (App. C), and whether its material is heard.
 
-    reference, estimate: (b, w, e), w windows a clip. Returns (distance, (low, high)).
+    listen: the backend's embedders. reference, estimate: (b, s) waveforms. materials: of each clip; None where a clip has
+    several or is not annotated. Returns {clap, material_accuracy: (b,)}, NaN without a material.
+    """
+    named = listen.materials(estimate, clips.MATERIALS)
+    return {
+        "clap": metrics.cosine(listen.score(reference), listen.score(estimate)),
+        "material_accuracy": np.array([float(n == m) if m and n else np.nan for n, m in zip(named, materials)]),
+    }
+
+
+def set_distance(reference, estimates, groups, seed, resamples=100):
+    """Frechet distance of sets of window embeddings to the reference, and the bootstrap interval of their mean over groups.
+
+    reference: (b, w, e), w windows a clip. estimates: a list of such, one for each training or seed of a system.
+    Returns ([distance of each], (low, high)).
     """
     dims = reference.shape[-1]
-    both = np.concatenate([reference, estimate], -1).astype(np.float64)
+    together = np.concatenate([reference, *estimates], -1).astype(np.float64)
 
-    def distance(pairs):
-        flat = pairs.reshape(-1, 2 * dims)
-        return metrics.frechet_distance(flat[:, :dims], flat[:, dims:])
+    def distances(windows):
+        first, *others = np.split(windows.reshape(-1, windows.shape[-1]), windows.shape[-1] // dims, axis=1)
+        return [metrics.frechet_distance(first, other) for other in others]
 
-    return distance(both), metrics.bootstrap(both, groups, distance, resamples, seed=seed)
+    interval = metrics.bootstrap(together, groups, lambda windows: np.mean(distances(windows)), resamples, seed=seed)
+    return distances(together), interval
+
+
+def remaining_share(estimate, worst, best, groups, seed):
+    """How much of the way from `worst` down to `best` an error has left: (estimate - best) / (worst - best) of means.
+
+    estimate, worst, best: (b,) errors of the same clips. Returns (share, (low, high)).
+    """
+
+    def share(columns):
+        a, b, c = np.nanmean(columns, 0)
+        return (a - c) / (b - c)
+
+    columns = np.stack([estimate, worst, best], 1)
+    return float(share(columns)), metrics.bootstrap(columns, groups, share, seed=seed)
 
 
 def summarise(per_clip, groups, seed):

@@ -31,6 +31,15 @@ def log_mel(x, sample_rate=16000, window=1024, hop=160, bins=64, fmin=0.0, fmax=
     return mel.clamp(min=FLOOR).log().transpose(-1, -2).reshape(*x.shape[:-1], samples // hop, bins)
 
 
+def energy(log_mel, sample_rate=16000, window=1024):
+    """Loudness of each frame as the mel bins tell it: (..., n, bins) -> (..., n), about `rms.rms_curve`'s of that window."""
+    # a slaney filter averages over its band, so its share of the power is its value squared times its width
+    filters = mel_filters(sample_rate, window, log_mel.shape[-1]).to(log_mel)
+    width = filters.sum(-1) ** 2 / filters.square().sum(-1)
+    power = (log_mel.clamp(max=5).exp() / filters.sum(-1)).square() @ width  # louder than any sound in [-1, 1]
+    return (power * 2 / (window * torch.hann_window(window).square().sum().item())).sqrt()
+
+
 @lru_cache(maxsize=8)
 def _inverse_filters(*key):
     return torch.linalg.pinv(mel_filters(*key).double()).float()

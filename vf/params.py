@@ -31,9 +31,9 @@ class Params(Block):
         """Timeline of one clip."""
         return Timeline(**self["timeline"])
 
-    def folder(self, name):
-        """runs/<run>/<name>: where a stage leaves what is derived and large."""
-        return self.root / "runs" / self.run / name
+    def folder(self, name, run=None):
+        """runs/<run>/<name>: where a stage leaves what is derived and large. run: another than this one."""
+        return self.root / "runs" / (run or self.run) / name
 
     def figure(self, name):
         """runs/<run>/figures/<name>.png; makes the folder."""

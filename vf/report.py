@@ -40,6 +40,15 @@ def markdown(columns, rows):
     return "\n".join(lines)
 
 
+def cell(row, metric):
+    """`value [low, high]` of a row of a metrics file; a list of values, one a seed, by its mean."""
+    values, interval = row.get(metric), row.get(f"{metric}_interval")
+    if values is None:
+        return "–"
+    mean = sum(values) / len(values) if isinstance(values, list) else values
+    return f"{mean:.4g}" + (f" [{interval[0]:.4g}, {interval[1]:.4g}]" if interval else "")
+
+
 def minutes(folder):
     """Minutes each notebook took and the page it left: [(name, minutes)] from papermill's own record."""
     taken = []
@@ -121,6 +130,8 @@ CAPTIONS = {
     "09_fig4": "Figure 4's counterpart: intensity and nuance.",
     "09_fig12": "Figure 12's counterpart: four shapes, one prompt.",
     "10_studio": "A curve drawn in the studio and the sound that came of it.",
+    "11_video2rms_repeats": "Video2RMS over seeds and folds, with 95% intervals.",
+    "12_rms2sound_repeats": "RMS2Sound with true curves over seeds, with 95% intervals.",
 }
 
 

@@ -11,7 +11,7 @@ from vf import fit
 from vf.backends.nets import clap as clap_net
 from vf.backends.nets import griffin_lim, small_clap  # noqa: F401  diffusers finds classes only in imported modules
 from vf.backends.nets.diffusion import diffusion_loss, draw, drop
-from vf.mel import log_mel
+from vf.mel import energy, log_mel
 from vf.rms_controlnet import RMSControlNet
 
 
@@ -85,15 +85,20 @@ class RMS2Sound(DiffusionPipeline):
     @torch.no_grad()
     def decode(self, latents, batch=8):
         """Latents (b, c, l, g) -> waveforms (b, s), float32 on the CPU."""
-        mean, std = self._latent_statistics()
         waves = []
-        for piece in (latents / self.vae.config.scaling_factor * std + mean).split(batch):
-            mel = self.vae.decode(piece.to(self.vae.dtype)).sample[:, 0]
+        for piece in latents.split(batch):
+            mel = self.decode_mel(piece)
             wave = self.vocoder(mel)
             wave = wave[None] if wave.ndim == 1 else wave
             hop = wave.shape[-1] // mel.shape[1]
             waves.append(wave[:, : mel.shape[1] * hop].float().cpu())  # HiFi-GAN adds a few samples at the end
         return torch.cat(waves)
+
+    def decode_mel(self, latents):
+        """Latents (b, c, l, g) -> the VAE's log-mels (b, n, bins); gradients pass."""
+        mean, std = self._latent_statistics()
+        latents = latents / self.vae.config.scaling_factor * std + mean
+        return self.vae.decode(latents.to(self.vae.dtype)).sample[:, 0]
 
     def _latent_statistics(self):
         """Mean and spread of each latent channel, (1, c, 1, 1); 0 and 1 for AudioLDM's VAE, which has none."""
@@ -191,21 +196,23 @@ def predict(unet, controlnet, z_t, t, timbre, rms=None):
 
 def train_controlnet(
     pipeline, latents, timbres, rms, steps, *, batch=16, lr=1e-3, new_lr=None, dropout=0.1, crop=None, mu=0.0, kernel=3,
-    offset=0.0, ema=0.0, seed=0, checkpoint=None, precision="no",
+    own=0.0, loudness=0.0, ema=0.0, seed=0, checkpoint=None, precision="no",
 ):  # fmt: skip
     """Give a pipeline a control net, trained by Eq. 4 while everything else stays frozen (section 2.2).
 
     latents: (i, c, l, g) from `pipeline.encode`. timbres: (i, e) from `encode_prompt` of the same sounds. rms: (i, n)
     their curves, n = stride * l. dropout: share of the batch whose prompt is the null. crop: latent frames of a random
-    piece to train on (default: all). mu, kernel: of RMSControlNet. offset: of `diffusion_loss`. lr: of the copied encoder, new_lr: of the layers around
+    piece to train on (default: all). mu, kernel: of RMSControlNet. lr: of the copied encoder, new_lr: of the layers around
     it (default: the same), which start at zero and at small rates stay there long; both fall to 0 along a cosine.
+    own: of `diffusion_loss`. loudness: weight of what the decoded estimate's loudness lacks or exceeds, as a share of the
+    batch's, beside Eq. 4; both are 0 in the paper.
 
     Sets `pipeline.controlnet` and returns the losses.
     """
     if not len(latents) == len(timbres) == len(rms):
         raise ValueError(f"{len(latents)} latents, {len(timbres)} timbres, {len(rms)} curves; wanted one of each")
     torch.manual_seed(seed)
-    stride = pipeline.latent_stride
+    stride, rate = pipeline.latent_stride, pipeline.vocoder.config.sampling_rate
     net = RMSControlNet.from_unet(pipeline.unet, stride=stride, kernel=kernel, mu=mu)
     pipeline.unet.requires_grad_(False).eval()
     net.requires_grad_(True)
@@ -213,6 +220,7 @@ def train_controlnet(
     optimizer = torch.optim.AdamW([{"params": net.encoder.parameters(), "lr": lr}, {"params": new, "lr": new_lr or lr}])
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
     null = pipeline.encode_prompt(count=1)
+    pipeline.vae.requires_grad_(False)
 
     def model(z_t, t, timbre, curve):
         return predict(pipeline.unet.to(z_t.device), net, z_t, t, timbre, curve)
@@ -222,7 +230,13 @@ def train_controlnet(
         z = torch.stack([latents[i, :, s : s + length] for i, s in zip(items, starts)]).to(net.device)
         curve = torch.stack([rms[i, s * stride : (s + length) * stride] for i, s in zip(items, starts)]).to(net.device)
         timbre = drop(timbres[items], null, dropout, generator).to(net.device)
-        return diffusion_loss(pipeline.scheduler, model, z, generator, timbre, curve, offset=offset)
+
+        def judge(estimate, alpha):
+            # where z_t is mostly noise the estimate is a mean over many sounds, and need not be as loud as any
+            off = (alpha[:, 0, :, 0].square() * (energy(pipeline.decode_mel(estimate).float(), rate) - curve).abs()).mean()
+            return loudness * off / curve.mean().clamp(min=1e-4)
+
+        return diffusion_loss(pipeline.scheduler, model, z, generator, timbre, curve, own=own, judge=judge if loudness else None)
 
     history = fit.fit(
         net,

@@ -45,6 +45,11 @@ class Video2RMS(ModelMixin, ConfigMixin):
                 self.over_time.weight.copy_(interpolation)
                 self.over_time.bias.zero_()
 
+    @property
+    def classes(self):
+        """rms.Bins that the model's classes stand for."""
+        return rms.Bins(self.config.bins, silence=self.config.silence)
+
     def forward(self, features):
         """features: (b, t, d). Returns logits (b, n, k).
 

@@ -1,27 +1,52 @@
 """The training objective of latent diffusion, Eq. 4, and what its batches are drawn from."""
 
 import torch
-import torch.nn.functional as F
 
 
-def diffusion_loss(scheduler, model, latents, generator, *conditions, offset=0.0):
+def diffusion_loss(scheduler, model, latents, generator, *conditions, own=0.0, judge=None):
     """Eq. 4 on one batch: noise latents to a random time, ask the model, compare with what the scheduler predicts.
 
     scheduler: its config says whether noise (`epsilon`, the paper) or velocity (`v_prediction`) is learnt.
-    model(z_t, t, *conditions) -> like latents (b, c, l, g). offset: standard deviation of further noise that is one value
-    for all frequencies of a frame and channel. It hides what z_t says of a frame's loudness, so that the model learns to
-    take that from the conditions, as it must when its own earlier steps were off. Returns a scalar.
+    model(z_t, t, *conditions) -> like latents (b, c, l, g). Returns a scalar. Two things beyond Eq. 4, both off:
+    own: share of the batch whose z_t is noised from what the model itself makes of the latent at a noisier time, and from
+    which the latent is asked for: in sampling, too, z_t holds the model's own earlier errors. judge(estimate, alpha): a
+    further loss on the latents (b, c, l, g) the model has in mind, alpha (b, 1, 1, 1) being their share of z_t.
+    Raises ValueError for a scheduler that predicts anything else.
     """
     kind = scheduler.config.prediction_type
     if kind not in ("epsilon", "v_prediction"):
         raise ValueError(f"scheduler predicts {kind!r}; wanted 'epsilon' or 'v_prediction'")
     noise = torch.randn(latents.shape, generator=generator).to(latents)
-    if offset:
-        noise = noise + offset * torch.randn((*latents.shape[:-1], 1), generator=generator).to(latents)
-    t = torch.randint(scheduler.config.num_train_timesteps, (len(latents),), generator=generator).to(latents.device)
-    z_t = scheduler.add_noise(latents, noise, t)
+    t = torch.randint(scheduler.config.num_train_timesteps, (len(latents),), generator=generator)
+    start, guessed = latents, int(own * len(latents))
+    if guessed:
+        last = scheduler.config.num_train_timesteps - 1
+        noisier = (t[:guessed] + torch.randint(last + 1, (guessed,), generator=generator)).clamp(max=last).to(latents.device)
+        other = torch.randn(latents[:guessed].shape, generator=generator).to(latents)
+        z_t = scheduler.add_noise(latents[:guessed], other, noisier)
+        with torch.no_grad():
+            output = model(z_t, noisier, *(c[:guessed] for c in conditions)).float()
+        start = torch.cat([estimate(scheduler, output, z_t, noisier)[0], latents[guessed:]])
+    t = t.to(latents.device)
+    z_t = scheduler.add_noise(start, noise, t)
+    output = model(z_t, t, *conditions).float()
     target = noise if kind == "epsilon" else scheduler.get_velocity(latents, noise, t)
-    return F.mse_loss(model(z_t, t, *conditions).float(), target)
+    error = (output - target).square()
+    if guessed or judge:
+        clean, alpha = estimate(scheduler, output, z_t, t)
+    if guessed:
+        off = clean - latents if kind == "v_prediction" else alpha * (clean - latents)  # noise says little of it at the end
+        error = torch.cat([off[:guessed].square(), error[guessed:]])
+    return error.mean() + (judge(clean, alpha) if judge else 0)
+
+
+def estimate(scheduler, output, z_t, t):
+    """The latents that a model's output means: (b, c, l, g) and t (b,) -> (latents, alpha), z_t = alpha latents + sigma noise."""
+    share = scheduler.alphas_cumprod.to(z_t)[t.to(z_t.device)][:, None, None, None]
+    alpha, sigma = share.sqrt(), (1 - share).sqrt()
+    if scheduler.config.prediction_type == "epsilon":
+        return (z_t - sigma * output) / alpha, alpha
+    return alpha * z_t - sigma * output, alpha
 
 
 def draw(count, frames, batch, crop, generator):

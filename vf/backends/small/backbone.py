@@ -30,15 +30,6 @@ def _waves(waves, picked):
     return torch.stack([torch.from_numpy(np.array(waves[i], dtype=np.float32)) for i in picked])
 
 
-def mel_energy(log_mel):
-    """Loudness of each frame as the mel bins tell it: (..., n, bins) -> (..., n), about the frame's RMS."""
-    # a slaney filter averages over its band, so its share of the power is its value squared times its width
-    filters = mel.mel_filters(SAMPLE_RATE, WINDOW, MEL_BINS).to(log_mel)
-    width = filters.sum(-1) ** 2 / filters.square().sum(-1)
-    power = (log_mel.clamp(max=5).exp() / filters.sum(-1)).square() @ width  # louder than any sound in [-1, 1]
-    return (power * 2 / (WINDOW * torch.hann_window(WINDOW).square().sum().item())).sqrt()
-
-
 def train_vae(
     mels, steps, *, channels=(8, 16, 32), layers=1, groups=1, latent_channels=8, batch=8, crop=64, lr=4e-3, kl=1e-4,
     energy=1.0, ema=0.99, seed=0, checkpoint=None, precision="no",
@@ -73,7 +64,7 @@ def train_vae(
         posterior = vae.encode(target).latent_dist
         z = posterior.mean + posterior.std * torch.randn(posterior.mean.shape, generator=generator).to(target)
         got = vae.decode(z).sample.float()
-        loud, quiet = mel_energy(target), mel_energy(got)
+        loud, quiet = mel.energy(target), mel.energy(got)
         off = (loud - quiet).abs().mean() / loud.mean().clamp(min=1e-4)
         return (got - target).abs().mean() + energy * off + kl * posterior.kl().mean() / z[0].numel()
 

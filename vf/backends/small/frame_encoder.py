@@ -5,6 +5,8 @@ of five are. So it is trained first, on short windows half of which lie around a
 training film is; then it is frozen, as the paper's are.
 """
 
+from pathlib import Path
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -111,16 +113,19 @@ def augment(maps, generator, shift=0.07, zoom=0.3, hide=0.5):
 
 def train(
     maps, curves, groups, among, *, steps, widths=(12, 32, 48, 96), window=32, batch=24, lr=3e-3, balance=0.5, seed=0,
-    checkpoint=None, precision="bf16",
+    start=None, checkpoint=None, precision="bf16",
 ):  # fmt: skip
     """Train a FrameEncoder on training films.
 
     maps: (clips, t, c, h, w) uint8, perhaps on disk. curves: (clips, n) RMS of the same clips, groups: their films. among:
     indices of the clips to learn from. window: frames of a sample; a share `balance` of them lies around a frame drawn in proportion
-    to its level. Returns (encoder, losses).
+    to its level. start: folder of a trained encoder to go on from. Returns (encoder, losses).
+    Raises FileNotFoundError where `start` has no encoder.
     """
     torch.manual_seed(seed)
-    encoder = FrameEncoder(maps.shape[2], tuple(widths))
+    if start and not Path(start).is_dir():
+        raise FileNotFoundError(f"{start}: no frame encoder there; run that run first, or set features.start to null")
+    encoder = FrameEncoder.from_pretrained(start) if start else FrameEncoder(maps.shape[2], tuple(widths))
     target = levels(curves, maps.shape[1], groups)
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=lr, weight_decay=0.02)
 
