@@ -232,8 +232,9 @@ def train_controlnet(
         timbre = drop(timbres[items], null, dropout, generator).to(net.device)
 
         def judge(estimate, alpha):
-            # where z_t is mostly noise the estimate is a mean over many sounds, and need not be as loud as any
-            off = (alpha[:, 0, :, 0].square() * (energy(pipeline.decode_mel(estimate).float(), rate) - curve).abs()).mean()
+            # where z_t is mostly noise the estimate is a mean over many sounds, and need not be as loud as any: alpha^16
+            # leaves the times at which a sound is all but chosen
+            off = (alpha[:, 0, :, 0] ** 16 * (energy(pipeline.decode_mel(estimate).float(), rate) - curve).abs()).mean()
             return loudness * off / curve.mean().clamp(min=1e-4)
 
         return diffusion_loss(pipeline.scheduler, model, z, generator, timbre, curve, own=own, judge=judge if loudness else None)
