@@ -131,4 +131,4 @@ def test_the_unet_learns(mels):
 
 def test_sounds_without_captions_are_refused():
     with pytest.raises(ValueError, match="one caption for every sound"):
-        backbone.train(sounds(), CAPTIONS[:-1], vae={}, clap={}, unet={})
+        backbone.prepare(sounds(), CAPTIONS[:-1], vae={}, clap={}, unet={})

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from vf import checkpoints
+from vf.backends.nets import audioldm
 from vf.backends.small import clap as small_clap
 from vf.rms2sound import predict
 
@@ -69,11 +70,11 @@ def test_safetensors_public_names_and_extras(released, tmp_path):
     public = {n.replace("cond_stage_models.0.", "cond_stage_model."): t for n, t in released.items() if "control_net" not in n}
     extra = {"model_ema.decay": torch.zeros(()), "betas": torch.zeros(3), "first_stage_model.loss.logvar": torch.zeros(())}
     save_file(public | extra, tmp_path / "audioldm.safetensors")
-    ours, theirs = checkpoints.audioldm(tmp_path / "audioldm.safetensors"), checkpoints.audioldm_from(released, "file")
+    ours, theirs = audioldm.audioldm(tmp_path / "audioldm.safetensors"), audioldm.audioldm_from(released, "file")
     for part in ("vae", "unet", "clap", "vocoder"):
         theirs_of = theirs[part].state_dict()
         assert all(torch.equal(tensor, theirs_of[name]) for name, tensor in ours[part].state_dict().items())
-    assert set(checkpoints.dropped(extra)) == set(extra)
+    assert set(audioldm.dropped(extra)) == set(extra)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_safetensors_public_names_and_extras(released, tmp_path):
 )
 def test_every_tensor_is_accounted_for(released, tokenizer, change, message):
     state = {name: tensor for name, tensor in (released | change).items() if tensor is not None}
-    with pytest.raises(checkpoints.CheckpointError, match=f"^file: {message}"):
+    with pytest.raises(audioldm.CheckpointError, match=f"^file: {message}"):
         checkpoints.rms2sound_from(state, tokenizer, "file")
 
 
@@ -103,7 +104,7 @@ def test_video2rms_comes_out_of_its_container(tmp_path):
     model = checkpoints.video2rms(tmp_path / "video2rms.pt")
     assert model(torch.randn(2, 10, 6)).shape == (2, 40, 5) and model.config.relu_logits
     assert torch.equal(model.over_time.weight, tensors["encoder.BiLSTM_projs.0.weight"])
-    with pytest.raises(checkpoints.CheckpointError, match="lacks 'to_classes.weight'"):
+    with pytest.raises(audioldm.CheckpointError, match="lacks 'to_classes.weight'"):
         checkpoints.video2rms_from({n: t for n, t in tensors.items() if "projs.1" not in n}, "file")
 
 
@@ -115,13 +116,13 @@ class Shell:
 def test_a_file_that_would_run_code_is_refused(tmp_path):
     with open(tmp_path / "bad.pth", "wb") as stream:
         pickle.dump({"weight": Shell()}, stream)
-    with pytest.raises(checkpoints.CheckpointError, match="bad.pth: cannot be read as tensors alone"):
-        checkpoints.read(tmp_path / "bad.pth")
+    with pytest.raises(audioldm.CheckpointError, match="bad.pth: cannot be read as tensors alone"):
+        audioldm.read(tmp_path / "bad.pth")
     torch.save({"epoch": 3}, tmp_path / "other.pt")
-    with pytest.raises(checkpoints.CheckpointError, match="not a dictionary of tensors"):
-        checkpoints.read(tmp_path / "other.pt")
+    with pytest.raises(audioldm.CheckpointError, match="not a dictionary of tensors"):
+        audioldm.read(tmp_path / "other.pt")
     with pytest.raises(FileNotFoundError, match="none.pt"):
-        checkpoints.read(tmp_path / "none.pt")
+        audioldm.read(tmp_path / "none.pt")
 
 
 @golden
@@ -139,7 +140,7 @@ def test_video2rms_computes_what_the_authors_does():
 @torch.no_grad()
 def test_the_unet_and_the_control_net_compute_what_the_authors_do():
     state = part("model.diffusion_model.", layouts.unet() | layouts.control_net())
-    unet = checkpoints.unet_from({n: t for n, t in state.items() if "control_net" not in n}, "formula")
+    unet = audioldm.unet_from({n: t for n, t in state.items() if "control_net" not in n}, "formula")
     net = checkpoints.rms_controlnet_from(state, unet, "formula")
     x, t = torch.from_numpy(noise("input.unet.x", (2, 8, 256, 16))), torch.tensor([541, 97])
     film = torch.nn.functional.normalize(torch.from_numpy(noise("input.unet.film", (2, 512))), dim=-1)
@@ -157,7 +158,7 @@ def test_the_unet_and_the_control_net_compute_what_the_authors_do():
 @pytest.mark.slow
 @torch.no_grad()
 def test_the_vae_computes_what_the_authors_does():
-    vae = checkpoints.vae_from(part("first_stage_model.", layouts.vae()) | {"scale_factor": torch.tensor(1.0)}, "formula")
+    vae = audioldm.vae_from(part("first_stage_model.", layouts.vae()) | {"scale_factor": torch.tensor(1.0)}, "formula")
     near(vae.encode(torch.from_numpy(noise("input.vae.mel", (1, 1, 256, 64)))).latent_dist.parameters, "vae", "moments")
     near(vae.decode(torch.from_numpy(noise("input.vae.z", (1, 8, 64, 16)))).sample, "vae", "decode")
 
@@ -166,7 +167,7 @@ def test_the_vae_computes_what_the_authors_does():
 @pytest.mark.slow
 @torch.no_grad()
 def test_the_vocoder_computes_what_the_authors_does():
-    vocoder = checkpoints.vocoder_from(part("first_stage_model.vocoder.", layouts.vocoder()), "formula")
+    vocoder = audioldm.vocoder_from(part("first_stage_model.vocoder.", layouts.vocoder()), "formula")
     mel = torch.from_numpy(noise("input.vocoder.mel", (1, 64, 128))).transpose(1, 2)
     near(vocoder(mel).flatten(), "vocoder", "wave")
 
@@ -175,7 +176,7 @@ def test_the_vocoder_computes_what_the_authors_does():
 @pytest.mark.slow
 @torch.no_grad()
 def test_clap_computes_what_the_authors_does():
-    clap = checkpoints.clap_from(part("cond_stage_models.0.model.", layouts.clap()), "formula")
+    clap = audioldm.clap_from(part("cond_stage_models.0.model.", layouts.clap()), "formula")
     ids = torch.from_numpy(np.load(Path(GOLDEN) / "clap.npz")["token_ids"]).long()
     near(clap.get_text_features(ids, attention_mask=(ids != 1).long()).pooler_output, "clap", "text_embedding")
     mel = noise("input.clap.logmel", (2, 1, 1001, 64))

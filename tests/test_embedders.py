@@ -39,11 +39,11 @@ def test_the_pictures_embedder_has_unit_variance_on_its_training_films():
 def test_saved_and_loaded_they_hear_the_same(tmp_path):
     waves, captions = beeps(8, 5.12)
     settings = {"dims": 4, "tagger": {"steps": 2, "batch": 2, "lr": 1e-3, "width": 4}, "clap": {"steps": 2, "batch": 4}}
-    made, losses = embedders.train(waves, captions, **settings, seed=0)
+    made, losses = embedders.prepare(waves, captions, **settings, seed=0)
     made.save(tmp_path)
     back = embedders.load(tmp_path)
     assert set(losses) == {"tagger", "CLAP"}
-    assert np.array_equal(back.windows(waves[:2]), made.windows(waves[:2]))
+    assert np.array_equal(back.windows(waves[:2])["fad"], made.windows(waves[:2])["fad"])
     assert np.allclose(back.score(waves[:2]), made.score(waves[:2]), atol=1e-6)
     assert np.linalg.norm(made.score(waves[:2]), axis=-1) == pytest.approx(np.ones(2), abs=1e-4)
     assert torch.is_grad_enabled()

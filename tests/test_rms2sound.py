@@ -24,7 +24,7 @@ CAPTIONS = ["A person hit metal with a wooden stick.", "A person scratch wood wi
 def trained():
     """A pipeline after a few steps of everything, and what its control net was trained on."""
     waves = sounds()
-    parts, _ = backbone.train(
+    parts, _ = backbone.prepare(
         waves,
         CAPTIONS,
         vae={"steps": 2, "channels": (4, 16, 32), "batch": 2},

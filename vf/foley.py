@@ -91,12 +91,14 @@ class VideoFoley:
         for name in ("features", "video2rms", "rms2sound"):
             if not p.folder(name).is_dir():
                 raise FileNotFoundError(f"{p.folder(name)}: not trained yet; run `make repro` first")
+        frames = importlib.import_module(f"vf.backends.{p.profile}.frames")
         frame_encoder = importlib.import_module(f"vf.backends.{p.profile}.frame_encoder")
+        reader = frames.Reader(p.features.kinds, p.features.pool, p.path(p.weights))
         options = {k: p.generate[k] for k in ("guidance_scale", "num_inference_steps", "eta")}
         return cls(
             video2rms.Video2RMS.from_pretrained(p.folder("video2rms")).eval(),
             RMS2Sound.from_pretrained(p.folder("rms2sound")),
-            frame_encoder.load(p.folder("features") / "encoder", p.features.kinds, p.features.pool),
+            frame_encoder.load(p.folder("features") / "encoder", reader),
             tuple(p.features.size), p.timeline, p.video2rms.decode, options,
         )  # fmt: skip
 

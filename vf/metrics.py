@@ -77,6 +77,20 @@ def match_gain(reference, estimate):
     return estimate * np.take_along_axis(np.take_along_axis(ratio, order, -1), half, -1)
 
 
+def probe(vectors, curves, held_out, penalty=10.0):
+    """How much of a curve a ridge regression reads from vectors: mean correlation on held-out clips.
+
+    vectors: list of (t, d), one a clip. curves: list of (t,). held_out: list of bool.
+    """
+    x = np.concatenate([v for v, h in zip(vectors, held_out) if not h]).astype(np.float64)
+    y = np.concatenate([c for c, h in zip(curves, held_out) if not h])
+    centre, scale = x.mean(0), x.std(0) + 1e-3
+    x = (x - centre) / scale
+    weights = np.linalg.solve(x.T @ x + penalty * len(x) / 100 * np.eye(x.shape[1]), x.T @ (y - y.mean()))
+    scores = [np.corrcoef((v - centre) / scale @ weights, c)[0, 1] for v, c, h in zip(vectors, curves, held_out) if h]
+    return float(np.nanmean(scores))
+
+
 def frechet_distance(reference, estimate):
     """Frechet distance between two sets of embeddings, Eq. 6 with its first norm squared (as in every implementation).
 

@@ -25,6 +25,12 @@ WEIGHTS = {
         "https://huggingface.co/cvssp/audioldm-s-full",
         "CC BY-NC-SA 4.0",
     ),
+    "clap": Weight(
+        "clap-htsat-unfused",
+        "audio prompts, where AudioLDM is a folder in diffusers' format, which has CLAP's text tower alone",
+        "https://huggingface.co/laion/clap-htsat-unfused",
+        "Apache 2.0",
+    ),
     "video2rms": Weight(
         "checkpoint_000500_Video2RMS.pt",
         "the authors' Video2RMS",
@@ -95,10 +101,13 @@ class MissingWeights(FileNotFoundError):
     """A file of weights is not there: says which, what for, where to get it and where to put it."""
 
 
-def find(name, folder):
-    """Path of a file of WEIGHTS in a folder. Raises MissingWeights, and ValueError where its hash is not the published one."""
+def find(name, folder, file=None):
+    """Path of a file of WEIGHTS in a folder. file: another name that it has there.
+
+    Raises MissingWeights, and ValueError where its hash is not the published one.
+    """
     weight = WEIGHTS[name]
-    path = Path(folder) / weight.file
+    path = Path(folder) / (file or weight.file)
     if not path.exists():
         raise MissingWeights(
             f"{path}: not there; it is needed for {weight.purpose}. Fetch {weight.file} from {weight.page} (licence: "

@@ -158,13 +158,13 @@ def train_unet(
     return unet, scheduler, history
 
 
-def train(waves, captions, *, vae, clap, unet, vocoder=None, seed=0, checkpoint=None):
+def prepare(waves, captions, *, vae, clap, unet, vocoder=None, seed=0, checkpoint=None, weights=None, folder=None):
     """Train the whole backbone on sounds and captions.
 
-    waves: (i, s) array-like at 16 kHz, s whole latent frames. captions: i texts. vae, clap, unet: keyword arguments of
-    `train_vae`, `clap.train`, `train_unet` (`steps` among them) and `train_vocoder`. checkpoint: folder for the
-    training state. Returns (parts, {part: losses}); RMS2Sound(**parts) is
-    the pipeline without a control net.
+    waves: (i, s) array-like at 16 kHz, s whole latent frames. captions: i texts. vae, clap, unet, vocoder: keyword
+    arguments of `train_vae`, `clap.train`, `train_unet` (`steps` among them) and `train_vocoder`. checkpoint: folder for
+    the training state. weights, folder: of pretrained networks, which this profile has not.
+    Returns (parts, {part: losses}); RMS2Sound(**parts) is the pipeline without a control net.
     """
     if len(waves) != len(captions) or len(waves) == 0:
         raise ValueError(f"{len(waves)} sounds, {len(captions)} captions; wanted some, and one caption for every sound")

@@ -145,8 +145,9 @@ class Embedders:
         self.clap.save_pretrained(Path(folder) / "clap")
 
     def windows(self, waves):
-        """FAD embeddings of each sound's windows: (b, s) -> (b, w, dims)."""
-        return embed_sound(self.tagger, waves)
+        """Embeddings of each sound's windows, (b, s) -> {metric: (b, w, dims)}: of FAD, and of FAVD's sound."""
+        heard = embed_sound(self.tagger, waves)
+        return {"fad": heard, "favd": heard}
 
     def score(self, waves):
         """CLAP embeddings for the CLAP score: (b, s) -> (b, e), unit norm."""
@@ -163,10 +164,11 @@ def load(folder):
     return Embedders(Tagger.from_pretrained(folder / "tagger").eval(), SmallClap.from_pretrained(folder / "clap").eval())
 
 
-def train(waves, captions, *, dims, tagger, clap, seed, checkpoint=None):
+def prepare(waves, captions, *, dims, tagger, clap, seed, checkpoint=None, folder=None):
     """Train the metrics' networks on sounds (n, s) and captions.
 
-    dims: of a FAD embedding. tagger, clap: keywords of `train_tagger` and of `clap.train`. Returns (Embedders, {part: losses}).
+    dims: of a FAD embedding. tagger, clap: keywords of `train_tagger` and of `clap.train`. folder: of pretrained networks,
+    which this profile has not. Returns (Embedders, {part: losses}).
     """
     losses = {}
     state = {part: checkpoint and Path(checkpoint) / part for part in ("tagger", "clap")}

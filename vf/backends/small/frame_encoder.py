@@ -16,7 +16,6 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from vf import fit
-from vf.backends.small import frames as frame_maps
 
 FLOOR_DB, UNIT_DB = -45.0, 10.0  # levels are told in units of 10 dB above the quietest that counts
 
@@ -167,7 +166,10 @@ def encode(encoder, maps, among=None, generator=None, batch=4):
     return np.concatenate(parts)
 
 
-def load(folder, kinds, pool):
-    """A frozen encoder from `folder` as a function (frames, times) of one clip -> features (t, d) float16."""
+def load(folder, reader):
+    """A frozen encoder from `folder` as a function (frames, times) of one clip -> features (t, d) float16.
+
+    reader: `frames.Reader` of the maps that it was trained on.
+    """
     encoder = FrameEncoder.from_pretrained(folder).eval()
-    return lambda frames, times: encode(encoder, frame_maps.features(frames, times, kinds, pool)[None])[0]
+    return lambda frames, times: encode(encoder, reader(frames, times)[None])[0]

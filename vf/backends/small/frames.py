@@ -7,14 +7,9 @@ small, stand beside them for comparison.
 
 import cv2
 import numpy as np
+import torch
 
-
-def _distinct(times):
-    """For each frame the index of the last frame that showed another picture (itself for the first picture)."""
-    previous = np.zeros(len(times), int)
-    for k in range(1, len(times)):
-        previous[k] = previous[k - 1] if times[k] == times[k - 1] else k - 1
-    return previous
+from vf.motion import distinct
 
 
 def _grey(frames, size):
@@ -40,20 +35,11 @@ def difference(frames, times, pool=2):
     if height % pool or width % pool:
         raise ValueError(f"frames are {width} x {height}; wanted sides that are multiples of {pool}: change features.size")
     grey = _grey(frames, (width, height))
-    before = grey[_distinct(times)]
+    before = grey[distinct(times)]
     brighter = np.where(grey > before, grey - before, 0).astype(np.uint8)
     darker = np.where(before > grey, before - grey, 0).astype(np.uint8)
     small = np.stack([cv2.resize(g, (width // pool, height // pool), interpolation=cv2.INTER_AREA) for g in grey])
     return np.stack([small, _peaks(brighter, pool), _peaks(darker, pool)], 1)
-
-
-def energy(frames, times):
-    """Mean square change of brightness of each frame since the last distinct one: what a linear regression is given.
-
-    frames: uint8 (t, h, w, 3). times: (t,). Returns (t,) float32, 0 to 1.
-    """
-    grey = _grey(frames, frames.shape[2:0:-1]).astype(np.float32) / 255
-    return np.square(grey - grey[_distinct(times)]).mean((1, 2))
 
 
 def flow(frames, times, pool=2, limit=20.0):
@@ -62,7 +48,7 @@ def flow(frames, times, pool=2, limit=20.0):
     Returns uint8 (t, 2, h / pool, w / pool): x and y, -limit..limit pixels of the pooled picture as 0..255, 128 at rest.
     """
     height, width = frames.shape[1:3]
-    grey, previous = _grey(frames, (width // pool, height // pool)), _distinct(times)
+    grey, previous = _grey(frames, (width // pool, height // pool)), distinct(times)
     engine = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     fields, known = [], {}
     for k, p in enumerate(previous):
@@ -85,37 +71,34 @@ def colour(frames, times, cells=(12, 9)):
 KINDS = {"difference": difference, "flow": flow, "colour": colour}
 
 
-def features(frames, times, kinds=("difference",), pool=2):
-    """The features of a clip: the kinds named, one after the other along the channels.
+class Reader:
+    """Reads a clip's pictures as maps.
 
-    frames, times: as `media.read_frames` gives them. kinds: "difference", "flow" or both, of one size.
-    Returns uint8 (t, c, h / pool, w / pool). Raises ValueError for a kind that is not a map of that size.
-    """
-    unknown = [k for k in kinds if k not in ("difference", "flow")]
-    if unknown or not kinds:
-        raise ValueError(f"features.kinds is {list(kinds)}; wanted difference, flow or both")
-    return np.concatenate([KINDS[k](frames, times, pool=pool) for k in kinds], 1)
-
-
-def probe(maps, curves, held_out, penalty=10.0, cells=(4, 6)):
-    """How much of the RMS curve a ridge regression reads from a kind of feature: mean correlation on held-out clips.
-
-    maps: list of (t, c, h, w) uint8, one a clip. curves: list of (t,) RMS at the frame rate. held_out: list of bool.
-    The regression sees each channel's mean and maximum in a grid of `cells`, of the frame and its two neighbours.
+    kinds: "difference", "flow" or both, one after the other along the channels, or "colour" alone. pool: side of the blocks
+    that are pooled. weights: folder of pretrained networks; this profile has none.
+    Raises ValueError for other kinds.
     """
 
-    def describe(m):
-        m = m.astype(np.float32) / 255
-        rows, columns = np.array_split(np.arange(m.shape[2]), cells[0]), np.array_split(np.arange(m.shape[3]), cells[1])
-        blocks = [m[:, :, r[:, None], c] for r in rows for c in columns]
-        x = np.concatenate([b.mean((2, 3)) for b in blocks] + [b.max((2, 3)) for b in blocks], 1)
-        return np.concatenate([np.roll(x, 1, 0), x, np.roll(x, -1, 0)], 1)
+    def __init__(self, kinds=("difference",), pool=2, weights=None):
+        if not kinds or set(kinds) - KINDS.keys() or ("colour" in kinds and len(kinds) > 1):
+            raise ValueError(f"features.kinds is {list(kinds)}; wanted difference, flow or both, or colour alone")
+        self.kinds, self.pool = kinds, pool
 
-    described = [describe(m) for m in maps]
-    x = np.concatenate([d for d, h in zip(described, held_out) if not h])
-    y = np.concatenate([c for c, h in zip(curves, held_out) if not h])
-    centre, scale = x.mean(0), x.std(0) + 1e-3
-    x = (x - centre) / scale
-    weights = np.linalg.solve(x.T @ x + penalty * len(x) / 100 * np.eye(x.shape[1]), x.T @ (y - y.mean()))
-    scores = [np.corrcoef((d - centre) / scale @ weights, c)[0, 1] for d, c, h in zip(described, curves, held_out) if h]
-    return float(np.nanmean(scores))
+    def __call__(self, frames, times):
+        """frames, times: as `media.read_frames` gives them. Returns uint8 (t, c, h, w)."""
+        pool = {} if "colour" in self.kinds else {"pool": self.pool}
+        return np.concatenate([KINDS[k](frames, times, **pool) for k in self.kinds], 1)
+
+    def pictures(self, frames, maps):
+        """What the metrics' picture embedder gets of a clip: its maps, coarse, uint8 (t, c, 12, 16)."""
+        return torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(maps).float(), (12, 16)).byte().numpy()
+
+
+def describe(maps, cells=(4, 6)):
+    """Maps (t, c, h, w) of a clip as vectors (t, d) for a linear probe: each channel's mean and maximum in a grid, of the
+    frame and its two neighbours."""
+    m = maps.astype(np.float32) / 255
+    rows, columns = np.array_split(np.arange(m.shape[2]), cells[0]), np.array_split(np.arange(m.shape[3]), cells[1])
+    blocks = [m[:, :, r[:, None], c] for r in rows for c in columns]
+    x = np.concatenate([b.mean((2, 3)) for b in blocks] + [b.max((2, 3)) for b in blocks], 1)
+    return np.concatenate([np.roll(x, 1, 0), x, np.roll(x, -1, 0)], 1)

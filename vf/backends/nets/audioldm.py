@@ -1,0 +1,301 @@
+"""AudioLDM's original single file, and LAION's CLAP -> diffusers' and transformers' classes, every tensor accounted for.
+
+A tensor of a file is used, or dropped for a reason that `DROPPED` names, or the file is refused. Sizes are read off the
+tensors, so that smaller networks of the same layout load too.
+"""
+
+import pickle
+import re
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from safetensors.torch import load_file
+from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, SpeechT5HifiGan, SpeechT5HifiGanConfig
+
+CONTROL_NET = r"model\.diffusion_model\.control_net"
+DROPPED = {
+    r"model_ema\..*": "moving average of the U-Net; sound is generated with the weights themselves",
+    r"clap\..*": "a second CLAP, which ranks several candidates",
+    r"first_stage_model\.loss\..*": "training loss of the VAE",
+    r".*\.mel_transform\..*": "constant of a spectrogram that nothing reads",
+    r"(betas|logvar|alphas_cumprod.*|sqrt_.*|log_one_minus_.*|posterior_.*|lvlb_weights)": "noise schedule, computed again",
+    r".*\.(text|audio)_transform\..*": "unused layers of CLAP",
+    r".*\.audio_branch\.(tscam_conv|head)\..*": "CLAP's classifier of sound events",
+    r".*\.audio_branch\.(spectrogram_extractor|logmel_extractor)\..*": "constant filters, ClapFeatureExtractor's",
+    r".*\.attn_mask": "constant of the attention windows",
+    r".*\.position_ids": "0, 1, 2 ...",
+    r"encoder\.onset_head\..*": "second head of the onset experiment (App. E.1)",
+}
+
+
+def _down(m):
+    i, part = int(m[1]), m[2]
+    if i == 0:
+        return "conv_in."
+    block, layer = divmod(i - 1, 3)
+    if layer == 2:
+        return f"down_blocks.{block}.downsamplers.0.conv."
+    return f"down_blocks.{block}.{'resnets' if part == '0' else 'attentions'}.{layer}."
+
+
+def _up(m):
+    block, layer = divmod(int(m[1]), 3)
+    if m[3]:
+        return f"up_blocks.{block}.upsamplers.0.conv."
+    return f"up_blocks.{block}.{'resnets' if m[2] == '0' else 'attentions'}.{layer}."
+
+
+UNET = [
+    (r"^time_embed\.0\.", "time_embedding.linear_1."),
+    (r"^time_embed\.2\.", "time_embedding.linear_2."),
+    (r"^film_emb\.", "class_embedding."),
+    (r"^input_blocks\.(\d+)\.(\d)\.(?:op\.)?", _down),
+    (
+        r"^middle_block\.([012])\.",
+        lambda m: ("mid_block.resnets.0.", "mid_block.attentions.0.", "mid_block.resnets.1.")[int(m[1])],
+    ),
+    (r"^output_blocks\.(\d+)\.(\d)\.(conv\.)?", _up),
+    (r"^out\.0\.", "conv_norm_out."),
+    (r"^out\.2\.", "conv_out."),
+    (r"\.in_layers\.0\.", ".norm1."),
+    (r"\.in_layers\.2\.", ".conv1."),
+    (r"\.emb_layers\.1\.", ".time_emb_proj."),
+    (r"\.out_layers\.0\.", ".norm2."),
+    (r"\.out_layers\.3\.", ".conv2."),
+    (r"\.skip_connection\.", ".conv_shortcut."),
+]
+VAE = [
+    (r"\.norm_out\.", ".conv_norm_out."),
+    (r"^encoder\.down\.(\d)\.block\.", r"encoder.down_blocks.\1.resnets."),
+    (r"^encoder\.down\.(\d)\.downsample\.", r"encoder.down_blocks.\1.downsamplers.0."),
+    (r"^decoder\.up\.(\d)\.block\.", lambda m: f"decoder.up_blocks.{2 - int(m[1])}.resnets."),
+    (r"^decoder\.up\.(\d)\.upsample\.", lambda m: f"decoder.up_blocks.{2 - int(m[1])}.upsamplers.0."),
+    (r"\.mid\.block_([12])\.", lambda m: f".mid_block.resnets.{int(m[1]) - 1}."),
+    (r"\.mid\.attn_1\.norm\.", ".mid_block.attentions.0.group_norm."),
+    (r"\.mid\.attn_1\.([qkv])\.", r".mid_block.attentions.0.to_\1."),
+    (r"\.mid\.attn_1\.proj_out\.", ".mid_block.attentions.0.to_out.0."),
+    (r"\.nin_shortcut\.", ".conv_shortcut."),
+]
+VOCODER = [(r"^ups\.", "upsampler.")]
+CLAP = [
+    (r"^text_branch\.", "text_model."),
+    (r"^(text|audio)_projection\.0\.", r"\1_projection.linear1."),
+    (r"^(text|audio)_projection\.2\.", r"\1_projection.linear2."),
+    (r"^audio_branch\.bn0\.", "audio_model.audio_encoder.batch_norm."),
+    (r"^audio_branch\.", "audio_model.audio_encoder."),
+    (r"(blocks\.\d+)\.norm1\.", r"\1.layernorm_before."),
+    (r"(blocks\.\d+)\.norm2\.", r"\1.layernorm_after."),
+    (r"\.attn\.proj\.", ".attention.output.dense."),
+    (r"\.attn\.", ".attention.self."),
+    (r"\.mlp\.fc1\.", ".intermediate.dense."),
+    (r"\.mlp\.fc2\.", ".output.dense."),
+]
+
+
+class CheckpointError(ValueError):
+    """A file that is not the checkpoint it should be: says which tensors are missing, unknown or of another shape."""
+
+
+def read(path):
+    """Tensors of a .safetensors, .pt, .pth, .ckpt or .bin file by name; never runs code from it.
+
+    Raises FileNotFoundError where there is none, CheckpointError for a file that holds anything but tensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; wanted a checkpoint: check the path")
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{path}: cannot be read as tensors alone ({reason}): fetch it again from its source") from error
+    for key in ("optimizer_Video2RMS", "state_dict", "model"):  # the authors', lightning's, and others' container
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not all(isinstance(v, torch.Tensor) for v in content.values()):
+        raise CheckpointError(
+            f"{path}: holds {type(content).__name__}, not a dictionary of tensors: fetch it again from its source"
+        )
+    return content
+
+
+def rename(names, rules):
+    """{name: new name} after every rule (pattern, replacement) in turn."""
+    renamed = {}
+    for name in names:
+        new = name
+        for pattern, replacement in rules:
+            new = re.sub(pattern, replacement, new)
+        renamed[name] = new
+    return renamed
+
+
+def audioldm(path):
+    """AudioLDM's original single file -> {vae, unet, clap, feature_extractor, vocoder, scheduler}, RMS2Sound's parts.
+
+    The tokenizer is RoBERTa's and is in no checkpoint.
+    """
+    return audioldm_from(read(path), path)
+
+
+def audioldm_from(state, source):
+    """AudioLDM's parts from tensors under the original names. Raises CheckpointError naming `source`."""
+    # the public files name the condition's network without a number, the authors' with one
+    state = {
+        re.sub(r"^cond_stage_model\.", "cond_stage_models.0.", n): t for n, t in state.items() if not re.match(CONTROL_NET, n)
+    }
+    known = ("model.diffusion_model.", "first_stage_model.", "cond_stage_models.0.model.", "scale_factor")
+    unknown = sorted(n for n in state if not n.startswith(known) and not dropped([n]))
+    if unknown:
+        raise CheckpointError(f"{source}: has {len(unknown)} tensors that AudioLDM has not, {', '.join(unknown[:3])} first")
+    return {
+        "vae": vae_from(state, source),
+        "unet": unet_from(state, source),
+        "clap": clap_from(state, source),
+        "feature_extractor": ClapFeatureExtractor(frequency_min=50, frequency_max=14000),
+        "vocoder": vocoder_from(state, source),
+        "scheduler": DDIMScheduler(
+            beta_start=0.0015, beta_end=0.0195, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False,
+            steps_offset=1,
+        ),
+    }  # fmt: skip
+
+
+def unet_from(state, source):
+    """UNet2DConditionModel from `model.diffusion_model.*`."""
+    return build(_unet, part(state, "model.diffusion_model.", UNET, but="control_net"), source)
+
+
+def vae_from(state, source):
+    """AutoencoderKL from `first_stage_model.*` and `scale_factor`."""
+    tensors = part(state, "first_stage_model.", VAE, but=r"(vocoder|loss)\.")
+    return build(lambda t: _vae(t, float(state["scale_factor"])), tensors, source)
+
+
+def vocoder_from(state, source):
+    """SpeechT5HifiGan from `first_stage_model.vocoder.*`."""
+    return build(_vocoder, part(state, "first_stage_model.vocoder.", VOCODER), source)
+
+
+def clap_from(state, source, prefix="cond_stage_models.0.model."):
+    """ClapModel, both towers, from tensors under LAION's names after `prefix`."""
+    tensors = part(state, prefix, CLAP)
+    for name in [n for n in tensors if ".attention.self.qkv." in n]:
+        for third, piece in zip(("query", "key", "value"), tensors.pop(name).chunk(3)):
+            tensors[name.replace("qkv", third)] = piece
+    return build(_clap, tensors, source)
+
+
+def dropped(names):
+    """{name: why} of the tensors that nothing here needs."""
+    return {name: why for name in names for pattern, why in DROPPED.items() if re.fullmatch(pattern, name)}
+
+
+def part(state, prefix, rules, but=None):
+    """The tensors under a prefix that are used, under their new names."""
+    mine = {n: n[len(prefix) :] for n in state if n.startswith(prefix) and not (but and re.match(but, n[len(prefix) :]))}
+    unused, new = dropped(mine), rename(mine.values(), rules)
+    return {new[short]: state[name] for name, short in mine.items() if name not in unused}
+
+
+def build(network, tensors, source):
+    """A network of the size that its tensors have, filled with them; eval mode.
+
+    network: callable that makes it from the tensors {name: tensor}. Raises CheckpointError naming `source`.
+    """
+    try:
+        return _fill(network(tensors), tensors, source)
+    except KeyError as error:
+        raise CheckpointError(f"{source}: lacks {error}; check that the file is the one its name says") from error
+
+
+def _fill(model, tensors, source):
+    """Load tensors into a model, all of them and nothing else."""
+    wanted = model.state_dict()
+    fixed = {n for n in wanted if n.endswith(("num_batches_tracked", "token_type_ids", "position_ids"))}
+    fixed |= {"mean", "scale"} if isinstance(model, SpeechT5HifiGan) else set()
+    missing = sorted(wanted.keys() - tensors.keys() - fixed)
+    unknown = sorted(tensors.keys() - wanted.keys())
+    shaped = [n for n in sorted(tensors.keys() & wanted.keys()) if tensors[n].numel() != wanted[n].numel()]
+    for what, names in (("lacks", missing), ("has, unasked for,", unknown), ("has other shapes for", shaped)):
+        if names:
+            raise CheckpointError(
+                f"{source}: {what} {len(names)} tensors of {type(model).__name__}, {', '.join(names[:3])} first: "
+                "check that the file is the one its name says"
+            )
+    # the VAE's attention is 1x1 convolutions there and linear layers here
+    model.load_state_dict({n: t.reshape(wanted[n].shape) for n, t in tensors.items()}, strict=False)
+    return model.eval()
+
+
+def _unet(tensors):
+    widths = tuple(tensors[f"down_blocks.{b}.resnets.0.conv1.weight"].shape[0] for b in range(4))
+    return UNet2DConditionModel(
+        in_channels=tensors["conv_in.weight"].shape[1],
+        out_channels=tensors["conv_out.weight"].shape[0],
+        block_out_channels=widths,
+        layers_per_block=2,
+        down_block_types=("DownBlock2D", *("CrossAttnDownBlock2D",) * 3),
+        up_block_types=(*("CrossAttnUpBlock2D",) * 3, "UpBlock2D"),
+        cross_attention_dim=widths,
+        attention_head_dim=tuple(width // 32 for width in widths),  # diffusers' name for the number of heads
+        class_embed_type="simple_projection",
+        projection_class_embeddings_input_dim=tensors["class_embedding.weight"].shape[1],
+        class_embeddings_concat=True,
+        sample_size=256,
+    )
+
+
+def _vae(tensors, scale):
+    widths = tuple(tensors[f"encoder.down_blocks.{b}.resnets.0.conv1.weight"].shape[0] for b in range(3))
+    return AutoencoderKL(
+        in_channels=1,
+        out_channels=1,
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=widths,
+        layers_per_block=2,
+        latent_channels=tensors["post_quant_conv.weight"].shape[0],
+        scaling_factor=scale,
+    )
+
+
+def _vocoder(tensors):
+    start, bins, _ = tensors["conv_pre.weight"].shape
+    return SpeechT5HifiGan(
+        SpeechT5HifiGanConfig(
+            model_in_dim=bins, sampling_rate=16000, upsample_initial_channel=start, upsample_rates=[5, 4, 2, 2, 2],
+            upsample_kernel_sizes=[16, 16, 8, 4, 4], resblock_kernel_sizes=[3, 7, 11], resblock_dilation_sizes=[[1, 3, 5]] * 3,
+            leaky_relu_slope=0.1, normalize_before=False,
+        )
+    )  # fmt: skip
+
+
+def _clap(tensors):
+    audio, text = "audio_model.audio_encoder.", "text_model."
+    stages = 1 + max(int(n.split(".")[3]) for n in tensors if n.startswith(f"{audio}layers."))
+    depths = [1 + max(int(n.split(".")[5]) for n in tensors if n.startswith(f"{audio}layers.{s}.blocks.")) for s in range(stages)]
+    bias = "attention.self.relative_position_bias_table"
+    heads = [tensors[f"{audio}layers.{s}.blocks.0.{bias}"].shape[1] for s in range(stages)]
+    embed = tensors[f"{audio}patch_embed.proj.weight"].shape[0]
+    vocabulary, hidden = tensors[f"{text}embeddings.word_embeddings.weight"].shape
+    layers = 1 + max(int(n.split(".")[3]) for n in tensors if n.startswith(f"{text}encoder.layer."))
+    dims = tensors["text_projection.linear1.weight"].shape[0]
+    return ClapModel(
+        ClapConfig(
+            projection_dim=dims,
+            audio_config={
+                "patch_embeds_hidden_size": embed, "hidden_size": embed * 2 ** (stages - 1), "depths": depths,
+                "num_attention_heads": heads, "projection_dim": dims, "num_hidden_layers": stages,
+            },
+            text_config={
+                "vocab_size": vocabulary, "hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": hidden // 64,
+                "intermediate_size": tensors[f"{text}encoder.layer.0.intermediate.dense.weight"].shape[0],
+                "max_position_embeddings": tensors[f"{text}embeddings.position_embeddings.weight"].shape[0],
+                "layer_norm_eps": 1e-5, "projection_dim": dims,
+            },
+        )
+    )  # fmt: skip
