@@ -3,6 +3,9 @@
 Both functions are strict about every tensor (see `vf.backends.nets.audioldm`).
 """
 
+from transformers import RobertaTokenizer
+
+from vf import weights
 from vf.backends.nets.audioldm import UNET, audioldm_from, build, part, read
 from vf.rms2sound import RMS2Sound
 from vf.rms_controlnet import RMSControlNet
@@ -40,6 +43,13 @@ def rms_controlnet_from(state, unet, source):
     around = part(state, "model.diffusion_model.", CONTROL, but=r"(?!control_net)|control_net\.(?!zero_convs|middle_block_out)")
     tensors = around | {f"encoder.{name}": tensor for name, tensor in copy.items()}
     return build(lambda _: RMSControlNet(unet=dict(unet.config), stride=4, kernel=3, mu=0.0), tensors, source)
+
+
+def authors(folder):
+    """(Video2RMS, RMS2Sound) as the authors released them, from a folder. Raises weights.MissingWeights for what is not there."""
+    model = video2rms(weights.find("video2rms", folder))
+    tokenizer = RobertaTokenizer.from_pretrained(weights.find("roberta", folder))
+    return model, rms2sound(weights.find("rms2sound", folder), tokenizer)
 
 
 def rms2sound(path, tokenizer):

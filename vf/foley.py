@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from vf import media, params, rms, video2rms
+from vf import checkpoints, media, params, rms, video2rms
 from vf.rms2sound import RMS2Sound
 
 
@@ -85,22 +85,29 @@ class VideoFoley:
         self.timeline, self.decode, self.generation = timeline, decode, generation or {}
 
     @classmethod
-    def from_pretrained(cls, profile="small"):
-        """What `dvc repro` left of a profile in runs/<run>. Raises FileNotFoundError when it has not run."""
-        p = params.load(profile)
-        for name in ("features", "video2rms", "rms2sound"):
-            if not p.folder(name).is_dir():
-                raise FileNotFoundError(f"{p.folder(name)}: not trained yet; run `make repro` first")
+    def from_pretrained(cls, name="small", device="cpu"):
+        """Both stages, trained.
+
+        name: "small" or "paper", what `dvc repro` left of that profile in runs/<run>; or "authors", the checkpoints that they
+        released, from the folder `weights` of params.yaml. device: where the networks run.
+        Raises FileNotFoundError when the profile has not run, and for a file that is not there.
+        """
+        p = params.load("paper" if name == "authors" else name)
         frames = importlib.import_module(f"vf.backends.{p.profile}.frames")
+        if name == "authors":
+            model, pipeline = checkpoints.authors(p.path(p.weights))
+        else:
+            for part in ("features", "video2rms", "rms2sound"):
+                if not p.folder(part).is_dir():
+                    raise FileNotFoundError(f"{p.folder(part)}: not trained yet; run `make repro` first")
+            model = video2rms.Video2RMS.from_pretrained(p.folder("video2rms")).eval()
+            pipeline = RMS2Sound.from_pretrained(p.folder("rms2sound"))
+        reader = frames.Reader(p.features.kinds, p.features.pool, p.path(p.weights), device)
         frame_encoder = importlib.import_module(f"vf.backends.{p.profile}.frame_encoder")
-        reader = frames.Reader(p.features.kinds, p.features.pool, p.path(p.weights))
+        features = frame_encoder.load(p.folder("features") / "encoder", reader, device)
         options = {k: p.generate[k] for k in ("guidance_scale", "num_inference_steps", "eta")}
-        return cls(
-            video2rms.Video2RMS.from_pretrained(p.folder("video2rms")).eval(),
-            RMS2Sound.from_pretrained(p.folder("rms2sound")),
-            frame_encoder.load(p.folder("features") / "encoder", reader),
-            tuple(p.features.size), p.timeline, p.video2rms.decode, options,
-        )  # fmt: skip
+        size, decode = tuple(p.features.size), p.video2rms.decode
+        return cls(model.to(device), pipeline.to(device), features, size, p.timeline, decode, options)
 
     def predict(self, film):
         """The loudness curve of a silent film, (n,) at the 512/128 rate, clip by clip to its end.

@@ -196,7 +196,7 @@ def predict(unet, controlnet, z_t, t, timbre, rms=None):
 
 def train_controlnet(
     pipeline, latents, timbres, rms, steps, *, batch=16, lr=1e-3, new_lr=None, dropout=0.1, crop=None, mu=0.0, kernel=3,
-    own=0.0, loudness=0.0, ema=0.0, seed=0, checkpoint=None, precision="no",
+    own=0.0, loudness=0.0, ema=0.0, seed=0, start=None, checkpoint=None, precision="no",
 ):  # fmt: skip
     """Give a pipeline a control net, trained by Eq. 4 while everything else stays frozen (section 2.2).
 
@@ -204,7 +204,7 @@ def train_controlnet(
     their curves, n = stride * l. dropout: share of the batch whose prompt is the null. crop: latent frames of a random
     piece to train on (default: all). mu, kernel: of RMSControlNet. lr: of the copied encoder, new_lr: of the layers around
     it (default: the same), which start at zero and at small rates stay there long; both fall to 0 along a cosine.
-    own: of `diffusion_loss`. loudness: weight of what the decoded estimate's loudness lacks or exceeds, as a share of the
+    start: a control net to go on from (default: a copy of the U-Net's encoder). own: of `diffusion_loss`. loudness: weight of what the decoded estimate's loudness lacks or exceeds, as a share of the
     batch's, beside Eq. 4; both are 0 in the paper.
 
     Sets `pipeline.controlnet` and returns the losses.
@@ -213,7 +213,7 @@ def train_controlnet(
         raise ValueError(f"{len(latents)} latents, {len(timbres)} timbres, {len(rms)} curves; wanted one of each")
     torch.manual_seed(seed)
     stride, rate = pipeline.latent_stride, pipeline.vocoder.config.sampling_rate
-    net = RMSControlNet.from_unet(pipeline.unet, stride=stride, kernel=kernel, mu=mu)
+    net = start or RMSControlNet.from_unet(pipeline.unet, stride=stride, kernel=kernel, mu=mu)
     pipeline.unet.requires_grad_(False).eval()
     net.requires_grad_(True)
     new = [weight for name, weight in net.named_parameters() if not name.startswith("encoder.")]

@@ -23,6 +23,6 @@ def encode(encoder, maps, among=None, generator=None):
     return np.array(maps if among is None else maps[among])
 
 
-def load(folder, reader):
+def load(folder, reader, device="cpu"):
     """The reader itself: a function (frames, times) of one clip -> features (t, d)."""
     return reader

@@ -166,10 +166,10 @@ def encode(encoder, maps, among=None, generator=None, batch=4):
     return np.concatenate(parts)
 
 
-def load(folder, reader):
+def load(folder, reader, device="cpu"):
     """A frozen encoder from `folder` as a function (frames, times) of one clip -> features (t, d) float16.
 
-    reader: `frames.Reader` of the maps that it was trained on.
+    reader: `frames.Reader` of the maps that it was trained on. device: where the encoder runs.
     """
-    encoder = FrameEncoder.from_pretrained(folder).eval()
+    encoder = FrameEncoder.from_pretrained(folder).eval().to(device)
     return lambda frames, times: encode(encoder, reader(frames, times)[None])[0]

@@ -75,11 +75,11 @@ class Reader:
     """Reads a clip's pictures as maps.
 
     kinds: "difference", "flow" or both, one after the other along the channels, or "colour" alone. pool: side of the blocks
-    that are pooled. weights: folder of pretrained networks; this profile has none.
+    that are pooled. weights, device: of pretrained networks; this profile has none.
     Raises ValueError for other kinds.
     """
 
-    def __init__(self, kinds=("difference",), pool=2, weights=None):
+    def __init__(self, kinds=("difference",), pool=2, weights=None, device="cpu"):
         if not kinds or set(kinds) - KINDS.keys() or ("colour" in kinds and len(kinds) > 1):
             raise ValueError(f"features.kinds is {list(kinds)}; wanted difference, flow or both, or colour alone")
         self.kinds, self.pool = kinds, pool
