@@ -44,11 +44,11 @@ WEIGHTS = {
         "see its page",
     ),
     "bn_inception": Weight(
-        "bn_inception-52deb4733.pth",
+        "bn_inception-9f5701afb96c8044.pth",
         "RGB and flow features of frames",
-        "https://github.com/Cadene/pretrained-models.pytorch",
+        "https://github.com/yjxiong/tensorflow-model-zoo.torch",
         "see its page",
-        "52deb4733",
+        "9f5701afb96c8044",
     ),
     "raft": Weight(
         "raft_large_C_T_SKHT_V2-ff5fadd5.pth",
