@@ -8,6 +8,7 @@ import pickle
 import re
 from pathlib import Path
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from safetensors.torch import load_file
@@ -107,8 +108,12 @@ def read(path):
         raise FileNotFoundError(f"{path}: no such file; wanted a checkpoint: check the path")
     if path.suffix == ".safetensors":
         return load_file(path)
+    # training checkpoints hold plain numpy arrays beside their tensors; nothing else is let through
+    arrays = [(np._core.multiarray._reconstruct, "numpy.core.multiarray._reconstruct"), np.ndarray, np.dtype]
+    arrays += [type(np.dtype(kind)) for kind in (np.int64, np.float32, np.float64)]
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(arrays):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"{path}: cannot be read as tensors alone ({reason}): fetch it again from its source") from error

@@ -1,0 +1,125 @@
+"""Inception I3D (Carreira and Zisserman, 2017), the picture half of FAVD's embedding, as in pytorch-i3d's rgb_imagenet.pt."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+# channels of the branches: 1x1, 1x1 then 3x3, 1x1 then 3x3, pool then 1x1
+MIXED = {
+    "3b": (64, 96, 128, 16, 32, 32),
+    "3c": (128, 128, 192, 32, 96, 64),
+    "4b": (192, 96, 208, 16, 48, 64),
+    "4c": (160, 112, 224, 24, 64, 64),
+    "4d": (128, 128, 256, 24, 64, 64),
+    "4e": (112, 144, 288, 32, 64, 64),
+    "4f": (256, 160, 320, 32, 128, 128),
+    "5b": (256, 160, 320, 32, 128, 128),
+    "5c": (384, 192, 384, 48, 128, 128),
+}
+POOLS = {"3b": ((1, 3, 3), (1, 2, 2)), "4b": ((3, 3, 3), (2, 2, 2)), "5b": ((2, 2, 2), (2, 2, 2))}  # kernel, stride, before
+
+
+def pad_same(x, kernel, stride):
+    """Zeros around the last three axes of x, as TensorFlow's SAME: size n then gives ceil(n / stride), the odd zero behind."""
+    pads = []
+    for size, k, s in zip(x.shape[-3:], kernel, stride):
+        total = max(k - (size % s or s), 0)
+        pads = [total // 2, total - total // 2, *pads]  # F.pad begins with the last axis
+    return F.pad(x, pads)
+
+
+def max_pool(x, kernel, stride):
+    """Maximum over SAME windows; the zeros at the edge cannot win, for x comes out of a ReLU."""
+    return F.max_pool3d(pad_same(x, kernel, stride), kernel, stride)
+
+
+class _Unit(nn.Module):
+    def __init__(self, size, width, kernel, stride=1):
+        super().__init__()
+        self.conv3d = nn.Conv3d(size, width, kernel, stride, bias=False)
+        self.bn = nn.BatchNorm3d(width, eps=1e-3)
+
+    def forward(self, x):
+        return F.relu(self.bn(self.conv3d(pad_same(x, self.conv3d.kernel_size, self.conv3d.stride))))
+
+
+class _Mixed(nn.Module):
+    def __init__(self, size, widths):
+        super().__init__()
+        self.b0 = _Unit(size, widths[0], 1)
+        self.b1a = _Unit(size, widths[1], 1)
+        self.b1b = _Unit(widths[1], widths[2], 3)
+        self.b2a = _Unit(size, widths[3], 1)
+        self.b2b = _Unit(widths[3], widths[4], 3)
+        self.b3b = _Unit(size, widths[5], 1)
+
+    def forward(self, x):
+        pooled = max_pool(x, (3, 3, 3), (1, 1, 1))
+        return torch.cat([self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(pooled)], 1)
+
+
+class I3D(nn.Module):
+    """Film to one vector of 16 * width numbers; the file's width is 64, so 1024. `logits` names Kinetics' classes; only kept."""
+
+    def __init__(self, width=64, classes=400):
+        super().__init__()
+        self.Conv3d_1a_7x7 = _Unit(3, width, 7, 2)
+        self.Conv3d_2b_1x1 = _Unit(width, width, 1)
+        self.Conv3d_2c_3x3 = _Unit(width, 3 * width, 3)
+        size = 3 * width
+        for name, widths in MIXED.items():
+            widths = [w * width // 64 for w in widths]
+            self.add_module(f"Mixed_{name}", _Mixed(size, widths))
+            size = widths[0] + widths[2] + widths[4] + widths[5]
+        self.logits = nn.ModuleDict({"conv3d": nn.Conv3d(size, classes, 1)})
+
+    def forward(self, x):
+        """Pictures in [-1, 1], (b, 3, t, h, w), made for h = w = 224 -> (b, 16 * width).
+
+        The average over the picture and over pairs of neighbours in time, as before the logits, then over time. Raises
+        ValueError for fewer than 9 frames, which leave no pair.
+        """
+        if x.ndim != 5 or x.shape[1] != 3 or x.shape[2] < 9:
+            raise ValueError(f"pictures are {tuple(x.shape)}; wanted (b, 3, t, h, w) of at least 9 frames: pass a longer window")
+        x = max_pool(self.Conv3d_1a_7x7(x), (1, 3, 3), (1, 2, 2))
+        x = self.Conv3d_2c_3x3(self.Conv3d_2b_1x1(x))
+        for name in MIXED:
+            if name in POOLS:
+                x = max_pool(x, *POOLS[name])
+            x = self.get_submodule(f"Mixed_{name}")(x)
+        x = x.mean((3, 4))
+        return (x[..., 1:] + x[..., :-1]).mean(2) / 2
+
+
+def frames_input(frames, size=224):
+    """Frames as I3D wants them: uint8 (t, h, w, 3) -> (1, 3, t, size, size) in [-1, 1].
+
+    The shorter side becomes size * 8 / 7 (256), bilinearly and smoothed where it shrinks, rounded to whole levels; then
+    the middle is cut out. Raises ValueError for anything but uint8 colour frames.
+    """
+    frames = torch.as_tensor(frames)
+    if frames.dtype != torch.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
+        raise ValueError(f"frames are {frames.dtype} {tuple(frames.shape)}; wanted uint8 (t, h, w, 3): decode the film to RGB")
+    height, width = frames.shape[1:3]
+    short = size * 8 // 7
+    target = tuple(short * side // min(height, width) for side in (height, width))
+    top, left = (target[0] - size) // 2, (target[1] - size) // 2
+    parts = []
+    for piece in frames.split(32):  # floats of a whole film at full size would not fit
+        piece = piece.permute(0, 3, 1, 2).float()
+        if target != (height, width):
+            piece = F.interpolate(piece, target, mode="bilinear", antialias=True).round()
+        parts.append(piece[..., top : top + size, left : left + size])
+    return (torch.cat(parts).transpose(0, 1)[None] * 2 / 255 - 1).contiguous()
+
+
+def load(state):
+    """I3D in eval mode from the tensors of the released file. Raises ValueError for other names or shapes."""
+    try:
+        model = I3D(len(state["Conv3d_1a_7x7.conv3d.weight"]), len(state["logits.conv3d.weight"]))
+        # a plain dict: files older than `num_batches_tracked` then load strictly, with zeros for it
+        model.load_state_dict(dict(state))
+    except (KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"not the tensors of rgb_imagenet.pt: {reason}; check which file it is") from error
+    return model.eval()

@@ -1,0 +1,122 @@
+"""PANNs' Wavegram-Logmel-CNN14 (Kong et al., 2020), the embedding of FAD-P, under the names of its released file."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from vf.mel import mel_filters
+
+SAMPLE_RATE, WINDOW, HOP = 32000, 1024, 320
+MEL = (SAMPLE_RATE, WINDOW, 64, 50.0, 14000.0)
+STORED = ("spectrogram_extractor.stft.conv_real.weight", "spectrogram_extractor.stft.conv_imag.weight", "logmel_extractor.melW")
+
+
+def log_mel(x):
+    """Log-mel spectrogram in decibels: waveforms at 32 kHz, (b, s) -> (b, s // 320 + 1, 64), at least -100.
+
+    Power of centred frames under a Hann window (the paper says Hamming, the released filters are Hann), reflected at
+    the ends, through Slaney filters from 50 Hz to 14 kHz.
+    """
+    window = torch.hann_window(WINDOW, device=x.device)
+    spectrum = torch.stft(x, WINDOW, HOP, window=window, pad_mode="reflect", return_complex=True)
+    mel = mel_filters(*MEL).to(x) @ spectrum.abs().square()
+    return 10 * mel.clamp(min=1e-10).log10().transpose(1, 2)
+
+
+class _WaveBlock(nn.Module):
+    def __init__(self, size, width):
+        super().__init__()
+        self.conv1 = nn.Conv1d(size, width, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm1d(width)
+        self.conv2 = nn.Conv1d(width, width, 3, padding=2, dilation=2, bias=False)
+        self.bn2 = nn.BatchNorm1d(width)
+
+    def forward(self, x):
+        x = F.relu(self.bn1(self.conv1(x)))
+        return F.max_pool1d(F.relu(self.bn2(self.conv2(x))), 4)
+
+
+class _Block(nn.Module):
+    def __init__(self, size, width):
+        super().__init__()
+        self.conv1 = nn.Conv2d(size, width, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+
+    def forward(self, x, pool):
+        x = F.relu(self.bn1(self.conv1(x)))
+        return F.avg_pool2d(F.relu(self.bn2(self.conv2(x))), pool)
+
+
+class WavegramLogmelCnn14(nn.Module):
+    """Waveforms to embeddings, 32 * width numbers each; the file's width is 64, so 2048.
+
+    The wavegram is a spectrogram that a 1-d network learns: its 2 * width channels, 100 a second, are read as width / 16
+    maps of 32 frequencies and joined to the log-mel's own maps. `fc_audioset` names AudioSet's classes; it is only kept.
+    """
+
+    def __init__(self, width=64, classes=527):
+        super().__init__()
+        self.pre_conv0 = nn.Conv1d(1, width, 11, stride=5, padding=5, bias=False)
+        self.pre_bn0 = nn.BatchNorm1d(width)
+        self.pre_block1 = _WaveBlock(width, width)
+        self.pre_block2 = _WaveBlock(width, 2 * width)
+        self.pre_block3 = _WaveBlock(2 * width, 2 * width)
+        self.pre_block4 = _Block(width // 16, width)
+        self.bn0 = nn.BatchNorm2d(64)
+        self.conv_block1 = _Block(1, width)
+        self.conv_block2 = _Block(2 * width, 2 * width)
+        self.conv_block3 = _Block(2 * width, 4 * width)
+        self.conv_block4 = _Block(4 * width, 8 * width)
+        self.conv_block5 = _Block(8 * width, 16 * width)
+        self.conv_block6 = _Block(16 * width, 32 * width)
+        self.fc1 = nn.Linear(32 * width, 32 * width)
+        self.fc_audioset = nn.Linear(32 * width, classes)
+
+    def forward(self, x):
+        """Waveforms at 32 kHz, (b, s) -> (b, 32 * width), not negative: the layer before the classes, after its ReLU.
+
+        One embedding per waveform, whatever its length. Raises ValueError where the two halves of the network would
+        disagree in frames (s % 640 from 320 to 635) or none would be left (s < 10236).
+        """
+        frames = -(-x.shape[-1] // 5) // 128
+        if x.ndim != 2 or frames < 16 or frames != (x.shape[-1] // HOP + 1) // 2:
+            raise ValueError(
+                f"waveforms are {tuple(x.shape)}; wanted (b, s) with s whole times 640 (20 ms at 32 kHz), at least 10240: "
+                "cut or pad them"
+            )
+        x = torch.cat([self._spectral(x), self._wavegram(x)], 1)
+        for block in (self.conv_block2, self.conv_block3, self.conv_block4, self.conv_block5):
+            x = block(x, 2)
+        x = self.conv_block6(x, 1).mean(3)
+        return F.relu(self.fc1(x.amax(2) + x.mean(2)))
+
+    def _wavegram(self, x):
+        x = F.relu(self.pre_bn0(self.pre_conv0(x[:, None])))
+        x = self.pre_block3(self.pre_block2(self.pre_block1(x)))
+        return self.pre_block4(x.unflatten(1, (-1, 32)).transpose(2, 3), (2, 1))
+
+    def _spectral(self, x):
+        x = self.bn0(log_mel(x)[..., None].transpose(1, 2))  # one scale for each mel bin
+        return self.conv_block1(x.permute(0, 3, 2, 1), 2)
+
+
+def load(state):
+    """WavegramLogmelCnn14 in eval mode from {name: tensor}, as under `model` in the released file.
+
+    The Fourier and mel filters that the file also stores are left out: `log_mel` computes them. Raises ValueError for
+    other names or shapes, or where the stored mel filters are not `log_mel`'s.
+    """
+    stored = state.get(STORED[2])
+    if stored is not None and not (
+        stored.shape == (WINDOW // 2 + 1, 64) and torch.allclose(stored.float().T, mel_filters(*MEL), atol=1e-5)
+    ):
+        raise ValueError(f"{STORED[2]} {tuple(stored.shape)} is not 64 bins, 50 Hz to 14 kHz, at 32 kHz: check which file it is")
+    try:
+        model = WavegramLogmelCnn14(len(state["conv_block1.conv1.weight"]), len(state["fc_audioset.weight"]))
+        model.load_state_dict({name: tensor for name, tensor in state.items() if name not in STORED})
+    except (KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"not the tensors of Wavegram_Logmel_Cnn14_mAP=0.439.pth: {reason}; check which file it is") from error
+    return model.eval()

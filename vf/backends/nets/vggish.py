@@ -1,0 +1,83 @@
+"""VGGish (Hershey et al., 2017), the sound half of FAVD's embedding, under the names of torchvggish's released file."""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import nn
+
+SAMPLE_RATE, WINDOW, HOP, FFT = 16000, 400, 160, 512
+FRAMES, BINS = 96, 64
+
+
+@lru_cache(maxsize=1)
+def mel_filters():
+    """HTK mel filters from 125 to 7500 Hz, (257, 64): triangles of height 1 on the mel axis, not on that of hertz."""
+    bins = _mel(np.linspace(0, SAMPLE_RATE / 2, FFT // 2 + 1))[:, None]
+    edges = np.linspace(_mel(125), _mel(7500), BINS + 2)
+    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+    return torch.from_numpy(np.minimum(rising, falling).clip(min=0).astype(np.float32))
+
+
+def _mel(hertz):
+    return 1127 * np.log1p(np.asarray(hertz) / 700)
+
+
+def log_mel_examples(wave, hop_seconds=0.96):
+    """What VGGish hears: log(mel + 0.01), cut into examples of 0.96 s.
+
+    wave: at 16 kHz, (b, s). Returns (b, examples, 96, 64): magnitudes of frames of 25 ms every 10 ms under a Hann
+    window, the first at the start, through `mel_filters`. An example begins every `hop_seconds` (rounded to 10 ms);
+    what is left at the end is dropped. Raises ValueError for less than one example, 15600 samples.
+    """
+    wave = torch.as_tensor(wave, dtype=torch.float32)
+    least = (FRAMES - 1) * HOP + WINDOW
+    if wave.ndim != 2 or wave.shape[-1] < least:
+        raise ValueError(f"wave is {tuple(wave.shape)}; wanted (b, s) at 16 kHz with s at least {least}: pad it with silence")
+    frames = wave.unfold(-1, WINDOW, HOP) * torch.hann_window(WINDOW, device=wave.device)
+    mel = torch.fft.rfft(frames, FFT).abs() @ mel_filters().to(wave.device)
+    return (mel + 0.01).log().unfold(1, FRAMES, round(hop_seconds * SAMPLE_RATE / HOP)).transpose(2, 3)
+
+
+class VGGish(nn.Module):
+    """Examples to embeddings of `dims` numbers; the file's `width`, `hidden` and `dims` are 64, 4096 and 128.
+
+    Without the PCA and the 8 bits of AudioSet's release, which Frechet distances leave out.
+    """
+
+    def __init__(self, width=64, hidden=4096, dims=128):
+        super().__init__()
+        layers, size = [], 1
+        for depth, convolutions in enumerate((1, 1, 2, 2)):
+            for _ in range(convolutions):
+                layers += [nn.Conv2d(size, width * 2**depth, 3, padding=1), nn.ReLU()]
+                size = width * 2**depth
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        self.embeddings = nn.Sequential(
+            nn.Linear(FRAMES // 16 * (BINS // 16) * size, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, dims),
+            nn.ReLU(),
+        )
+
+    def forward(self, examples):
+        """Log-mels of `log_mel_examples`, (..., 96, 64) -> (..., dims), not negative: the last layer, after its ReLU."""
+        maps = self.features(examples.reshape(-1, 1, FRAMES, BINS))
+        vectors = self.embeddings(maps.permute(0, 2, 3, 1).flatten(1))  # TensorFlow's order: channels last
+        return vectors.reshape(*examples.shape[:-2], -1)
+
+
+def load(state):
+    """VGGish in eval mode from the tensors of the released file. Raises ValueError for other names or shapes."""
+    try:
+        sizes = [len(state[f"{layer}.weight"]) for layer in ("features.0", "embeddings.0", "embeddings.4")]
+        model = VGGish(*sizes)
+        model.load_state_dict(dict(state))
+    except (KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"not the tensors of vggish-10086976.pth: {reason}; check which file it is") from error
+    return model.eval()
