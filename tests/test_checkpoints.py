@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vf import checkpoints
+from vf import checkpoints, tensors, video2rms
 from vf.backends.nets import audioldm
 from vf.backends.small import clap as small_clap
 from vf.rms2sound import predict
@@ -74,7 +74,7 @@ def test_safetensors_public_names_and_extras(released, tmp_path):
     for part in ("vae", "unet", "clap", "vocoder"):
         theirs_of = theirs[part].state_dict()
         assert all(torch.equal(tensor, theirs_of[name]) for name, tensor in ours[part].state_dict().items())
-    assert set(audioldm.dropped(extra)) == set(extra)
+    assert set(tensors.dropped(extra)) == set(extra)
 
 
 @pytest.mark.parametrize(
@@ -93,19 +93,20 @@ def test_safetensors_public_names_and_extras(released, tmp_path):
 )
 def test_every_tensor_is_accounted_for(released, tokenizer, change, message):
     state = {name: tensor for name, tensor in (released | change).items() if tensor is not None}
-    with pytest.raises(audioldm.CheckpointError, match=f"^file: {message}"):
+    with pytest.raises(tensors.CheckpointError, match=f"^file: {message}"):
         checkpoints.rms2sound_from(state, tokenizer, "file")
 
 
 def test_video2rms_comes_out_of_its_container(tmp_path):
     shapes = layouts.video2rms(features=6, width=8, lstm=4, frames=10, rms_frames=40, bins=5)
-    tensors = layouts.fill(shapes | {"encoder.onset_head.0.bias": (10,)})
-    torch.save({"epoch": 500, "learning_rate": 1e-3, "optimizer_Video2RMS": tensors}, tmp_path / "video2rms.pt")
-    model = checkpoints.video2rms(tmp_path / "video2rms.pt")
+    filled = layouts.fill(shapes | {"encoder.onset_head.0.bias": (10,)})
+    torch.save({"epoch": 500, "learning_rate": 1e-3, "optimizer_Video2RMS": filled}, tmp_path / "video2rms.pt")
+    model = video2rms.from_authors(tmp_path / "video2rms.pt")
     assert model(torch.randn(2, 10, 6)).shape == (2, 40, 5) and model.config.relu_logits
-    assert torch.equal(model.over_time.weight, tensors["encoder.BiLSTM_projs.0.weight"])
-    with pytest.raises(audioldm.CheckpointError, match="lacks 'to_classes.weight'"):
-        checkpoints.video2rms_from({n: t for n, t in tensors.items() if "projs.1" not in n}, "file")
+    assert torch.equal(model.over_time.weight, filled["encoder.BiLSTM_projs.0.weight"])
+    with pytest.raises(tensors.CheckpointError, match="lacks 'to_classes.weight'"):
+        torch.save({n: t for n, t in filled.items() if "projs.1" not in n}, tmp_path / "file.pt")
+        video2rms.from_authors(tmp_path / "file.pt")
 
 
 class Shell:
@@ -116,20 +117,21 @@ class Shell:
 def test_a_file_that_would_run_code_is_refused(tmp_path):
     with open(tmp_path / "bad.pth", "wb") as stream:
         pickle.dump({"weight": Shell()}, stream)
-    with pytest.raises(audioldm.CheckpointError, match="bad.pth: cannot be read as tensors alone"):
-        audioldm.read(tmp_path / "bad.pth")
+    with pytest.raises(tensors.CheckpointError, match="bad.pth: cannot be read as tensors alone"):
+        tensors.read(tmp_path / "bad.pth")
     torch.save({"epoch": 3}, tmp_path / "other.pt")
-    with pytest.raises(audioldm.CheckpointError, match="not a dictionary of tensors"):
-        audioldm.read(tmp_path / "other.pt")
+    with pytest.raises(tensors.CheckpointError, match="not a dictionary of tensors"):
+        tensors.read(tmp_path / "other.pt")
     with pytest.raises(FileNotFoundError, match="none.pt"):
-        audioldm.read(tmp_path / "none.pt")
+        tensors.read(tmp_path / "none.pt")
 
 
 @golden
 @pytest.mark.slow
 @torch.no_grad()
-def test_video2rms_computes_what_the_authors_does():
-    model = checkpoints.video2rms_from(layouts.fill(layouts.video2rms()), "formula")
+def test_video2rms_computes_what_the_authors_does(tmp_path):
+    torch.save({"optimizer_Video2RMS": layouts.fill(layouts.video2rms())}, tmp_path / "formula.pt")
+    model = video2rms.from_authors(tmp_path / "formula.pt")
     logits = model(torch.from_numpy(noise("input.video2rms", (1, 300, 2048)))).transpose(1, 2)
     near(logits[:, :, ::25], "video2rms", "logits_every_25th")
     assert (logits == 0).float().mean() > 0.3, "their ReLU on the logits"

@@ -20,13 +20,6 @@ def test_a_still_film_has_no_change():
     assert (maps[:, 0] == 100).all() and (maps[:, 1:] == 0).all()
 
 
-def test_energy_is_the_mean_square_change():
-    film = np.full((3, 4, 4, 3), 100, np.uint8)
-    film[1:, 0, 0] = 151
-    assert np.allclose(frames.energy(film, TIMES[:3]), [0, 0.2**2 / 16, 0], atol=1e-6)
-    assert np.allclose(frames.energy(film[[0, 1, 1]], TIMES[[0, 1, 1]]), [0, 0.2**2 / 16, 0.2**2 / 16], atol=1e-6)
-
-
 def test_one_bright_pixel_survives_pooling():
     film = np.full((2, 48, 64, 3), 100, np.uint8)
     film[1, 7, 9] = 220
@@ -40,7 +33,7 @@ def test_one_bright_pixel_survives_pooling():
 def test_a_repeated_frame_repeats_its_change(kind):
     film = moving_square()[[0, 1, 2, 2, 3, 4]]
     times = TIMES[[0, 1, 2, 2, 3, 4]]
-    maps = frames.features(film, times, (kind,))
+    maps = frames.Reader([kind])(film, times)
     assert np.array_equal(maps[2], maps[3])
     changes = maps[1:, 1:] if kind == "difference" else np.abs(maps[1:].astype(int) - 128)
     assert all(change.max() > 5 for change in changes)
@@ -54,10 +47,10 @@ def test_flow_of_a_known_translation():
 
 
 def test_kinds_stand_side_by_side():
-    both = frames.features(moving_square(), TIMES, ("difference", "flow"))
+    both = frames.Reader(["difference", "flow"])(moving_square(), TIMES)
     assert both.shape == (6, 5, 24, 32)
     with pytest.raises(ValueError, match="wanted difference, flow or both"):
-        frames.features(moving_square(), TIMES, ("colour",))
+        frames.Reader(["colour", "flow"])
     with pytest.raises(ValueError, match="multiples of 5"):
         frames.difference(moving_square(), TIMES, pool=5)
 
@@ -66,16 +59,3 @@ def test_the_colour_encoder_sees_colour():
     red = np.zeros((2, 48, 64, 3), np.uint8)
     red[..., 0] = 200
     assert (frames.colour(red, TIMES[:2])[:, :3].reshape(2, 3, -1) == [[200], [0], [0]]).all()
-
-
-def test_the_probe_reads_what_is_there_and_not_what_is_not():
-    rng = np.random.default_rng(0)
-    maps, curves = [], []
-    for _ in range(12):
-        curve = rng.random(60)
-        noise = rng.integers(0, 20, (60, 2, 8, 12))
-        maps.append((noise + 200 * curve[:, None, None, None] * [[[0]], [[1]]]).astype(np.uint8))
-        curves.append(curve)
-    held_out = [k % 3 == 0 for k in range(12)]
-    assert frames.probe(maps, curves, held_out) > 0.9
-    assert abs(frames.probe(maps, [rng.random(60) for _ in range(12)], held_out)) < 0.4

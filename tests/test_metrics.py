@@ -80,6 +80,12 @@ def test_frechet_against_scipys_square_root():
     assert metrics.frechet_distance(x, y) == pytest.approx(expected, rel=1e-6)
 
 
+def test_frechet_of_few_items_is_that_of_their_covariances():
+    x, y = rng.normal(size=(12, 30)), 2 * rng.normal(size=(15, 30)) + 1
+    expected = metrics.frechet_gaussian(x.mean(0), np.cov(x.T), y.mean(0), np.cov(y.T))
+    assert metrics.frechet_distance(x, y, few=True) == pytest.approx(expected, rel=1e-6)
+
+
 def test_frechet_refuses_too_few_items():
     with pytest.raises(ValueError, match="more items than dimensions"):
         metrics.frechet_distance(rng.normal(size=(4, 8)), rng.normal(size=(40, 8)))
@@ -103,3 +109,14 @@ def test_a_pair_of_unequal_lengths_is_refused():
         metrics.e_l1(np.zeros(3), np.zeros(4))
     with pytest.raises(ValueError, match="NaN"):
         metrics.e_l1([0.0, np.nan], [0.0, 0.0])
+
+
+def test_the_probe_reads_what_is_there_and_not_what_is_not():
+    vectors, curves = [], []
+    for _ in range(12):
+        curve = rng.random(60)
+        vectors.append(rng.normal(size=(60, 20)) + 5 * curve[:, None] * (np.arange(20) == 3))
+        curves.append(curve)
+    held_out = [k % 3 == 0 for k in range(12)]
+    assert metrics.probe(vectors, curves, held_out) > 0.7
+    assert abs(metrics.probe(vectors, [rng.random(60) for _ in range(12)], held_out)) < 0.4

@@ -46,13 +46,13 @@ LEVELS = (0, 10, 30, 60, 100, 100, 150, 255)
 
 
 def test_frames_of_one_time_are_one_picture():
-    first, shown = frames.distinct(TIMES)
+    first, shown = frames.distinct_pictures(TIMES)
     assert first.tolist() == [0, 1, 2, 3, 4, 6, 7] and shown.tolist() == [0, 1, 2, 3, 4, 4, 5, 6]
-    first, shown = frames.distinct([0.5] * 3)
+    first, shown = frames.distinct_pictures([0.5] * 3)
     assert first.tolist() == [0] and shown.tolist() == [0, 0, 0]
-    assert all(len(part) == 300 for part in frames.distinct(np.arange(300) / 30))
+    assert all(len(part) == 300 for part in frames.distinct_pictures(np.arange(300) / 30))
     with pytest.raises(ValueError, match="wanted \\(t,\\)"):
-        frames.distinct([])
+        frames.distinct_pictures([])
 
 
 def test_flow_goes_to_the_next_different_picture():

@@ -8,11 +8,11 @@ import yaml
 from project import MODULES, NOTEBOOKS, ROOT, closure, code_of, imported, stages
 
 FLOORS = [  # imports point down, or within a floor to the left
-    ["timeline", "rms", "mel", "metrics", "onsets", "fit"],
-    ["media", "clips", "params", "unpack"],
-    ["backends", "render_sound", "strokes", "render", "corpora", "checkpoints"],
+    ["timeline", "rms", "mel", "metrics", "onsets", "fit", "motion"],
+    ["media", "clips", "params", "weights", "tensors", "unpack"],
+    ["backends", "render_sound", "strokes", "render", "shards", "corpora"],
     ["video2rms", "rms_controlnet", "rms2sound"],
-    ["evaluation", "foley"],
+    ["checkpoints", "evaluation", "foley"],
     ["paper_values", "tables", "claims", "figures", "comparisons", "report", "widgets"],
 ]
 LOWEST_MAY_IMPORT = {"params": {"timeline"}}

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from tqdm.auto import tqdm
+from transformers import RobertaTokenizer
 
-from vf import checkpoints, media, params, rms, video2rms
+from vf import checkpoints, media, params, rms, video2rms, weights
 from vf.rms2sound import RMS2Sound
 
 
@@ -49,6 +50,13 @@ def generate(pipeline, timeline, curves=None, prompts=None, audio=None, seed=0, 
         waves.append(pipeline.decode(latents.float())[:, : timeline.samples])
     pipeline.set_progress_bar_config(disable=False)
     return torch.cat(waves).clamp(-1, 1)
+
+
+def _authors(folder):
+    """(Video2RMS, RMS2Sound) as the authors released them, from a folder. Raises weights.MissingWeights for what is not there."""
+    tokenizer = RobertaTokenizer.from_pretrained(weights.find("roberta", folder))
+    model = video2rms.from_authors(weights.find("video2rms", folder)).eval()
+    return model, checkpoints.rms2sound(weights.find("rms2sound", folder), tokenizer)
 
 
 @dataclass
@@ -95,7 +103,7 @@ class VideoFoley:
         p = params.load("paper" if name == "authors" else name)
         frames = importlib.import_module(f"vf.backends.{p.profile}.frames")
         if name == "authors":
-            model, pipeline = checkpoints.authors(p.path(p.weights))
+            model, pipeline = _authors(p.path(p.weights))
         else:
             for part in ("features", "video2rms", "rms2sound"):
                 if not p.folder(part).is_dir():
@@ -105,6 +113,8 @@ class VideoFoley:
         reader = frames.Reader(p.features.kinds, p.features.pool, p.path(p.weights), device)
         frame_encoder = importlib.import_module(f"vf.backends.{p.profile}.frame_encoder")
         features = frame_encoder.load(p.folder("features") / "encoder", reader, device)
+        if name == "authors":
+            features = frames.in_authors_order(features)
         options = {k: p.generate[k] for k in ("guidance_scale", "num_inference_steps", "eta")}
         size, decode = tuple(p.features.size), p.video2rms.decode
         return cls(model.to(device), pipeline.to(device), features, size, p.timeline, decode, options)

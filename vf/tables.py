@@ -5,8 +5,8 @@ import pandas as pd
 from vf.paper_values import TABLE1, TABLE2, TABLE2_OTHERS, TABLE5
 
 COLUMNS1 = {"E-L1": "e_l1", "Acc@1": "acc@1", "Acc@5": "acc@5", "Acc@10": "acc@10"}
-COLUMNS2 = {"FAD-P": "fad", "FAD-C": None, "E-L1": "e_l1", "CLAP": "clap", "FAVD": "favd"}
-COLUMNS5 = {"FAD-P": "fad", "FAD-C": None, "CLAP": "clap", "E-L1": "e_l1"}
+COLUMNS2 = {"FAD-P": "fad", "FAD-C": "fad_c", "E-L1": "e_l1", "CLAP": "clap", "FAVD": "favd"}
+COLUMNS5 = {"FAD-P": "fad", "FAD-C": "fad_c", "CLAP": "clap", "E-L1": "e_l1"}
 PROMPTS = {"foley_audio": "audio", "foley_text": "text", "text_to_audio": "text", "envelope": "audio", "envelope_text": "text"}
 
 

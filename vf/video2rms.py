@@ -9,6 +9,15 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from vf import fit, rms
+from vf.tensors import build, part, read
+
+AUTHORS = [  # their names of the layers, and ours
+    (r"encoder\.convolutions\.(\d)\.0\.conv\.", lambda m: f"convolutions.{4 * int(m[1])}."),
+    (r"encoder\.convolutions\.(\d)\.1\.", lambda m: f"convolutions.{4 * int(m[1]) + 1}."),
+    (r"encoder\.BiLSTM\.", "bilstm."),
+    (r"encoder\.BiLSTM_projs\.0\.", "over_time."),
+    (r"encoder\.BiLSTM_projs\.1\.", "to_classes."),
+]
 
 
 class Video2RMS(ModelMixin, ConfigMixin):
@@ -129,3 +138,18 @@ def predict(model, features, bins, rule="mean", batch=8):
         parts.append(model(_tensor(features[i : i + batch], model.device)).softmax(-1).cpu())
     probability = torch.cat(parts)
     return probability, decode(probability, bins, rule)
+
+
+def from_authors(path):
+    """The authors' Video2RMS (`checkpoint_000500_Video2RMS.pt`), with its ReLU on the logits and its layer over time.
+
+    Raises tensors.CheckpointError for a file with other tensors.
+    """
+    return build(_sized, part(read(path), "", AUTHORS), path)
+
+
+def _sized(tensors):
+    width, features, _ = tensors["convolutions.0.weight"].shape
+    bins, both_ways = tensors["to_classes.weight"].shape
+    rms_frames, frames = tensors["over_time.weight"].shape
+    return Video2RMS(features, width, both_ways // 2, frames, rms_frames, bins)

@@ -3,7 +3,7 @@
 RAFT-large (App. B.1) at 344 x 256 between frames; 1024 numbers for the picture and 1024 for the flow. The authors' code
 takes the flow between neighbours of the film at 30 fps; where 25 fps film was brought to 30 every sixth pair is one
 picture twice, and its flow zero. Here flow goes from each picture to the next different one. Theirs also begins the
-pictures one frame late and ends with a row of zeros; here row k is of frame k, and the last flow is that of rest.
+pictures one frame late and ends with a row of zeros (`in_authors_order`); here row k is of frame k, and the last flow is that of rest.
 """
 
 from typing import NamedTuple
@@ -13,17 +13,21 @@ import torch
 from torch import nn
 from torchvision.models.optical_flow import raft_large
 
-from vf.backends.nets import bn_inception
+from vf import weights as released
+from vf.backends.nets import bn_inception, i3d
+from vf.tensors import read
 
 SIZE = (344, 256)  # width, height: a flow of 20 pixels is meant at this size
+KINDS = ("rgb", "flow")
+STACK, RATE = 24, 25  # I3D reads stacks of 24 frames at 25 a second: 0.96 s, as VGGish's windows
 
 
 class Networks(NamedTuple):
-    """BN-Inception for colour and for flow, and RAFT, all frozen and on one device."""
+    """BN-Inception for colour and for flow, and RAFT, all frozen and on one device; None for what is not wanted."""
 
-    rgb: nn.Module
-    flow: nn.Module
-    raft: nn.Module
+    rgb: nn.Module | None
+    flow: nn.Module | None
+    raft: nn.Module | None
 
 
 def load_raft(state):
@@ -40,17 +44,21 @@ def load_raft(state):
     return raft.eval()
 
 
-def load(inception, raft, device="cpu"):
-    """Networks on a device from the tensors of the two released files. Raises ValueError as their loaders do."""
-    networks = (bn_inception.load(inception, 3), bn_inception.load(inception, 2), load_raft(raft))
-    return Networks(*(network.requires_grad_(False).to(device) for network in networks))
+def load(inception, raft=None, kinds=KINDS, device="cpu"):
+    """Networks on a device from the tensors of the two released files; RAFT's are needed for flow alone.
+
+    Raises ValueError as their loaders do.
+    """
+    rgb = bn_inception.load(inception, 3) if "rgb" in kinds else None
+    flow_of = (bn_inception.load(inception, 2), load_raft(raft)) if "flow" in kinds else (None, None)
+    return Networks(*(network and network.requires_grad_(False).to(device) for network in (rgb, *flow_of)))
 
 
 def _device(network):
     return next(network.parameters()).device
 
 
-def distinct(times):
+def distinct_pictures(times):
     """Which pictures a clip has, by timestamp: frames that follow each other at one time show one picture.
 
     times: (t,). Returns the first frame of each picture (n,), and which picture each frame shows (t,).
@@ -86,7 +94,7 @@ def flow(raft, frames, times, batch=4):
     Raises ValueError for other frames, or times that do not match.
     """
     _check(frames, times)
-    first, shown = distinct(times)
+    first, shown = distinct_pictures(times)
     fields = np.zeros((len(first), *frames.shape[1:3], 2), np.float32)
     for i in range(0, len(first) - 1, batch):
         pictures = raft_input(torch.from_numpy(frames[first[i : i + batch + 1]]).to(_device(raft)))
@@ -113,8 +121,70 @@ def clip_features(networks, frames, times, batch=16):
         width, height = frames.shape[2:0:-1]
         wanted = f"{SIZE[0]} x {SIZE[1]}, for which flow is scaled"
         raise ValueError(f"frames are {width} x {height}; wanted {wanted}: set features.size to {list(SIZE)}")
-    first, shown = distinct(times)
-    pictures = frames[first]  # a repeated picture is read once
-    fields = flow(networks.raft, pictures, np.asarray(times)[first], max(batch // 4, 1))
-    rgb = _read(networks.rgb, pictures, bn_inception.rgb_input, batch)
-    return np.concatenate([rgb, _read(networks.flow, fields, bn_inception.flow_input, batch)], 1)[shown]
+    first, shown = distinct_pictures(times)
+    pictures, parts = frames[first], []  # a repeated picture is read once
+    if networks.rgb:
+        parts.append(_read(networks.rgb, pictures, bn_inception.rgb_input, batch))
+    if networks.flow:
+        fields = flow(networks.raft, pictures, np.asarray(times)[first], max(batch // 4, 1))
+        parts.append(_read(networks.flow, fields, bn_inception.flow_input, batch))
+    return np.concatenate(parts, 1)[shown]
+
+
+class Reader:
+    """Reads a clip's pictures as final features.
+
+    kinds: "rgb", "flow" or both. pool: of the small profile; here nothing is pooled. weights: folder of the released files.
+    device: where the networks run. Raises ValueError for other kinds, weights.MissingWeights for a file that is not there.
+    """
+
+    def __init__(self, kinds=KINDS, pool=1, weights="weights", device="cpu"):
+        if not kinds or set(kinds) - set(KINDS):
+            raise ValueError(f"features.kinds is {list(kinds)}; wanted rgb, flow or both")
+        raft = read(released.find("raft", weights)) if "flow" in kinds else None
+        self.networks = load(read(released.find("bn_inception", weights)), raft, kinds, device)
+        self.weights, self.device, self._i3d = weights, device, None
+
+    def __call__(self, frames, times):
+        """frames, times: as `media.read_frames` gives them at SIZE. Returns float32 (t, 1024 a kind)."""
+        return clip_features(self.networks, frames, times)
+
+    def pictures(self, frames, fps, features):
+        """What the metrics' picture embedder gets of a clip: I3D's vector of each 0.96 s, float32 (w, 1024)."""
+        if self._i3d is None:
+            self._i3d = i3d.load(read(released.find("i3d", self.weights))).requires_grad_(False).to(self.device)
+        return stacks(self._i3d, frames, fps)
+
+
+@torch.no_grad()
+def stacks(network, frames, fps):
+    """I3D's vectors of whole stacks of 24 frames at 25 a second, one after the other: (t, h, w, 3) at `fps` -> float32 (w, e).
+
+    A clip of less than 0.96 s is read as one stack that holds its last picture.
+    """
+    at = np.minimum((np.arange(max(round(len(frames) / fps * RATE), STACK)) * fps / RATE).astype(int), len(frames) - 1)
+    vectors = []
+    for k in range(len(at) // STACK):
+        pictures = frames[at[k * STACK : (k + 1) * STACK]]
+        vectors.append(network(i3d.frames_input(pictures).to(_device(network)))[0].float().cpu().numpy())
+    return np.stack(vectors)
+
+
+def describe(features):
+    """Features (t, d) of a clip as vectors for a linear probe: themselves."""
+    return features
+
+
+def in_authors_order(read):
+    """A reader whose rows are as the authors' released Video2RMS was trained on.
+
+    Beside the picture of frame k + 1 stands the flow from k to k + 1; the last row is 0. read: function (frames, times) ->
+    features (t, d) of picture and flow. Returns such a function.
+    """
+
+    def reordered(frames, times):
+        features = read(frames, times)
+        half = features.shape[1] // 2
+        return np.concatenate([np.concatenate([features[1:, :half], features[:-1, half:]], 1), np.zeros_like(features[:1])])
+
+    return reordered

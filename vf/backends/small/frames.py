@@ -89,7 +89,7 @@ class Reader:
         pool = {} if "colour" in self.kinds else {"pool": self.pool}
         return np.concatenate([KINDS[k](frames, times, **pool) for k in self.kinds], 1)
 
-    def pictures(self, frames, maps):
+    def pictures(self, frames, fps, maps):
         """What the metrics' picture embedder gets of a clip: its maps, coarse, uint8 (t, c, 12, 16)."""
         return torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(maps).float(), (12, 16)).byte().numpy()
 
