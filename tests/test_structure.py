@@ -11,7 +11,7 @@ FLOORS = [  # imports point down, or within a floor to the left
     ["timeline", "rms", "mel", "metrics", "onsets", "fit", "motion"],
     ["media", "clips", "params", "weights", "tensors", "unpack"],
     ["backends", "render_sound", "strokes", "render", "shards", "corpora"],
-    ["video2rms", "rms_controlnet", "rms2sound"],
+    ["video2rms", "rms_controlnet", "rms2sound", "examples"],
     ["checkpoints", "evaluation", "foley"],
     ["paper_values", "tables", "claims", "figures", "comparisons", "report", "widgets"],
 ]

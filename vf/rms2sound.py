@@ -39,6 +39,7 @@ class RMS2Sound(DiffusionPipeline):
             scheduler=scheduler,
             controlnet=controlnet,
         )
+        self._embedded = {}  # CLAP's vectors of the texts seen so far
 
     @classmethod
     def from_pretrained(cls, *args, **kwargs):
@@ -69,7 +70,12 @@ class RMS2Sound(DiffusionPipeline):
             features = clap_net.log_mels(self.feature_extractor, audio, self.vocoder.config.sampling_rate)
             return clap_net.embed_features(self.clap, features)
         texts = [prompt] if isinstance(prompt, str) else list(prompt) if prompt is not None else [""] * count
-        return clap_net.embed_text(self.clap, self.tokenizer, texts)
+        for text in texts:
+            if (id(self.clap), text) not in self._embedded:
+                # one by one, as padding beside a longer text changes a vector's last bits
+                self._embedded[id(self.clap), text] = clap_net.embed_text(self.clap, self.tokenizer, [text])[0].cpu()
+        vectors = torch.stack([self._embedded[id(self.clap), text] for text in texts])
+        return vectors.to(self.device, self.clap.dtype)
 
     @torch.no_grad()
     def encode(self, wave, batch=8):
@@ -201,11 +207,11 @@ def train_controlnet(
     """Give a pipeline a control net, trained by Eq. 4 while everything else stays frozen (section 2.2).
 
     latents: (i, c, l, g) from `pipeline.encode`. timbres: (i, e) from `encode_prompt` of the same sounds. rms: (i, n)
-    their curves, n = stride * l. dropout: share of the batch whose prompt is the null. crop: latent frames of a random
+    their curves, n = stride * l; all three in memory, on disk or computed when read (`vf.examples`). dropout: share of the batch whose prompt is the null. crop: latent frames of a random
     piece to train on (default: all). mu, kernel: of RMSControlNet. lr: of the copied encoder, new_lr: of the layers around
     it (default: the same), which start at zero and at small rates stay there long; both fall to 0 along a cosine.
-    start: a control net to go on from (default: a copy of the U-Net's encoder). own: of `diffusion_loss`. loudness: weight of what the decoded estimate's loudness lacks or exceeds, as a share of the
-    batch's, beside Eq. 4; both are 0 in the paper.
+    start: a control net to go on from (default: a copy of the U-Net's encoder). own: of `diffusion_loss`. loudness: weight
+    of what the decoded estimate's loudness lacks or exceeds, as a share of the batch's, beside Eq. 4; both are 0 in the paper.
 
     Sets `pipeline.controlnet` and returns the losses.
     """
@@ -227,9 +233,9 @@ def train_controlnet(
 
     def loss(generator):
         items, starts, length = draw(len(latents), latents.shape[2], batch, crop, generator)
-        z = torch.stack([latents[i, :, s : s + length] for i, s in zip(items, starts)]).to(net.device)
-        curve = torch.stack([rms[i, s * stride : (s + length) * stride] for i, s in zip(items, starts)]).to(net.device)
-        timbre = drop(timbres[items], null, dropout, generator).to(net.device)
+        z = _rows(latents[i][:, s : s + length] for i, s in zip(items, starts)).to(net.device)
+        curve = _rows(rms[i][s * stride : (s + length) * stride] for i, s in zip(items, starts)).to(net.device)
+        timbre = drop(_rows(timbres[i] for i in items), null.cpu(), dropout, generator).to(net.device)
 
         def judge(estimate, alpha):
             # where z_t is mostly noise the estimate is a mean over many sounds, and need not be as loud as any: alpha^16
@@ -253,3 +259,7 @@ def train_controlnet(
     )
     pipeline.register_modules(controlnet=net)
     return history
+
+
+def _rows(rows):
+    return torch.stack([torch.as_tensor(np.array(row)) for row in rows])
