@@ -165,6 +165,9 @@ def vocoder(start=1024, bins=64):
     return shapes | _layer("conv_post", 1, size, 7)
 
 
+NARROW_CLAP = {"embed": 16, "depths": (1, 1, 1, 1), "heads": (1, 2, 4, 8)}
+
+
 def clap(embed=96, depths=(2, 2, 6, 2), heads=(4, 8, 16, 32), hidden=768, layers=12, vocabulary=50265, dims=512):
     a = "audio_branch"
     shapes = _batch_norm(f"{a}.bn0", 64) | _layer(f"{a}.patch_embed.proj", embed, 1, 4, 4) | _norm(f"{a}.patch_embed.norm", embed)
@@ -210,20 +213,32 @@ def whole(small=False):
         "first_stage_model.": vae(**({"widths": (32, 32, 32)} if small else {})),
         "first_stage_model.vocoder.": vocoder(**({"start": 32} if small else {})),
         "cond_stage_models.0.model.": clap(
-            **(
-                {
-                    "embed": 16,
-                    "depths": (1, 1, 1, 1),
-                    "heads": (1, 2, 4, 8),
-                    "hidden": 64,
-                    "layers": 1,
-                    "vocabulary": 1000,
-                    "dims": 32,
-                }
-                if small
-                else {}
-            )
+            **(NARROW_CLAP | {"hidden": 64, "layers": 1, "vocabulary": 1000, "dims": 32} if small else {})
         ),
     }
     shapes = {prefix + name: shape for prefix, part in parts.items() for name, shape in part.items()}
     return shapes | {"scale_factor": ()}
+
+
+def laion_clap(small=False):
+    """`music_speech_audioset_epoch_15_esc_89.98.pt` under `state_dict`: HTSAT-base and RoBERTa, each name after `module.`."""
+    wide = NARROW_CLAP | {"hidden": 64, "layers": 1, "vocabulary": 1000, "dims": 32}
+    shapes = clap(**(wide if small else {"embed": 128, "depths": (2, 2, 12, 2)}))
+    return {f"module.{name}": shape for name, shape in shapes.items()}
+
+
+def ms_clap(small=False):
+    """The sound tower in `CLAP_weights_2023.pth`, under `model`, and one tensor of each part that is left out."""
+    embed, dims = (16, 32) if small else (96, 1024)
+    whole = clap(**(NARROW_CLAP if small else {}), hidden=64, layers=1, vocabulary=10)
+    htsat = {n.replace("audio_branch.", "audio_encoder.base.htsat."): s for n, s in whole.items() if n.startswith("audio_branch")}
+    head = "audio_encoder.projection"
+    shapes = {f"{head}.linear1.weight": (dims, 8 * embed), f"{head}.linear2.weight": (dims, dims)} | _norm(
+        f"{head}.layer_norm", dims
+    )
+    extra = {
+        "audio_encoder.base.htsat.tscam_conv.bias": (527,),
+        "caption_encoder.projection.linear1.weight": (4, 4),
+        "logit_scale": (),
+    }
+    return htsat | shapes | extra

@@ -130,11 +130,31 @@ def vocoder_from(state, source):
 
 def clap_from(state, source, prefix="cond_stage_models.0.model."):
     """ClapModel, both towers, from tensors under LAION's names after `prefix`."""
-    tensors = part(state, prefix, CLAP)
-    for name in [n for n in tensors if ".attention.self.qkv." in n]:
-        for third, piece in zip(("query", "key", "value"), tensors.pop(name).chunk(3)):
-            tensors[name.replace("qkv", third)] = piece
-    return build(_clap, tensors, source)
+    return build(_clap, split_qkv(part(state, prefix, CLAP)), source)
+
+
+def split_qkv(tensors):
+    """The same tensors, where a layer holds query, key and value one below the other as three."""
+    split = {}
+    for name, tensor in tensors.items():
+        parts = zip(("query", "key", "value"), tensor.chunk(3)) if ".attention.self.qkv." in name else [("qkv", tensor)]
+        split |= {name.replace("qkv", third): piece for third, piece in parts}
+    return split
+
+
+def htsat(tensors, prefix):
+    """Keywords of ClapAudioConfig for an HTSAT of the size that its tensors have, named as transformers names them."""
+    stages = [n.removeprefix(f"{prefix}layers.").split(".") for n in tensors if n.startswith(f"{prefix}layers.")]
+    count = 1 + max(int(n[0]) for n in stages)
+    bias = "blocks.0.attention.self.relative_position_bias_table"
+    embed = tensors[f"{prefix}patch_embed.proj.weight"].shape[0]
+    return {
+        "patch_embeds_hidden_size": embed,
+        "hidden_size": embed * 2 ** (count - 1),
+        "depths": [1 + max(int(n[2]) for n in stages if n[:2] == [str(s), "blocks"]) for s in range(count)],
+        "num_attention_heads": [tensors[f"{prefix}layers.{s}.{bias}"].shape[1] for s in range(count)],
+        "num_hidden_layers": count,
+    }
 
 
 def _unet(tensors):
@@ -181,22 +201,14 @@ def _vocoder(tensors):
 
 
 def _clap(tensors):
-    audio, text = "audio_model.audio_encoder.", "text_model."
-    stages = 1 + max(int(n.split(".")[3]) for n in tensors if n.startswith(f"{audio}layers."))
-    depths = [1 + max(int(n.split(".")[5]) for n in tensors if n.startswith(f"{audio}layers.{s}.blocks.")) for s in range(stages)]
-    bias = "attention.self.relative_position_bias_table"
-    heads = [tensors[f"{audio}layers.{s}.blocks.0.{bias}"].shape[1] for s in range(stages)]
-    embed = tensors[f"{audio}patch_embed.proj.weight"].shape[0]
+    text = "text_model."
     vocabulary, hidden = tensors[f"{text}embeddings.word_embeddings.weight"].shape
     layers = 1 + max(int(n.split(".")[3]) for n in tensors if n.startswith(f"{text}encoder.layer."))
     dims = tensors["text_projection.linear1.weight"].shape[0]
     return ClapModel(
         ClapConfig(
             projection_dim=dims,
-            audio_config={
-                "patch_embeds_hidden_size": embed, "hidden_size": embed * 2 ** (stages - 1), "depths": depths,
-                "num_attention_heads": heads, "projection_dim": dims, "num_hidden_layers": stages,
-            },
+            audio_config=htsat(tensors, "audio_model.audio_encoder.") | {"projection_dim": dims},
             text_config={
                 "vocab_size": vocabulary, "hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": hidden // 64,
                 "intermediate_size": tensors[f"{text}encoder.layer.0.intermediate.dense.weight"].shape[0],
