@@ -40,6 +40,18 @@ def test_it_tells_level_and_features_carry_it(tmp_path):
     assert np.array_equal(frame_encoder.encode(again, maps), vectors)
 
 
+def test_clips_that_are_not_learnt_from_are_not_looked_at():
+    maps, curves = strokes()
+    other_maps, other_curves = maps.copy(), curves.clone()
+    other_maps[8:], other_curves[8:] = 255, float("nan")
+    made = [
+        frame_encoder.train(*data, list(range(12)), range(8), steps=2, widths=(6, 12), window=16, batch=4, precision="no")[0]
+        for data in ((maps, curves), (other_maps, other_curves))
+    ]
+    ours, theirs = (encoder.state_dict() for encoder in made)
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+
+
 def test_a_loaded_encoder_reads_pictures(tmp_path):
     FrameEncoder(3, (4, 8)).eval().save_pretrained(tmp_path)
     pictures = np.random.default_rng(0).integers(0, 255, (6, 32, 48, 3), dtype=np.uint8)

@@ -125,7 +125,8 @@ def train(
     if start and not Path(start).is_dir():
         raise FileNotFoundError(f"{start}: no frame encoder there; run that run first, or set features.start to null")
     encoder = FrameEncoder.from_pretrained(start) if start else FrameEncoder(maps.shape[2], tuple(widths))
-    target = levels(curves, maps.shape[1], groups)
+    heard = levels(np.asarray(curves)[list(among)], maps.shape[1], [groups[i] for i in among])  # other clips are not looked at
+    target = dict(zip(among, heard))
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=lr, weight_decay=0.02)
 
     def draw(generator):
@@ -137,7 +138,7 @@ def train(
         else:
             start = int(torch.randint(last + 1, (1,), generator=generator))
         stretch = slice(start, start + window)
-        return augment(torch.from_numpy(np.array(maps[i, stretch])), generator), target[i, stretch]
+        return augment(torch.from_numpy(np.array(maps[i, stretch])), generator), target[i][stretch]
 
     def loss(generator):
         x, y = (torch.stack(part) for part in zip(*(draw(generator) for _ in range(batch))))
