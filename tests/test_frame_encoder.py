@@ -4,6 +4,7 @@ import torch
 
 from vf.backends.small import frame_encoder
 from vf.backends.small.frame_encoder import FrameEncoder
+from vf.backends.small.frames import Reader
 
 
 def strokes(clips=12, frames=40):
@@ -55,7 +56,7 @@ def test_clips_that_are_not_learnt_from_are_not_looked_at():
 def test_a_loaded_encoder_reads_pictures(tmp_path):
     FrameEncoder(3, (4, 8)).eval().save_pretrained(tmp_path)
     pictures = np.random.default_rng(0).integers(0, 255, (6, 32, 48, 3), dtype=np.uint8)
-    features = frame_encoder.load(tmp_path, ["difference"], 2)
+    features = frame_encoder.load(tmp_path, Reader(["difference"], 2))
     assert features(pictures, np.arange(6) / 30).shape == (6, 16)
 
 

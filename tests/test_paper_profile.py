@@ -59,7 +59,7 @@ def test_without_weights_it_stops_with_one_message(project):
     code, said = dvc(project, "repro", "report")
     assert code != 0
     last = [line for line in said.splitlines() if line.startswith("vf.weights.MissingWeights") or "MissingWeights:" in line]
-    assert last and "raft_large_C_T_SKHT_V2-ff5fadd5.pth: not there" in last[-1] and "`weights` in params.yaml" in last[-1], said[
+    assert last and "bn_inception-9f5701afb96c8044.pth: not there" in last[-1] and "`weights` in params.yaml" in last[-1], said[
         -3000:
     ]
     assert (project / "runs/paper/clips").exists() and not (project / "runs/paper/features").exists()
