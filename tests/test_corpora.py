@@ -41,6 +41,16 @@ def test_a_film_a_hair_too_short_at_an_odd_rate_counts():
     assert int((299 / 29.97 + 1.5 / 29.97) / 10) == 1 and int((290 / 29.97 + 1.5 / 29.97) / 10) == 0
 
 
+def test_segments_are_counted_beside_the_papers(tmp_path):
+    film(tmp_path, "a"), film(tmp_path, "b", sound=False)
+    assert corpora.beside_the_paper(greatest_hits(tmp_path), tmp_path) is None
+    (tmp_path / "train.txt").write_text("a\ngone\n")
+    (tmp_path / "test.txt").write_text("b\n")
+    counts = corpora.beside_the_paper(greatest_hits(tmp_path), tmp_path)
+    assert counts["train"] == {"paper": 2212, "here": 2, "films listed": 2, "films missing": 1, "films left out": 0}
+    assert counts["test"] == {"paper": 732, "here": 0, "films listed": 1, "films missing": 0, "films left out": 1}
+
+
 def test_official_lists_decide(tmp_path):
     for name in "abcd":
         film(tmp_path, name)

@@ -75,7 +75,8 @@ class ClipSet:
         """Write clips.json and waves.npy into a folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "waves.npy", self.waves)
+        if Path(getattr(self.waves, "filename", None) or "") != folder.resolve() / "waves.npy":  # else they lie there already
+            np.save(folder / "waves.npy", self.waves)
         # films that lie in the folder move with it
         clips = [asdict(replace(c, film=_inside(c.film, folder))) for c in self.clips]
         index = {"sample_rate": self.sample_rate, "clips": clips, "left_out": self.left_out}

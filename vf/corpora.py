@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from vf import media, render
+from vf import media, render, shards
 from vf.clips import DEFAULT_PROMPT, Clip, ClipSet, cut, read_times, text_prompt, to_int16
 
 SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a"}
+OFFICIAL = {"train": 2212, "test": 732}  # segments of Greatest Hits (section 3.1)
 
 
 def films(
@@ -140,17 +141,20 @@ def _segments(job, source, timeline):
     return clips, waves, left_out
 
 
-def sounds(sources, root, timeline, films=None, count=800, valid_share=0.1, seed=0):
+def sounds(sources, root, timeline, films=None, count=800, valid_share=0.1, seed=0, folder=None):
     """Sound with captions for RMS2Sound and its backbone, in pieces of `timeline.sound_seconds`.
 
     sources: any of "render" (`count` pieces from vf.render), "films" (the sound of `films`' training and validation
-    clips, never of test clips) and "folder" (sound files in and below `root`; a subfolder's name is the caption).
+    clips, never of test clips), "folder" (sound files in and below `root`; a subfolder's name is the caption), or "shards" alone
+    (what `vf.shards` wrote into `root`, too large for memory: their waves are written to `folder`/waves.npy).
     Pieces shorter than wanted are padded with zeros; level is kept. Returns a ClipSet of train and valid clips.
     Raises ValueError for an unknown source or when nothing is found.
     """
     unknown = set(sources) - {"render", "films", "folder"}
+    if list(sources) == ["shards"]:
+        return _sharded(Path(root), timeline, valid_share, seed, Path(folder))
     if unknown or not sources:
-        raise ValueError(f"audio.sources is {sources}; wanted some of render, films, folder")
+        raise ValueError(f"audio.sources is {sources}; wanted some of render, films, folder, or shards alone")
     clips, waves, left_out = [], [], []
 
     def add(name, split, group, wave, caption, events=()):
@@ -192,3 +196,52 @@ def _folder_sounds(root, timeline, valid_share, seed, add, left_out):
             if np.abs(piece).max(initial=0) > 0:
                 name = f"{path.relative_to(root).with_suffix('')}_{i:02d}".replace("/", "_")
                 add(name, "valid" if path in valid else "train", path.stem, piece, caption)
+
+
+def _sharded(root, timeline, valid_share, seed, folder):
+    """ClipSet of all pieces of a folder of shards, its waves on disk."""
+    manifest = shards.manifest(root)
+    if manifest["seconds"] != timeline.sound_seconds or manifest["sample_rate"] != timeline.sample_rate:
+        have, want = (
+            f"{manifest['seconds']} s at {manifest['sample_rate']} Hz",
+            f"{timeline.sound_seconds:g} s at {timeline.sample_rate} Hz",
+        )
+        raise ValueError(
+            f"{root}: holds pieces of {have}; wanted {want}: cut them again with --seconds {timeline.sound_seconds:g}"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    shape = (manifest["clips"], timeline.sound_samples)
+    waves = np.lib.format.open_memmap(folder / "waves.npy", "w+", np.int16, shape)
+    clips = []
+    for i, (key, wave, text) in enumerate(tqdm(shards.read(root), total=shape[0], desc="shards", mininterval=2.0)):
+        waves[i] = wave
+        # by recording, whatever their order and number
+        split = "valid" if random.Random(f"{seed} {text['id']}").random() < valid_share else "train"
+        clips.append(Clip(key, None, 0.0, timeline.sound_seconds, split, text["id"], (), text["caption"]))
+    waves.flush()
+    left_out = [
+        {"file": r["id"], "line": None, "reason": r["reason"], "remedy": "replace or remove it"} for r in manifest["rejected"]
+    ]
+    return ClipSet(clips, waves, timeline.sample_rate, left_out)
+
+
+def beside_the_paper(films, root):
+    """How many segments of Greatest Hits the paper had, how many are here, and what explains the difference.
+
+    films: ClipSet of `films("greatest_hits", ...)`. root: its folder. Returns {split: {paper, here, films listed, films
+    missing, films left out}}, None where there are no official lists; training and validation films count together.
+    """
+    root, counts = Path(root), {}
+    left_out = {item["file"].split("_")[0] for item in films.left_out}
+    for split, paper in OFFICIAL.items():
+        if not (root / f"{split}.txt").exists():
+            return None
+        listed = (root / f"{split}.txt").read_text().split()
+        counts[split] = {
+            "paper": paper,
+            "here": len(films.indices(*(("train", "valid") if split == "train" else ("test",)))),
+            "films listed": len(listed),
+            "films missing": sum(not any(root.glob(f"{name}_*.mp4")) for name in listed),
+            "films left out": sum(name.split("_")[0] in left_out for name in listed),
+        }
+    return counts
