@@ -150,6 +150,9 @@ def test_a_folder_of_sounds(tmp_path):
     assert len(made) == 50000 // SECOND.sound_samples and made.clips[0].caption == "The sound of dog bark."
     assert made.wave(0).mean() == pytest.approx(0.25, abs=1e-3)
     assert made.left_out[0]["file"] == "broken.wav"
+    soundfile.write(tmp_path / "dog-bark" / "4-y.wav", np.full(20000, 0.25), 16000)
+    made = corpora.sounds(["folder"], tmp_path, SECOND, held_out="4-*")
+    assert {c.group for c in made.clips if c.split == "valid"} == {"4-y"}
 
 
 def test_rendered_sounds_carry_captions():

@@ -69,7 +69,7 @@ def test_without_weights_it_stops_with_one_message(project):
 def test_every_notebook_runs_to_its_end(project):
     source = project / "vf/weights.py"
     for published, own in tiny_weights.write(project / "weights").items():
-        source.write_text(source.read_text().replace(published, own))
+        source.write_text(source.read_text().replace(f'"{published}"', f'"{own}"'))
     code, said = dvc(project, "repro")
     assert code == 0, said[-5000:]
     assert {p.stem[:2] for p in (project / "runs/paper/notebooks").glob("*.ipynb")} >= {f"{n:02}" for n in range(1, 13)}

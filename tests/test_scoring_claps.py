@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from transformers import ClapFeatureExtractor
 
-from vf.backends.nets import laion_clap, ms_clap
+from vf.backends.nets import clap, laion_clap, ms_clap
 from vf.tensors import CheckpointError
 
 LOADERS = {"laion_clap": (laion_clap, layouts.laion_clap), "ms_clap": (ms_clap, layouts.ms_clap)}
@@ -89,3 +90,22 @@ def test_a_chunk_of_seven_seconds_begins_every_second():
     assert rows.shape == (1, 3, 32)
     last = np.pad(wave[0, 2 * 44100 :], (0, 7 * 44100 - len(wave[0, 2 * 44100 :])))
     assert np.allclose(rows[0, 2], ms_clap.embed(network, last[None], 44100)[0, 0], atol=1e-4)
+
+
+def test_two_towers_of_the_published_build_learn_one_space():
+    """Four tones and their names: after a few steps of contrastive training every sound is nearest to its own text."""
+    torch.manual_seed(0)
+    network = laion_clap.load(layouts.fill(layouts.laion_clap(small=True)))
+    tones = np.stack([np.sin(2 * np.pi * f * np.arange(48000) / 48000) for f in (300, 1000, 3000, 9000)]).astype(np.float32)
+    mels = clap.log_mels(ClapFeatureExtractor(frequency_min=50, frequency_max=14000), 0.3 * tones, 48000)
+    texts = torch.arange(12).reshape(4, 3) + 5
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    for _ in range(15):
+        sound = F.normalize(network.get_audio_features(mels).pooler_output, dim=-1)
+        said = F.normalize(network.get_text_features(texts).pooler_output, dim=-1)
+        loss = F.cross_entropy(10 * sound @ said.T, torch.arange(4)) + F.cross_entropy(10 * said @ sound.T, torch.arange(4))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    said = F.normalize(network.eval().get_text_features(texts).pooler_output, dim=-1)
+    assert (clap.embed_features(network, mels) @ said.T).argmax(1).tolist() == [0, 1, 2, 3]

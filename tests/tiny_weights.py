@@ -20,7 +20,7 @@ def write(folder):
     small_clap.train_tokenizer(["A person hit metal with a wooden stick."]).save_pretrained(folder / WEIGHTS["roberta"].file)
     torch.save(bn_inception.BNInception(3).state_dict(), folder / WEIGHTS["bn_inception"].file)
     torch.save(raft_large(weights=None).state_dict(), folder / WEIGHTS["raft"].file)
-    torch.save({"model": panns.WavegramLogmelCnn14(2, 5).state_dict()}, folder / WEIGHTS["panns"].file)
+    torch.save({"model": panns.WavegramLogmelCnn14(16, 5).state_dict()}, folder / WEIGHTS["panns"].file)
     torch.save(vggish.VGGish(2, 8, 4).state_dict(), folder / WEIGHTS["vggish"].file)
     torch.save(i3d.I3D(8, 5).state_dict(), folder / WEIGHTS["i3d"].file)
     torch.save({"state_dict": layouts.fill(layouts.laion_clap(small=True))}, folder / WEIGHTS["laion_clap"].file)

@@ -2,6 +2,7 @@
 
 import random
 from concurrent.futures import ProcessPoolExecutor
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
@@ -141,18 +142,19 @@ def _segments(job, source, timeline):
     return clips, waves, left_out
 
 
-def sounds(sources, root, timeline, films=None, count=800, valid_share=0.1, seed=0, folder=None):
+def sounds(sources, root, timeline, films=None, count=800, valid_share=0.1, seed=0, folder=None, held_out=None):
     """Sound with captions for RMS2Sound and its backbone, in pieces of `timeline.sound_seconds`.
 
     sources: any of "render" (`count` pieces from vf.render), "films" (the sound of `films`' training and validation
     clips, never of test clips), "folder" (sound files in and below `root`; a subfolder's name is the caption), or "shards" alone
-    (what `vf.shards` wrote into `root`, too large for memory: their waves are written to `folder`/waves.npy).
+    (what `vf.shards` wrote into `root`, too large for memory: their waves are written to `folder`/waves.npy). held_out: pattern of the names of files or
+    recordings that validate; without it `valid_share` of them, drawn, do.
     Pieces shorter than wanted are padded with zeros; level is kept. Returns a ClipSet of train and valid clips.
     Raises ValueError for an unknown source or when nothing is found.
     """
     unknown = set(sources) - {"render", "films", "folder"}
     if list(sources) == ["shards"]:
-        return _sharded(Path(root), timeline, valid_share, seed, Path(folder))
+        return _sharded(Path(root), timeline, valid_share, seed, Path(folder), held_out)
     if unknown or not sources:
         raise ValueError(f"audio.sources is {sources}; wanted some of render, films, folder, or shards alone")
     clips, waves, left_out = [], [], []
@@ -172,17 +174,18 @@ def sounds(sources, root, timeline, films=None, count=800, valid_share=0.1, seed
             if clip.has_sound:
                 add(clip.name, clip.split, clip.group, films.wave(i)[: timeline.sound_samples], clip.caption, clip.events)
     if "folder" in sources:
-        _folder_sounds(Path(root), timeline, valid_share, seed, add, left_out)
+        _folder_sounds(Path(root), timeline, valid_share, seed, held_out, add, left_out)
     if not clips:
         raise ValueError(f"audio.sources {sources} gave no sound; check audio.root ({root})")
     return ClipSet(clips, np.stack(waves), timeline.sample_rate, left_out)
 
 
-def _folder_sounds(root, timeline, valid_share, seed, add, left_out):
+def _folder_sounds(root, timeline, valid_share, seed, held_out, add, left_out):
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder; set audio.root to the folder of the sounds")
     paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in SOUND_SUFFIXES)
-    valid = set(random.Random(seed).sample(paths, round(valid_share * len(paths))))
+    drawn = random.Random(seed).sample(paths, round(valid_share * len(paths)))
+    valid = {p for p in paths if fnmatch(p.stem, held_out)} if held_out else set(drawn)
     for path in tqdm(paths, desc="sound files", mininterval=2.0):
         try:
             wave = media.read_sound(path, timeline.sample_rate)
@@ -198,7 +201,7 @@ def _folder_sounds(root, timeline, valid_share, seed, add, left_out):
                 add(name, "valid" if path in valid else "train", path.stem, piece, caption)
 
 
-def _sharded(root, timeline, valid_share, seed, folder):
+def _sharded(root, timeline, valid_share, seed, folder, held_out):
     """ClipSet of all pieces of a folder of shards, its waves on disk."""
     manifest = shards.manifest(root)
     if manifest["seconds"] != timeline.sound_seconds or manifest["sample_rate"] != timeline.sample_rate:
@@ -216,7 +219,8 @@ def _sharded(root, timeline, valid_share, seed, folder):
     for i, (key, wave, text) in enumerate(tqdm(shards.read(root), total=shape[0], desc="shards", mininterval=2.0)):
         waves[i] = wave
         # by recording, whatever their order and number
-        split = "valid" if random.Random(f"{seed} {text['id']}").random() < valid_share else "train"
+        drawn = random.Random(f"{seed} {text['id']}").random() < valid_share
+        split = "valid" if (fnmatch(text["id"], held_out) if held_out else drawn) else "train"
         clips.append(Clip(key, None, 0.0, timeline.sound_seconds, split, text["id"], (), text["caption"]))
     waves.flush()
     left_out = [
