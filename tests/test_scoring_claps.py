@@ -99,8 +99,8 @@ def test_two_towers_of_the_published_build_learn_one_space():
     tones = np.stack([np.sin(2 * np.pi * f * np.arange(48000) / 48000) for f in (300, 1000, 3000, 9000)]).astype(np.float32)
     mels = clap.log_mels(ClapFeatureExtractor(frequency_min=50, frequency_max=14000), 0.3 * tones, 48000)
     texts = torch.arange(12).reshape(4, 3) + 5
-    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
-    for _ in range(15):
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-4)
+    for _ in range(20):
         sound = F.normalize(network.get_audio_features(mels).pooler_output, dim=-1)
         said = F.normalize(network.get_text_features(texts).pooler_output, dim=-1)
         loss = F.cross_entropy(10 * sound @ said.T, torch.arange(4)) + F.cross_entropy(10 * said @ sound.T, torch.arange(4))
