@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export MPLBACKEND := agg
 
-.PHONY: repro test test-slow lab smoke real greatest-hits install lock lint
+.PHONY: repro test test-slow lab smoke real greatest-hits weights install lock lint
 
 repro: install          ## the small profile: both stages, sound, tables, report
 	$(RUN) dvc repro report
@@ -52,6 +52,9 @@ real: install
 greatest-hits: install  ## fetches the data set of Greatest Hits (about 40 GB) from its authors and unpacks it
 	$(RUN) dvc update data.dvc
 	$(RUN) python -m vf.unpack data/greatest-hits.zip data/greatest-hits
+
+weights: install        ## fetches what the paper profile needs that others trained (about 9 GB) into `weights`
+	HF_HUB_OFFLINE=0 $(RUN) python -m vf.weights all
 
 install: .venv/installed
 
