@@ -9,8 +9,8 @@ import yaml
 from project import ROOT
 
 TINY = {  # little of everything, on the paper profile's own code
-    "timeline": {"seconds": 2.0, "fps": 10},
-    "clips": {"render_films": {"count": {"train": 4, "valid": 1, "test": 2}}},
+    "timeline": {"seconds": 2.0, "fps": 5},
+    "clips": {"render_films": {"count": {"train": 3, "valid": 1, "test": 2}}},
     "sounds": {"count": 8, "valid_share": 0.25},
     "video2rms": {"model": {"width": 8, "lstm": 4, "bins": 16}, "train": {"steps": 2, "batch": 2}},
     "rms_controlnet": {"train": {"steps": 2, "batch": 2}},
