@@ -3,21 +3,21 @@
 const BLACK = "#000000", SKY = "#56B4E9", GREEN = "#009E73", BLUE = "#0072B2", RED = "#D55E00", PINK = "#CC79A7"; // Okabe and Ito
 const LINES = [ // trait, label, colour, width, dashes: told apart without colour too
   ["predicted", "predicted", GREEN, 1.5, [6, 4]], ["achieved", "achieved", BLUE, 1.5, []],
-  ["stairs", "wanted, in bins", BLACK, 1, []], ["wanted", "wanted", RED, 2.2, []],
+  ["wanted", "wanted", RED, 2.5, []], ["stairs", "wanted, in bins", BLACK, 1, []],
 ];
-const LANES = { film: 44, regions: 18, curve: 190, sound: 72, axis: 20 };
+const LANES = { film: 44, regions: 18, curve: 190, sound: 72, axis: 14 };
 const LEFT = 54, RIGHT = 12, GAP = 5, QUIET = -60; // pixels; the dB scale's bottom
 const HINTS = {
   Draw: "Drag over the curve to draw it.", Points: "Drag a point of the curve, or pull the line where there is none.",
   Select: "Click an event; drag it sideways to move it, up or down to scale it; Delete removes it; arrow keys nudge.",
-  Stamp: "Drag from onset to end, as high as its level; a click stamps the length set under Shape.",
+  Stamp: "Drag from onset to end, as high as its level; a click takes the length under Shape; S stamps at the playhead.",
 };
 
 function render({ model, el }) {
   const floats = (name) => { const v = model.get(name); return new Float32Array(v.buffer.slice(v.byteOffset, v.byteOffset + v.byteLength)); };
   const send = (message) => model.send(message);
   const make = (tag, parent, props = {}) => parent.appendChild(Object.assign(document.createElement(tag), props));
-  const root = make("div", el, { className: "vf-editor", tabIndex: 0 });
+  const root = make("div", el, { className: "vf-editor", tabIndex: 0, ariaLabel: "studio: film, wanted curve and sound over time" });
   root.dataset.lmSuppressShortcuts = "true"; // or JupyterLab takes the keys for the notebook
   const head = make("div", root, { className: "vf-head" });
   const video = make("video", head, { preload: "auto", title: "play or pause (space)", playsInline: true });
@@ -27,7 +27,7 @@ function render({ model, el }) {
   hint.className = "vf-hint";
 
   const images = {};
-  let curves = {}, view = [0, model.get("seconds")], tool = "Draw", decibel = false, stairs = false, drag = null, top = 0.2, width = 0;
+  let address = null, curves = {}, view = [0, model.get("seconds")], tool = "Draw", decibel = false, stairs = false, drag = null, top = 0.2, width = 0;
   const lanes = {};
   let bottom = 0;
   for (const [name, height] of Object.entries(LANES)) { lanes[name] = [bottom, bottom + height]; bottom += height + GAP; }
@@ -70,10 +70,10 @@ function render({ model, el }) {
     if (image) pen.drawImage(image, view[0] / whole * image.width, 0, (view[1] - view[0]) / whole * image.width, image.height, LEFT, a, inner(), b - a);
   }
 
-  function nodes() { // Douglas and Peucker: the fewest points whose straight lines stay within 2 pixels
+  function nodes() { // Douglas and Peucker: the fewest points whose straight lines stay within 3 pixels
     const values = curves.wanted, rate = model.get("rate"), keep = [];
     const walk = (i, j) => {
-      let far = 2, at = -1;
+      let far = 3, at = -1;
       for (let k = i + 1; k < j; k++) {
         const off = Math.abs(y(values[k]) - y(values[i]) - (y(values[j]) - y(values[i])) * (k - i) / (j - i));
         if (off > far) [far, at] = [off, k];
@@ -88,6 +88,7 @@ function render({ model, el }) {
   }
 
   function draw() {
+    if (!width) return;
     const scale = window.devicePixelRatio || 1;
     Object.assign(canvas, { width: width * scale, height: bottom * scale });
     pen.scale(scale, scale);
@@ -281,7 +282,7 @@ function render({ model, el }) {
   button(player, "−", "zoom out (Ctrl and wheel)", () => zoom(1.6));
   button(player, "+", "zoom in around the playhead (Ctrl and wheel); Shift and wheel pans", () => zoom(0.625));
   button(player, "Whole film", "zoom out to the whole film", () => zoom(1e9));
-  const choice = row(), edits = row(), shows = row();
+  const choice = row(), edits = row(), shows = make("span", player, { className: "vf-row" });
   for (const name of Object.keys(tools)) button(choice, name, HINTS[name], () => { tool = name; pressed(); });
   side.appendChild(hint);
   const selected = (act) => model.get("selected") >= 0 && act(model.get("selected"));
@@ -306,6 +307,7 @@ function render({ model, el }) {
     if (command && key === "z") send({ do: event.shiftKey ? "redo" : "undo" });
     else if (command && key === "y") send({ do: "redo" });
     else if (key === " " && event.target.tagName !== "BUTTON") play();
+    else if (key === "s" && !command) send({ do: "stamp", name: model.get("shape"), onset: video.currentTime, length: model.get("length"), level: model.get("level"), peak: model.get("peak") });
     else if (key === "delete" || key === "backspace") remove();
     else if (nudge && model.get("selected") >= 0) send({ do: nudge[0], event: model.get("selected"), [nudge[1]]: nudge[2] });
     else if (nudge?.[0] === "move") seek(between(0, video.currentTime + 10 * nudge[2], model.get("seconds")));
@@ -320,8 +322,8 @@ function render({ model, el }) {
   video.onplay = () => { playing.textContent = "❚❚ Pause"; tick(); };
   video.onpause = () => { playing.textContent = "▶ Play"; draw(); };
   video.onseeked = draw;
-  video.onerror = () => video.src && send({ do: "player_failed", why: video.error?.message || "unknown format" });
-  let address = null;
+  video.onerror = () => address && send({ do: "player_failed" });
+  video.onloadedmetadata = () => model.get("media_type").startsWith("video") && !video.videoWidth && video.onerror(); // sound alone
   const load = () => {
     const data = model.get("media"), at = video.currentTime;
     if (address) URL.revokeObjectURL(address);

@@ -30,8 +30,8 @@ class Editor(anywidget.AnyWidget):
     strip, spectrogram = t.Bytes(b"").tag(sync=True), t.Bytes(b"").tag(sync=True)
     media, media_type = t.Bytes(b"").tag(sync=True), t.Unicode("").tag(sync=True)
     events, regions, span = t.List().tag(sync=True), t.List().tag(sync=True), t.List().tag(sync=True)
-    selected = t.Int(-1).tag(sync=True)
-    shape, length, peak = t.Unicode("hit").tag(sync=True), t.Float(0.4).tag(sync=True), t.Float(0.5).tag(sync=True)
+    selected, shape = t.Int(-1).tag(sync=True), t.Unicode("hit").tag(sync=True)
+    length, level, peak = t.Float(0.4).tag(sync=True), t.Float(0.2).tag(sync=True), t.Float(0.5).tag(sync=True)
 
 
 def film_strip(film, seconds, count=24, height=48):
@@ -54,6 +54,18 @@ def _png(image):
     data = io.BytesIO()
     plt.imsave(data, image, format="png")
     return data.getvalue()
+
+
+def preview(film, folder, height=240, most=3600):
+    """A small H.264 mp4, in `folder`, of a film that a browser cannot play itself: its path. most: frames kept in memory."""
+    seen = media.probe(film)
+    size = 2 * round(height * seen.width / max(1, seen.height) / 2), height
+    rate = max(1, int(min(15, most / seen.seconds)))
+    frames, _ = media.read_frames(film, rate, size, 0, seen.seconds)
+    wave = media.read_sound(film, 16000) if seen.has_sound else None
+    path = Path(folder) / "preview.mp4"
+    media.write_film(path, frames, rate, wave)
+    return path
 
 
 def playable(film, made):

@@ -1,6 +1,7 @@
 """The studio's controls. Each calls one method of `studio.Studio`; what goes wrong is one red line."""
 
 import html
+import tempfile
 import threading
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from vf import curves, editor
 WIDE = {"width": "100%"}
 HANDS = ("draw", "stamp", "move", "scale", "delete", "smooth", "clear", "reset", "undo", "redo")  # what the surface may call
 KINDS = {"loudness of a sound": "sound", "CSV of time and level": "csv", "onsets": "onsets"}
-TABS = ("Shape", "Regions", "Import and export a curve", "Save and load", "Another film")
+TABS = ("Shape", "Regions", "Curve files", "Save and load", "Another film")
 
 
 class Desk:
@@ -21,6 +22,7 @@ class Desk:
     def __init__(self, studio, output="foley.mp4"):
         self.studio, self.editor, self._shown = studio, editor.Editor(), (self, self, "")
         self._stop, self._thread = threading.Event(), None
+        self._folder, self._preview = tempfile.TemporaryDirectory(), None
         self.fields, self.buttons = {}, {}
         self.message, self.scores = w.HTML(layout=WIDE), w.HTML(layout=WIDE)
         self.message.add_class("vf-message")
@@ -32,14 +34,16 @@ class Desk:
 
     # controls
 
-    def _field(self, name, widget, width="150px", label=None):
+    def _field(self, name, widget, width="150px", label=None, grow=False):
+        """Keep a widget under a name. grow: it takes what the row leaves, at least `width`."""
         widget.description, widget.layout.width = label or name, width
-        if hasattr(widget.style, "description_width"):
-            widget.style.description_width = "initial"
+        if grow:
+            widget.layout.width, widget.layout.flex = "auto", f"1 1 {width}"
+        widget.style.description_width = "initial"
         self.fields[name] = widget
         return widget
 
-    def _number(self, name, value, low, high, step=0.01, width="150px", label=None):
+    def _number(self, name, value, low, high, step=0.01, width="130px", label=None):
         widget = w.BoundedFloatText(value, min=low, max=high, step=step)
         return self._field(name, widget, width, label)
 
@@ -50,76 +54,81 @@ class Desk:
 
     def _sound(self, name):
         """Fields that name a stretch of a sound or film; `_stretch` reads them."""
-        path = w.Text(placeholder="sound or film whose timbre to take instead of the text")
+        path = w.Text(placeholder="sound or film file", tooltip="its sound is the prompt, instead of the text")
         return [
-            self._field(name, path, "360px", "or like"),
-            self._number(f"{name} from", 0.0, 0, 36000, 0.1, "120px", "from (s)"),
-            self._number(f"{name} length", 0.0, 0, 3600, 0.1, "150px", "length (s, 0: all)"),
+            self._field(name, path, "220px", "or timbre of", grow=True),
+            self._number(f"{name} from", 0.0, 0, 36000, 0.1, "110px", "from (s)"),
+            self._number(f"{name} for", 0.0, 0, 3600, 0.1, "100px", "for (s)"),
         ]
 
     def _stretch(self, name):
         f = self.fields
-        return f[name].value.strip() or None, f[f"{name} from"].value, f[f"{name} length"].value or None
+        return f[name].value.strip() or None, f[f"{name} from"].value, f[f"{name} for"].value or None
 
     def _making(self):
         """Prompt, seed, Render and Stop: what every render needs stays in sight."""
         studio = self.studio
-        prompt = [self._field("prompt", w.Text(studio.prompt), "420px"), *self._sound("like")]
-        self.bar = w.FloatProgress(0.0, min=0.0, max=1.0, layout={"width": "140px"})
-        listen = w.ToggleButtons(options=["new sound", "film's own"], style={"button_width": "90px"})
+        prompt = [self._field("prompt", w.Text(studio.prompt), "280px", grow=True), *self._sound("like")]
+        self.bar = w.FloatProgress(0.0, min=0.0, max=1.0, layout={"width": "120px"})
         row = [
             self._button("Render", self.render, "primary"),
             self._button("Stop", self._stop.set, "warning"),
-            self._field("seed", w.BoundedIntText(studio.seed, min=0, max=99999), "120px"),
-            self._field("best of", w.BoundedIntText(studio.best_of, min=1, max=16), "110px"),
-            self._field("correct gain", w.Checkbox(studio.correct_gain, indent=False), "110px"),
-            self._field("play", listen, "auto"),
+            self._field("seed", w.BoundedIntText(studio.seed, min=0, max=99999), "110px"),
+            self._field("best of", w.BoundedIntText(studio.best_of, min=1, max=16), "105px"),
+            self._field("correct gain", w.Checkbox(studio.correct_gain, indent=False), "115px"),
+            self._field("hear", w.Dropdown(options=["new sound", "film's own"]), "150px"),
             self.bar,
         ]
-        listen.observe(lambda _: self.refresh(), "value")
-        return w.VBox([_row(prompt), _row(row)])
+        self.fields["hear"].observe(lambda _: self.refresh(), "value")
+        return w.VBox([_row(prompt), _row(row)], layout=WIDE)
 
     def _tabs(self, output):
         do, f, studio = self._do, self.fields, self.studio
-        shape = w.Dropdown(options=list(curves.SHAPES), value="hit")
-        shapes = [
-            self._field("shape", shape, "160px"),
+        shape = [
+            self._field("shape", w.Dropdown(options=list(curves.SHAPES), value="hit"), "150px"),
             self._number("onset", 0.5, 0, 36000, label="onset (s)"),
             self._number("length", 0.4, 0.01, 3600, label="length (s)"),
-            self._number("level", 0.2, 0.0, 1.0),
-            self._number("peak", 0.5, 0.01, 0.99),
+            self._number("level", 0.2, 0.0, 1.0, width="110px"),
+            self._number("peak", 0.5, 0.01, 0.99, width="110px"),
             self._button("Stamp", lambda: do(studio.stamp, *(f[n].value for n in ("shape", "onset", "length", "level", "peak")))),
         ]
-        for name in ("shape", "length", "peak"):
+        for name in ("shape", "length", "level", "peak"):
             w.link((f[name], "value"), (self.editor, name))
-        regions = [
+        region = [
             self._number("start", 0.0, 0, 36000, label="start (s)"),
             self._number("end", 1.0, 0, 36000, label="end (s)"),
-            self._field("region prompt", w.Text(), "420px", "prompt"),
-            *self._sound("region like"),
-            self._field("region seed", w.BoundedIntText(0, min=0, max=99999), "120px", "seed"),
+            self._field("region seed", w.BoundedIntText(0, min=0, max=99999), "110px", "seed"),
             self._number("gain", 0.0, -40, 40, 0.5, label="gain (dB)"),
+        ]
+        words = [self._field("region prompt", w.Text(), "280px", "prompt", grow=True), *self._sound("region like")]
+        there = [
             self._button("Add region", self._add_region),
-            self._field("regions", w.Dropdown(), "420px"),
+            self._field("regions", w.Dropdown(), "300px", grow=True),
             self._button(
                 "Delete region", lambda: do(studio.delete_region, -1 if f["regions"].value is None else f["regions"].value)
             ),
         ]
         self.editor.observe(self._marked, "span")  # a stretch marked in the region lane fills start and end
         files = [
-            self._field("curve file", w.Text(placeholder="curve.csv"), "420px", "file"),
+            self._field("curve file", w.Text(placeholder="curve.csv"), "300px", "file", grow=True),
             self._field("kind", w.Dropdown(options=KINDS), "auto"),
             self._button("Import", lambda: do(studio.read_curve, f["curve file"].value, f["kind"].value)),
             self._button("Export", lambda: do(studio.write_curve, f["curve file"].value, f["kind"].value, said="written:")),
         ]
         keep = [
-            self._field("output", w.Text(output), "420px", "film"),
+            self._field("output", w.Text(output), "300px", "film", grow=True),
             self._button("Save", lambda: do(studio.save, f["output"].value, said="saved:"), "success"),
-            self._field("session", w.Text(placeholder="foley.json"), "420px", "session"),
+        ]
+        load = [
+            self._field("session", w.Text(placeholder="foley.json"), "300px", "session", grow=True),
             self._button("Load", self._load),
         ]
-        other = [self._field("film", w.Text(placeholder="film.mp4"), "420px"), self._button("Open", self._open)]
-        return w.Tab([_row(shapes), _row(regions), _row(files), _row(keep), _row(other)], titles=TABS)
+        other = [
+            self._field("film", w.Text(placeholder="film.mp4"), "300px", grow=True),
+            self._button("Open", self._open),
+        ]
+        pages = [_row(shape), w.VBox([_row(region), _row(words), _row(there)]), _row(files), w.VBox([_row(keep), _row(load)])]
+        return w.Tab([*pages, _row(other)], titles=TABS, layout=WIDE)
 
     # what a hand does
 
@@ -156,9 +165,19 @@ class Desk:
         """One message of the surface."""
         name = content.pop("do")
         if name in HANDS:
-            self._do(getattr(self.studio, name), **content)
+            event = self.studio.events[content["event"]] if name == "move" else None
+            if self._do(getattr(self.studio, name), **content) and event:  # keep it selected where it went
+                middle = sum(event) / 2 + content["seconds"]
+                self.editor.selected = next((i for i, (a, b) in enumerate(self.studio.events) if a <= middle <= b), -1)
+        elif name == "player_failed" and self.studio.film and self._preview is None:
+            self._do(self._make_preview)
         elif name == "player_failed":
-            self._say(f"this browser cannot play the film ({content['why']}); editing and Save work all the same", wrong=True)
+            self._say("this browser plays neither the film nor a preview of it; editing and Save work all the same", wrong=True)
+
+    def _make_preview(self):
+        self._preview = editor.preview(self.studio.film, self._folder.name)
+        self._shown = (*self._shown[:2], "")
+        self.refresh()
 
     def _do(self, method, *args, said="", **keywords):
         """Call a method; what goes wrong becomes the red line. Returns whether it went well."""
@@ -199,14 +218,15 @@ class Desk:
             e.events = [[float(a), float(b)] for a, b in s.events]
             e.regions = [{"start": r.start, "end": r.end, "label": r.prompt or "as a sound"} for r in s.regions]
             e.selected = min(e.selected, len(e.events) - 1)
-            film, made, heard = s.film is not self._shown[0], s.made is not self._shown[1], self.fields["play"].value
+            film, made, heard = s.film is not self._shown[0], s.made is not self._shown[1], self.fields["hear"].value
             if film:
+                self._preview = None
                 e.strip = editor.film_strip(s.film, s.seconds) if s.film else b""
             if made:
                 e.achieved = np.asarray(s.made.rms, "<f4").tobytes() if s.made else b""
                 e.spectrogram = editor.spectrogram(s.made.waveform, s.maker.timeline) if s.made else b""
             if film or made or heard != self._shown[2]:
-                e.media_type, e.media = editor.playable(s.film, s.made if heard == "new sound" else None)
+                e.media_type, e.media = editor.playable(self._preview or s.film, s.made if heard == "new sound" else None)
             self._shown = (s.film, s.made, heard)
         self.fields["regions"].options = [
             (f"{r.start:.2f}–{r.end:.2f} s, {r.prompt or 'as a sound'}, {r.gain_db:+g} dB", i) for i, r in enumerate(s.regions)
