@@ -13,7 +13,7 @@ FLOORS = [  # imports point down, or within a floor to the left
     ["backends", "render_sound", "strokes", "render", "corpora", "checkpoints"],
     ["video2rms", "rms_controlnet", "rms2sound"],
     ["evaluation", "foley"],
-    ["paper_values", "tables", "claims", "figures", "comparisons", "report", "widgets"],
+    ["paper_values", "tables", "claims", "figures", "comparisons", "report", "studio", "editor", "widgets"],
 ]
 LOWEST_MAY_IMPORT = {"params": {"timeline"}}
 

@@ -73,7 +73,7 @@ def lab(project):
 @pytest.fixture(scope="module")
 def page(lab):
     """The notebook, opened and run to its end."""
-    sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    sync = pytest.importorskip("playwright.sync_api", reason="no playwright in this environment: install it to drive a browser")
     with sync.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})

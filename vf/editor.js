@@ -322,6 +322,7 @@ function render({ model, el }) {
   video.onplay = () => { playing.textContent = "❚❚ Pause"; tick(); };
   video.onpause = () => { playing.textContent = "▶ Play"; draw(); };
   video.onseeked = draw;
+  video.onloadeddata = () => { if (!video.currentTime) video.currentTime = 0.001; }; // or no picture shows until it plays
   video.onerror = () => address && send({ do: "player_failed" });
   video.onloadedmetadata = () => model.get("media_type").startsWith("video") && !video.videoWidth && video.onerror(); // sound alone
   const load = () => {

@@ -128,7 +128,7 @@ class Desk:
             self._button("Open", self._open),
         ]
         pages = [_row(shape), w.VBox([_row(region), _row(words), _row(there)]), _row(files), w.VBox([_row(keep), _row(load)])]
-        return w.Tab([*pages, _row(other)], titles=TABS, layout=WIDE)
+        return w.Tab([*pages, _row(other)], titles=TABS)
 
     # what a hand does
 
@@ -196,7 +196,8 @@ class Desk:
     def _add_region(self):
         f = self.fields
         values = f["start"].value, f["end"].value, f["region prompt"].value.strip(), *self._stretch("region like")
-        self._do(self.studio.add_region, *values, f["region seed"].value, f["gain"].value)
+        if self._do(self.studio.add_region, *values, f["region seed"].value, f["gain"].value):
+            self.editor.span = []
 
     def _open(self):
         if self._do(self.studio.open, self.fields["film"].value):
@@ -231,6 +232,7 @@ class Desk:
         self.fields["regions"].options = [
             (f"{r.start:.2f}–{r.end:.2f} s, {r.prompt or 'as a sound'}, {r.gain_db:+g} dB", i) for i, r in enumerate(s.regions)
         ]
+        self.fields["regions"].index = len(s.regions) - 1 if s.regions else None
         self.scores.value = _scores(s)
 
     def _marked(self, change):
