@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from vf import checkpoints, media, params, rms, video2rms
+from vf import adherence, checkpoints, media, params, rms, video2rms
+from vf.regions import Region  # noqa: F401  part of what a caller of `sound` and `render` needs
 from vf.rms2sound import RMS2Sound
 
 
@@ -51,16 +52,29 @@ def generate(pipeline, timeline, curves=None, prompts=None, audio=None, seed=0, 
     return torch.cat(waves).clamp(-1, 1)
 
 
+class Stopped(Exception):
+    """A render was stopped from outside; nothing was written."""
+
+
 @dataclass
 class Foley:
-    """A film's new sound. waveform: (s,) float32. wanted: (n,) RMS that was asked for, every `hop` samples."""
+    """A film's new sound.
 
-    film: Path
+    film: path, or None. waveform: (s,) float32, perhaps mapped from disk. wanted: (n,) RMS that was asked for, every `hop` samples.
+    adherence: how closely the sound follows it, {"raw": {e_l1, error_db, lag_ms, onset_f1_50ms, correlation}, "gain_matched": the
+    same}; uncorrected: the same before the gain was corrected, or None where it was not. session: dict, all it takes to make the
+    sound again; a script may read it, `save` writes it as JSON.
+    """
+
+    film: Path | None
     waveform: np.ndarray = field(repr=False)
     wanted: np.ndarray = field(repr=False)
     sample_rate: int
     window: int
     hop: int
+    adherence: dict = field(default=None, repr=False)
+    uncorrected: dict | None = field(default=None, repr=False)
+    session: dict = field(default=None, repr=False)
 
     @property
     def rms(self):
@@ -127,8 +141,14 @@ class VideoFoley:
         _, curve = video2rms.predict(self.model, np.concatenate(parts), self.model.classes, self.decode)
         return curve.flatten()[: int(seconds * t.sample_rate) // t.video_hop].numpy()
 
-    def sound(self, wanted, prompt=None, audio=None, seed=0):
-        """Sound that follows a curve: (n,) at the 512/128 rate, any length -> waveform (n * hop,)."""
+    def sound(self, wanted, prompt=None, audio=None, seed=0, regions=(), progress=None, stop=None):
+        """Sound that follows a curve: (n,) at the 512/128 rate, any length -> waveform (n * hop,) float32, perhaps mapped from disk.
+
+        prompt: text, or audio: a path to a sound or film, (path, start, end) in seconds, or a waveform (s,), whose timbre to take;
+        neither: no prompt. seed: of the noise. regions: Region, the later one counts where two overlap. progress: called with the
+        share that is done, 0 to 1. stop: polled between denoising steps; where it returns true, Stopped is raised.
+        Raises ValueError for a curve that is not (n,) values in [0, 1], for regions outside it and for both prompt and audio.
+        """
         t = self.timeline
         wanted = torch.as_tensor(np.asarray(wanted, np.float32))
         if wanted.ndim != 1 or not len(wanted) or not torch.isfinite(wanted).all() or (wanted < 0).any():
@@ -141,12 +161,24 @@ class VideoFoley:
         waves = generate(self.pipeline, t, curves, prompts, prompt_audio, seed, label="sound", **self.generation)
         return waves.flatten()[: len(wanted) * t.video_hop].numpy()
 
-    def __call__(self, film, prompt=None, audio=None, seed=0):
-        """A film in, a Foley out.
+    def render(
+        self, film, wanted=None, prompt=None, audio=None, seed=0, regions=(), best_of=1, correct_gain=False, progress=None, stop=None,
+    ):  # fmt: skip
+        """A film in, a Foley out; every choice a hand can make is a keyword.
 
-        film: path. prompt: text, or audio: (s,) waveform at 16 kHz whose timbre to take; neither: no prompt. seed: of the noise.
+        film: path, or None for the sound of `wanted` alone. wanted: (n,) RMS in [0, 1] at the 512/128 rate, n that of the film;
+        predicted from the film without. prompt, audio, seed, regions, progress, stop: see `sound`. best_of: renders with this many
+        seeds, seed, seed + 1 ..., and keeps the one closest to the curve among those whose CLAP score is not below the median of
+        all. correct_gain: afterwards multiply the sound towards the curve; `uncorrected` then says what it was before.
+        Raises media.MediaError for a film that cannot be read, ValueError for what `sound` refuses, Stopped.
         """
-        wanted = self.predict(film)
+        wanted = self.predict(film) if wanted is None else wanted
         t = self.timeline
-        waveform = self.sound(wanted, prompt, audio, seed)
-        return Foley(Path(film), waveform, wanted, t.sample_rate, t.video_window, t.video_hop)
+        waveform = self.sound(wanted, prompt, audio, seed, regions, progress, stop)
+        result = Foley(Path(film) if film else None, waveform, wanted, t.sample_rate, t.video_window, t.video_hop)
+        result.adherence = adherence.adherence(wanted, waveform, t, self.model.classes.floor)
+        return result
+
+    def __call__(self, film, prompt=None, audio=None, seed=0):
+        """A film in, a Foley out: `render` at its plainest."""
+        return self.render(film, prompt=prompt, audio=audio, seed=seed)
