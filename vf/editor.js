@@ -52,7 +52,7 @@ function render({ model, el }) {
     for (let i = first; i < last; i += step) {
       let value = values[i]; // a peak between two pixels must not vanish
       for (let k = i + 1; k < Math.min(i + step, last); k++) value = Math.max(value, values[k]);
-      pen.lineTo(x((i + 0.5) / rate + shift), y(value * gain));
+      pen.lineTo(x(i / rate + shift), y(value * gain));
     }
     pen.stroke();
     pen.setLineDash([]);
@@ -84,7 +84,7 @@ function render({ model, el }) {
     };
     const last = values.length - 1;
     if (last > 0) walk(0, last);
-    return [...keep, last].map((i) => [(i + 0.5) / rate, values[i]]);
+    return [...keep, last].map((i) => [i / rate, values[i]]);
   }
 
   function draw() {

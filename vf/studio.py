@@ -21,7 +21,7 @@ class Studio:
 
     def __init__(self, maker, film=None, prompt="", seed=0, folder="."):
         self.maker, self.folder, self.watchers = maker, Path(folder), []
-        self.prompt, self.audio, self.audio_name, self.seed = prompt, None, "", seed
+        self.prompt, self.audio, self.seed = prompt, None, seed
         self.best_of, self.correct_gain = 1, False
         self.open(film)
 
@@ -38,7 +38,7 @@ class Studio:
     @property
     def events(self):
         """The wanted curve's events, as curves.events finds them."""
-        return curves.events(self.wanted, self.rate)
+        return curves.events(self.wanted, self.rate, self.maker.model.classes.floor)
 
     @property
     def stairs(self):
@@ -102,40 +102,53 @@ class Studio:
         self._swap(self._future, self._past)
 
     def read_curve(self, name, kind="sound"):
-        """Take the wanted curve from a file. kind: "sound" (its loudness), "csv" (time and level) or "onsets" (times of hits)."""
-        readers = {"sound": curves.from_sound, "csv": curves.from_csv, "onsets": curves.from_onsets}
-        if kind not in readers:
-            raise ValueError(f"kind of curve {kind!r}; wanted one of {', '.join(readers)}")
-        self._put(readers[kind](self.path(name), self.rate, len(self.wanted)))
+        """Take the wanted curve from a file. kind: "sound" (its loudness), "csv" (time and level) or "onsets" (a hit at each)."""
+        path, timeline = self.path(name), self.maker.timeline
+        if kind == "sound":
+            curve = curves.from_sound(path, timeline, self.seconds)
+        elif kind == "csv":
+            curve = curves.from_csv(path, self.rate, self.seconds)
+        elif kind == "onsets":
+            curve = curves.from_onsets(path, self.rate, self.seconds)
+        else:
+            raise ValueError(f"kind of curve {kind!r}; wanted sound, csv or onsets")
+        self._put(curve)
 
     def write_curve(self, name, kind="csv"):
         """Write the wanted curve to a file, of the kinds that `read_curve` reads. Returns the path."""
-        writers = {"sound": curves.to_sound, "csv": curves.to_csv, "onsets": curves.to_onsets}
-        if kind not in writers:
-            raise ValueError(f"kind of curve {kind!r}; wanted one of {', '.join(writers)}")
-        return writers[kind](self.wanted, self.rate, self.path(name))
+        if kind == "sound":
+            return curves.to_sound(self.wanted, self.maker.timeline, self.path(name))
+        if kind == "csv":
+            return curves.to_csv(self.wanted, self.rate, self.path(name))
+        if kind == "onsets":
+            return curves.to_onsets(self.wanted, self.rate, self.maker.model.classes.floor, self.path(name))
+        raise ValueError(f"kind of curve {kind!r}; wanted sound, csv or onsets")
 
     # prompts and regions
 
-    def hear(self, name, start=0.0, seconds=None):
-        """A sound as prompt: (s,) waveform of a sound file or of a stretch of another film. start, seconds: the stretch."""
-        wave = media.read_sound(self.path(name), self.maker.timeline.sample_rate, start, seconds)
+    def timbre(self, name, start=0.0, seconds=None):
+        """A sound as prompt, in the form VideoFoley.render takes it: a path, or (path, start, end) of a stretch of it.
+
+        name: a sound, or another film. Raises media.MediaError where it has no sound there, ValueError where that is silent.
+        """
+        path = self.path(name)
+        wave = media.read_sound(path, self.maker.timeline.sample_rate, start, seconds)
         if not np.abs(wave).max(initial=0) > 0:
             raise ValueError(f"{name}: from {start:g} s on there is only silence; wanted a sound to take the timbre from")
-        return wave
+        return path if not start and seconds is None else (path, start, start + len(wave) / self.maker.timeline.sample_rate)
 
     def prompt_by(self, text="", sound=None, start=0.0, seconds=None):
-        """Choose what the sound is made of: a text, or the timbre of a file (see `hear`), which then goes before the text."""
-        self.audio = self.hear(sound, start, seconds) if sound else None
-        self.prompt, self.audio_name = text, str(sound or "")
+        """Choose what the sound is made of: a text, or the timbre of a file (see `timbre`), which then goes before the text."""
+        self.audio = self.timbre(sound, start, seconds) if sound else None
+        self.prompt = text
         self._changed()
 
     def add_region(self, start, end, text="", sound=None, sound_start=0.0, sound_seconds=None, seed=None, gain_db=0.0):
-        """A stretch of the film with a prompt, noise and gain (dB) of its own. start, end: seconds."""
+        """A stretch of the film with a prompt, noise and gain (dB) of its own. start, end: seconds. The rest: see foley.Region."""
         if not 0 <= start < end <= self.seconds + 1e-6:
             raise ValueError(f"region from {start:g} to {end:g} s; wanted a stretch inside the film's {self.seconds:g} s")
-        audio = self.hear(sound, sound_start, sound_seconds) if sound else None
-        region = foley.Region(start, end, None if audio is not None else text or None, audio, seed, gain_db)
+        audio = self.timbre(sound, sound_start, sound_seconds) if sound else None
+        region = foley.Region(start, min(end, self.seconds), None if audio else text or None, audio, seed, gain_db)
         self._keep()
         self.regions = sorted([*self.regions, region], key=lambda r: r.start)
         self._changed()
@@ -152,10 +165,10 @@ class Studio:
 
     def render(self, progress=None, stop=None):
         """Sound for the wanted curve, prompt and regions: a foley.Foley, kept as `made`. progress, stop: see VideoFoley.render."""
+        prompt = None if self.audio else self.prompt or None
         self.made = self.maker.render(
-            self.film, self.wanted, self.prompt or None if self.audio is None else None, self.audio, self.seed, self.regions,
-            self.best_of, self.correct_gain, progress, stop,
-        )  # fmt: skip
+            self.film, self.wanted, prompt, self.audio, self.seed, self.regions, self.best_of, self.correct_gain, progress, stop
+        )
         self._changed()
         return self.made
 

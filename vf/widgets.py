@@ -8,12 +8,16 @@ from pathlib import Path
 import ipywidgets as w
 import numpy as np
 
-from vf import curves, editor
+from vf import curves, editor, foley
 
 WIDE = {"width": "100%"}
 HANDS = ("draw", "stamp", "move", "scale", "delete", "smooth", "clear", "reset", "undo", "redo")  # what the surface may call
 KINDS = {"loudness of a sound": "sound", "CSV of time and level": "csv", "onsets": "onsets"}
 TABS = ("Shape", "Regions", "Curve files", "Save and load", "Another film")
+SCORES = {
+    "e_l1": "E-L1", "error_db": "error (dB)", "lag_ms": "late by (ms)", "onset_f1_50ms": "onset F1, 50 ms", "correlation": "correlation",
+}  # fmt: skip
+CELL = "style='text-align:left;padding-right:18px;font-weight:normal'"
 
 
 class Desk:
@@ -183,6 +187,9 @@ class Desk:
         """Call a method; what goes wrong becomes the red line. Returns whether it went well."""
         try:
             result = method(*args, **keywords)
+        except foley.Stopped:
+            self._say("stopped; the last render stays")
+            return False
         except Exception as error:  # a hand at a widget has no traceback to read, whatever it was
             self._say(" ".join(str(error).split()) or type(error).__name__, wrong=True)
             return False
@@ -241,7 +248,9 @@ class Desk:
 
     def _fill(self):
         s, f = self.studio, self.fields
-        f["prompt"].value, f["like"].value, f["seed"].value = s.prompt, s.audio_name, s.seed
+        path, start, end = s.audio if isinstance(s.audio, tuple) else (s.audio or "", 0.0, 0.0)
+        f["like"].value, f["like from"].value, f["like for"].value = str(path), start, end - start
+        f["prompt"].value, f["seed"].value = s.prompt, s.seed
         f["best of"].value, f["correct gain"].value = s.best_of, s.correct_gain
 
 
@@ -250,9 +259,19 @@ def _row(children):
 
 
 def _scores(studio):
-    """The line under the plot: how well the last render follows the curve it was given."""
-    if studio.made is None:
+    """The lines under the plot: how closely the last render follows the curve it was given."""
+    made = studio.made
+    if made is None:
         return "no render yet"
-    words = " · ".join(f"{name} {value:.4g}" for name, value in studio.made.adherence.items())
-    old = "" if np.array_equal(studio.made.wanted, studio.wanted) else " · <i>the curve has changed since: Render again</i>"
-    return words + old
+    rows = {"as it is": made.adherence["raw"], "after one gain": made.adherence["gain_matched"]}
+    if made.uncorrected:
+        rows = {"before its gain was corrected": made.uncorrected["raw"]} | rows
+    heads = "".join(f"<th {CELL}>{name}</th>" for name in ("the sound against the wanted curve", *SCORES.values()))
+    lines = "".join(
+        f"<tr><td {CELL}>{what}</td>"
+        + "".join(f"<td {CELL}>{scores[n]:.{3 if abs(scores[n]) < 1 else 1}f}</td>" for n in SCORES)
+        + "</tr>"
+        for what, scores in rows.items()
+    )
+    old = "" if np.array_equal(made.wanted, studio.wanted) else "<i>the curve has changed since: Render again</i>"
+    return f"<table style='line-height:1.5'><tr>{heads}</tr>{lines}</table>{old}"
