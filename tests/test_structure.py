@@ -12,7 +12,7 @@ FLOORS = [  # imports point down, or within a floor to the left
     ["media", "clips", "params", "unpack", "curves", "regions"],
     ["backends", "render_sound", "strokes", "render", "corpora", "checkpoints"],
     ["video2rms", "rms_controlnet", "rms2sound"],
-    ["evaluation", "adherence", "windows", "foley", "session"],
+    ["evaluation", "adherence", "windows", "predictions", "takes", "record", "foley", "session"],
     ["paper_values", "tables", "claims", "figures", "comparisons", "report", "studio", "editor", "widgets"],
 ]
 LOWEST_MAY_IMPORT = {"params": {"timeline"}}

@@ -2,17 +2,17 @@
 
 import numpy as np
 import torch
+from scipy.ndimage import uniform_filter1d
 from scipy.signal import correlate
 
 from vf import metrics, onsets, rms
 
 
-def loudness(waveform, timeline, piece=4096):
-    """RMS curve of a waveform, perhaps on disk: rms.rms_curve at the 512/128 rate, `piece` values at a time.
+def loudness(waveform, window, hop, piece=4096):
+    """RMS curve of a waveform, perhaps on disk: rms.rms_curve, `piece` values at a time.
 
-    waveform: (s,), s whole hops. Returns (s / hop,) float32.
+    waveform: (s,), s whole hops. window, hop: samples. Returns (s / hop,) float32.
     """
-    window, hop = timeline.video_window, timeline.video_hop
     pad, total = (window - hop) // 2, len(waveform) // hop
     around = -(-pad // hop) * hop
     parts = []
@@ -37,7 +37,7 @@ def adherence(wanted, waveform, timeline, floor=0.01):
     wanted, hop = np.asarray(wanted, np.float64), timeline.video_hop
     if len(waveform) != len(wanted) * hop:
         raise ValueError(f"waveform of {len(waveform)} samples; wanted {len(wanted) * hop}, {hop} for each value of the curve")
-    got = loudness(waveform, timeline).astype(np.float64)
+    got = loudness(waveform, timeline.video_window, hop).astype(np.float64)
     rate = timeline.sample_rate / hop
     return {
         "raw": _scores(wanted, got, rate, floor),
@@ -74,3 +74,14 @@ def lag(wanted, got, rate, most=0.2):
         bend = before - 2 * here + after
         shift += 0.5 * (before - after) / bend if bend < 0 else 0.0
     return shift / rate
+
+
+def correction(wanted, got, rate, floor=0.01, up=12.0, down=24.0, seconds=0.04):
+    """Factor of each frame that turns a sound towards the curve: (n,), (n,) RMS -> (n,).
+
+    At most `up` dB louder and `down` dB quieter; levels below half the floor count as that, so that hiss is not raised to meet
+    silence; smoothed over `seconds`, so that it does not crackle.
+    """
+    a, b = (20 * np.log10(np.maximum(np.asarray(c, np.float64), floor / 2)) for c in (wanted, got))
+    gain = np.clip(a - b, -down, up)
+    return 10 ** (uniform_filter1d(gain, 2 * round(seconds * rate / 2) + 1, mode="nearest") / 20)

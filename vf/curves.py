@@ -210,24 +210,12 @@ def _why(error):
     return getattr(error, "strerror", None) or error
 
 
-def _write(path, write):
-    """Call `write` with a path beside `path` and move the result there: whole or not at all. Returns the path."""
-    path = Path(path)
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-    try:
-        write(partial)
-        partial.replace(path)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise media.MediaError(f"{path}: cannot be written ({_why(error)}); check the folder, its rights and its disk") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
-
-
 def to_csv(curve, rate, path):
     """Write time (s) and level (RMS) of every value; `from_csv` gives the same bytes back. Returns the path."""
     rows = [f"{k / rate!r},{level!s}" for k, level in enumerate(check(curve))]
-    return _write(path, lambda partial: partial.write_text("\n".join(["time,level", *rows, ""])))
+    with media.whole(path) as partial:
+        partial.write_text("\n".join(["time,level", *rows, ""]))
+    return Path(path)
 
 
 def to_sound(curve, timeline, path):
@@ -237,10 +225,14 @@ def to_sound(curve, timeline, path):
     noise = np.random.default_rng(0).choice(np.float32([-1, 1]), len(curve) * timeline.video_hop)
     centres = (np.arange(len(curve)) + 0.5) * timeline.video_hop
     wave = noise * np.interp(np.arange(len(noise)) + 0.5, centres, curve).astype(np.float32)
-    return _write(path, lambda partial: soundfile.write(partial, wave, timeline.sample_rate, format="WAV", subtype="FLOAT"))
+    with media.whole(path) as partial:
+        soundfile.write(partial, wave, timeline.sample_rate, format="WAV", subtype="FLOAT")
+    return Path(path)
 
 
 def to_onsets(curve, rate, floor, path):
     """Write the curve's onsets (`onsets.detect`), one time (s) a line. Returns the path."""
     times = onsets.detect(check(curve), rate, floor)
-    return _write(path, lambda partial: partial.write_text("".join(f"{t:.4f}\n" for t in times)))
+    with media.whole(path) as partial:
+        partial.write_text("".join(f"{t:.4f}\n" for t in times))
+    return Path(path)
