@@ -6,7 +6,6 @@ from vf import foley, media, rms
 from vf.foley import VideoFoley
 from vf.timeline import Timeline
 from vf.video2rms import Video2RMS
-from vf.widgets import Board
 
 TIMELINE = Timeline(seconds=1.0, fps=10)
 
@@ -88,42 +87,3 @@ def test_a_film_without_a_picture_leaves_nothing(tmp_path):
     with pytest.raises(media.MediaError, match="film.mp4"):
         studio()(tmp_path / "film.mp4")
     assert [p.name for p in tmp_path.iterdir()] == ["film.mp4"]
-
-
-def test_the_board_does_from_a_script_what_hands_do():
-    board = Board(studio(), "a bell")
-    board.add("hit", 0.2, 0.3, 0.4)
-    peak = board.curve.max()
-    board.add("A", 0.5, 0.4, 0.2)
-    assert board.curve.argmax() == 25 and (board.curve > 0).sum() > 50 and board.curve.max() == peak
-    board.undo()
-    assert (board.curve[80:] == 0).all()
-    board.clear()
-    board.undo()
-    assert board.curve.max() == peak
-    assert board.generate().shape == (16000,) and board.studio.pipeline.calls[-1][1] == ["a bell"]
-    board.load(np.full(300, 0.1))
-    assert len(board.generate()) == 300 * 128
-    assert board._plot.value[:4] == b"\x89PNG"
-
-
-def test_the_boards_buttons_work_and_say_what_is_wrong():
-    board = Board(studio())
-    buttons = {b.description: b for b in board.view.children[1].children[1].children[2].children}
-    board.onset.value, board.length.value = 0.3, 0.2
-    buttons["Add shape"].click()
-    assert board.curve[40] > 0
-    buttons["Undo"].click()
-    assert board.curve.max() == 0
-    buttons["Add shape"].click()
-    buttons["Generate"].click()
-    assert board.waveform is not None and board.message.value == ""
-
-
-def test_generate_puts_the_bent_curve_under_the_loaded_film(tmp_path):
-    source, board = film(tmp_path / "film.mp4", 2.0), Board(studio())
-    board.load(np.full(250, 0.05), film=source, output=tmp_path / "out.mp4")
-    board.add("hit", 0.5, 0.3, 0.4)
-    waveform = board.generate()
-    heard = media.read_sound(tmp_path / "out.mp4", 16000, seconds=2.0)
-    assert np.corrcoef(rms.rms_curve(heard, 512, 128), rms.rms_curve(waveform, 512, 128))[0, 1] > 0.95

@@ -9,11 +9,11 @@ from project import MODULES, NOTEBOOKS, ROOT, closure, code_of, imported, stages
 
 FLOORS = [  # imports point down, or within a floor to the left
     ["timeline", "rms", "mel", "metrics", "onsets", "fit", "motion"],
-    ["media", "clips", "params", "weights", "tensors", "unpack"],
+    ["media", "clips", "params", "weights", "tensors", "unpack", "curves", "regions"],
     ["backends", "render_sound", "strokes", "render", "shards", "corpora"],
     ["video2rms", "rms_controlnet", "rms2sound", "examples"],
-    ["checkpoints", "evaluation", "foley"],
-    ["paper_values", "tables", "claims", "figures", "comparisons", "report", "widgets"],
+    ["checkpoints", "evaluation", "adherence", "windows", "predictions", "takes", "record", "foley", "session"],
+    ["paper_values", "tables", "claims", "figures", "comparisons", "report", "studio", "editor", "widgets"],
 ]
 LOWEST_MAY_IMPORT = {"params": {"timeline"}}
 

@@ -1,119 +1,277 @@
-"""Controls for RMS shapes in the notebook. Every control calls a plain method of Board, so a script can do the same."""
+"""The studio's controls. Each calls one method of `studio.Studio`; what goes wrong is one red line."""
 
-import io
+import html
+import tempfile
+import threading
+from pathlib import Path
 
-import ipywidgets
-import matplotlib.pyplot as plt
+import ipywidgets as w
 import numpy as np
-import torch
-from IPython.display import Audio, Video, display
 
-from vf import figures, media, rms
+from vf import curves, editor, foley
+
+WIDE = {"width": "100%"}
+HANDS = ("draw", "stamp", "move", "scale", "delete", "smooth", "clear", "reset", "undo", "redo")  # what the surface may call
+KINDS = {"loudness of a sound": "sound", "CSV of time and level": "csv", "onsets": "onsets"}
+TABS = ("Shape", "Regions", "Curve files", "Save and load", "Another film")
+SCORES = {
+    "e_l1": "E-L1", "error_db": "error (dB)", "lag_ms": "late by (ms)", "onset_f1_50ms": "onset F1, 50 ms", "correlation": "correlation",
+}  # fmt: skip
+CELL = "style='text-align:left;padding-right:18px;font-weight:normal'"
 
 
-class Board:
-    """A curve made of shapes, and the sound it becomes.
+class Desk:
+    """The studio's controls around the editor. studio: studio.Studio. output: where Save writes. view: the widget to display."""
 
-    studio: foley.VideoFoley. prompt: text. curve: (n,) RMS at the 512/128 rate, one clip long until a film's is loaded.
-    view: the widget to display.
-    """
+    def __init__(self, studio, output="foley.mp4"):
+        self.studio, self.editor, self._shown = studio, editor.Editor(), (self, self, "")
+        self._stop, self._thread = threading.Event(), None
+        self._folder, self._preview = tempfile.TemporaryDirectory(), None
+        self.fields, self.buttons = {}, {}
+        self.message, self.scores = w.HTML(layout=WIDE), w.HTML(layout=WIDE)
+        self.message.add_class("vf-message")
+        self.editor.on_msg(lambda _, content, buffers: self._hand(content))
+        self.view = w.VBox([self.editor, self.scores, self._making(), self.message, self._tabs(str(output))], layout=WIDE)
+        studio.watchers.append(self.refresh)
+        self._busy(False)
+        self.refresh()
 
-    def __init__(self, studio, prompt=""):
-        self.studio, self.film, self.output = studio, None, None
-        timeline = studio.timeline
-        self.rate = timeline.sample_rate / timeline.video_hop
-        self.curve = np.zeros(timeline.video_rms_frames, np.float32)
-        self.waveform, self._past = None, []
-        slider, layout = ipywidgets.FloatSlider, ipywidgets.Layout(width="100%")
-        self.shape = ipywidgets.Dropdown(options=list(rms.SHAPES), value="hit", description="shape")
-        self.onset = slider(0.5, min=0, max=timeline.seconds - 0.05, step=0.01, description="onset (s)", layout=layout)
-        self.length = slider(0.4, min=0.02, max=timeline.seconds, step=0.01, description="length (s)", layout=layout)
-        self.peak = slider(0.5, min=0.05, max=0.95, step=0.05, description="peak", layout=layout)
-        self.level = slider(0.2, min=0.02, max=0.6, step=0.01, description="level", layout=layout)
-        self.prompt = ipywidgets.Text(prompt, description="prompt", layout=layout)
-        self.seed = ipywidgets.BoundedIntText(0, min=0, max=9999, description="seed")
-        self.message = ipywidgets.HTML()
-        self._plot, self._player = ipywidgets.Image(format="png", layout=layout), ipywidgets.Output()
-        buttons = []
-        for text, act, style in (
-            ("Add shape", self._add_clicked, ""), ("Undo", self.undo, ""), ("Clear", self.clear, ""),
-            ("Generate", self._generate_clicked, "primary"),
-        ):  # fmt: skip
-            button = ipywidgets.Button(description=text, button_style=style)
-            button.on_click(lambda _, act=act: act())
-            buttons.append(button)
-        left = ipywidgets.VBox([self.shape, self.onset, self.length, self.peak, self.level], layout={"width": "50%"})
-        right = ipywidgets.VBox([self.prompt, self.seed, ipywidgets.HBox(buttons), self.message], layout={"width": "50%"})
-        self.view = ipywidgets.VBox([self._plot, ipywidgets.HBox([left, right]), self._player])
-        self._draw()
+    # controls
 
-    def add(self, name, onset, length, level, peak=0.5):
-        """Stamp a shape onto the curve (see `rms.shape`); where it lies it replaces quieter values."""
-        event = rms.shape(name, len(self.curve), self.rate, onset, length, level, peak).numpy()
-        self._past.append(self.curve)
-        self.curve = np.maximum(self.curve, event)
-        self._draw()
+    def _field(self, name, widget, width="150px", label=None, grow=False):
+        """Keep a widget under a name. grow: it takes what the row leaves, at least `width`."""
+        widget.description, widget.layout.width = label or name, width
+        if grow:
+            widget.layout.width, widget.layout.flex = "auto", f"1 1 {width}"
+        widget.style.description_width = "initial"
+        self.fields[name] = widget
+        return widget
 
-    def undo(self):
-        """Take the last change back; nothing happens when there is none."""
-        if self._past:
-            self.curve = self._past.pop()
-            self._draw()
+    def _number(self, name, value, low, high, step=0.01, width="130px", label=None):
+        widget = w.BoundedFloatText(value, min=low, max=high, step=step)
+        return self._field(name, widget, width, label)
 
-    def clear(self):
-        """Silence the whole curve; undo brings it back."""
-        self._past.append(self.curve)
-        self.curve = np.zeros_like(self.curve)
-        self._draw()
+    def _button(self, name, act, style=""):
+        self.buttons[name] = w.Button(description=name, button_style=style, layout={"width": "auto"})
+        self.buttons[name].on_click(lambda _: act())
+        return self.buttons[name]
 
-    def load(self, curve, film=None, output=None):
-        """Take a curve (n,), for instance a film's predicted one, of any length.
+    def _sound(self, name):
+        """Fields that name a stretch of a sound or film; `_stretch` reads them."""
+        path = w.Text(placeholder="sound or film file", tooltip="its sound is the prompt, instead of the text")
+        return [
+            self._field(name, path, "220px", "or timbre of", grow=True),
+            self._number(f"{name} from", 0.0, 0, 36000, 0.1, "110px", "from (s)"),
+            self._number(f"{name} for", 0.0, 0, 3600, 0.1, "100px", "for (s)"),
+        ]
 
-        film, output: from now on Generate writes the film with its new sound to `output`.
-        """
-        self._past.append(self.curve)
-        self.curve, self.film, self.output = np.asarray(curve, np.float32), film, output
-        self.onset.max = len(self.curve) / self.rate - 0.05
-        self._draw()
+    def _stretch(self, name):
+        f = self.fields
+        return f[name].value.strip() or None, f[f"{name} from"].value, f[f"{name} for"].value or None
 
-    def generate(self):
-        """Sound for the curve and the prompt: waveform (s,), also kept as `waveform` and written under a loaded film."""
-        self.waveform = self.studio.sound(self.curve, self.prompt.value.strip() or None, seed=self.seed.value)
-        if self.film and self.output:
-            media.replace_sound(self.film, self.output, self.waveform, self.studio.timeline.sample_rate)
-        self._draw()
-        return self.waveform
+    def _making(self):
+        """Prompt, seed, Render and Stop: what every render needs stays in sight."""
+        studio = self.studio
+        prompt = [self._field("prompt", w.Text(studio.prompt), "280px", grow=True), *self._sound("like")]
+        self.bar = w.FloatProgress(0.0, min=0.0, max=1.0, layout={"width": "120px"})
+        row = [
+            self._button("Render", self.render, "primary"),
+            self._button("Stop", self._stop.set, "warning"),
+            self._field("seed", w.BoundedIntText(studio.seed, min=0, max=99999), "110px"),
+            self._field("best of", w.BoundedIntText(studio.best_of, min=1, max=16), "105px"),
+            self._field("correct gain", w.Checkbox(studio.correct_gain, indent=False), "115px"),
+            self._field("hear", w.Dropdown(options=["new sound", "film's own"]), "150px"),
+            self.bar,
+        ]
+        self.fields["hear"].observe(lambda _: self.refresh(), "value")
+        return w.VBox([_row(prompt), _row(row)], layout=WIDE)
 
-    def _add_clicked(self):
+    def _tabs(self, output):
+        do, f, studio = self._do, self.fields, self.studio
+        shape = [
+            self._field("shape", w.Dropdown(options=list(curves.SHAPES), value="hit"), "150px"),
+            self._number("onset", 0.5, 0, 36000, label="onset (s)"),
+            self._number("length", 0.4, 0.01, 3600, label="length (s)"),
+            self._number("level", 0.2, 0.0, 1.0, width="110px"),
+            self._number("peak", 0.5, 0.01, 0.99, width="110px"),
+            self._button("Stamp", lambda: do(studio.stamp, *(f[n].value for n in ("shape", "onset", "length", "level", "peak")))),
+        ]
+        for name in ("shape", "length", "level", "peak"):
+            w.link((f[name], "value"), (self.editor, name))
+        region = [
+            self._number("start", 0.0, 0, 36000, label="start (s)"),
+            self._number("end", 1.0, 0, 36000, label="end (s)"),
+            self._field("region seed", w.BoundedIntText(0, min=0, max=99999), "110px", "seed"),
+            self._number("gain", 0.0, -40, 40, 0.5, label="gain (dB)"),
+        ]
+        words = [self._field("region prompt", w.Text(), "280px", "prompt", grow=True), *self._sound("region like")]
+        there = [
+            self._button("Add region", self._add_region),
+            self._field("regions", w.Dropdown(), "300px", grow=True),
+            self._button(
+                "Delete region", lambda: do(studio.delete_region, -1 if f["regions"].value is None else f["regions"].value)
+            ),
+        ]
+        self.editor.observe(self._marked, "span")  # a stretch marked in the region lane fills start and end
+        files = [
+            self._field("curve file", w.Text(placeholder="curve.csv"), "300px", "file", grow=True),
+            self._field("kind", w.Dropdown(options=KINDS), "auto"),
+            self._button("Import", lambda: do(studio.read_curve, f["curve file"].value, f["kind"].value)),
+            self._button("Export", lambda: do(studio.write_curve, f["curve file"].value, f["kind"].value, said="written:")),
+        ]
+        keep = [
+            self._field("output", w.Text(output), "300px", "film", grow=True),
+            self._button("Save", lambda: do(studio.save, f["output"].value, said="saved:"), "success"),
+        ]
+        load = [
+            self._field("session", w.Text(placeholder="foley.json"), "300px", "session", grow=True),
+            self._button("Load", self._load),
+        ]
+        other = [
+            self._field("film", w.Text(placeholder="film.mp4"), "300px", grow=True),
+            self._button("Open", self._open),
+        ]
+        pages = [_row(shape), w.VBox([_row(region), _row(words), _row(there)]), _row(files), w.VBox([_row(keep), _row(load)])]
+        return w.Tab([*pages, _row(other)], titles=TABS)
+
+    # what a hand does
+
+    def render(self):
+        """Render in a thread, so that the desk stays live; Stop ends it after the step it is at."""
+        if self._thread and self._thread.is_alive():
+            return
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._busy(True)
+        self._thread.start()
+
+    def wait(self):
+        """Until the render that runs is done."""
+        if self._thread:
+            self._thread.join()
+
+    def _work(self):
+        studio, f = self.studio, self.fields
+        studio.seed, studio.best_of, studio.correct_gain = f["seed"].value, f["best of"].value, f["correct gain"].value
+        if self._do(studio.prompt_by, f["prompt"].value.strip(), *self._stretch("like")):
+            self._do(studio.render, self._progress, self._stop.is_set)
+        self._busy(False)
+
+    def _progress(self, share):
+        self.bar.value = share
+
+    def _busy(self, on):
+        self.buttons["Render"].disabled, self.buttons["Stop"].disabled = on, not on
+        self.bar.layout.visibility = "visible" if on else "hidden"
+        self.bar.value = 0.0
+
+    def _hand(self, content):
+        """One message of the surface."""
+        name = content.pop("do")
+        if name in HANDS:
+            event = self.studio.events[content["event"]] if name == "move" else None
+            if self._do(getattr(self.studio, name), **content) and event:  # keep it selected where it went
+                middle = sum(event) / 2 + content["seconds"]
+                self.editor.selected = next((i for i, (a, b) in enumerate(self.studio.events) if a <= middle <= b), -1)
+        elif name == "player_failed" and self.studio.film and self._preview is None:
+            self._do(self._make_preview)
+        elif name == "player_failed":
+            self._say("this browser plays neither the film nor a preview of it; editing and Save work all the same", wrong=True)
+
+    def _make_preview(self):
+        self._preview = editor.preview(self.studio.film, self._folder.name)
+        self._shown = (*self._shown[:2], "")
+        self.refresh()
+
+    def _do(self, method, *args, said="", **keywords):
+        """Call a method; what goes wrong becomes the red line. Returns whether it went well."""
         try:
-            self.add(self.shape.value, self.onset.value, self.length.value, self.level.value, self.peak.value)
-            self.message.value = ""
-        except ValueError as error:
-            self.message.value = str(error)
+            result = method(*args, **keywords)
+        except foley.Stopped:
+            self._say("stopped; the last render stays")
+            return False
+        except Exception as error:  # a hand at a widget has no traceback to read, whatever it was
+            self._say(" ".join(str(error).split()) or type(error).__name__, wrong=True)
+            return False
+        self._say(f"{said} {result}" if isinstance(result, Path) else said)
+        return True
 
-    def _generate_clicked(self):
-        self.message.value = "generating …"
-        self.generate()
-        self.message.value = ""
-        with self._player:
-            self._player.clear_output()
-            if self.film and self.output:
-                display(Video(str(self.output), embed=True, mimetype="video/mp4"))
-            else:
-                display(Audio(self.waveform, rate=self.studio.timeline.sample_rate, normalize=False))
+    def _say(self, words, wrong=False):
+        text = html.escape(words) or "&nbsp;"
+        self.message.value = f'<b style="color:#c00000">{text}</b>' if wrong else text
 
-    def _draw(self):
-        figure, ax = plt.subplots(figsize=(9, 2.2))
-        top = float(self.curve.max())
-        figures.curve(ax, self.curve, self.rate, "wanted", color=figures.RED, ls="--")
-        if self.waveform is not None and len(self.waveform) >= len(self.curve) * self.studio.timeline.video_hop:
-            wave = torch.as_tensor(self.waveform)[: len(self.curve) * self.studio.timeline.video_hop]
-            got = rms.rms_curve(wave, self.studio.timeline.video_window, self.studio.timeline.video_hop)
-            figures.curve(ax, got, self.rate, "got", color=figures.BLUE)
-            top = max(top, float(got.max()))
-            ax.legend()
-        ax.set_ylim(0, max(0.1, 1.1 * top))
-        data = io.BytesIO()
-        figure.savefig(data, format="png", dpi=100)
-        plt.close(figure)
-        self._plot.value = data.getvalue()
+    def _add_region(self):
+        f = self.fields
+        values = f["start"].value, f["end"].value, f["region prompt"].value.strip(), *self._stretch("region like")
+        if self._do(self.studio.add_region, *values, f["region seed"].value, f["gain"].value):
+            self.editor.span = []
+
+    def _open(self):
+        if self._do(self.studio.open, self.fields["film"].value):
+            self._say(f"{self.studio.film} is on the desk; Render gives it sound")
+
+    def _load(self):
+        if self._do(self.studio.load, self.fields["session"].value):
+            self._say("the session is back on the desk")
+            self._fill()
+
+    # what it shows
+
+    def refresh(self):
+        """Show the studio as it is now; what has not changed is not sent again."""
+        s, e = self.studio, self.editor
+        with e.hold_sync():
+            e.rate, e.seconds = s.rate, s.seconds
+            e.wanted, e.predicted, e.stairs = (np.asarray(c, "<f4").tobytes() for c in (s.wanted, s.predicted, s.stairs))
+            e.events = [[float(a), float(b)] for a, b in s.events]
+            e.regions = [{"start": r.start, "end": r.end, "label": r.prompt or "as a sound"} for r in s.regions]
+            e.selected = min(e.selected, len(e.events) - 1)
+            film, made, heard = s.film is not self._shown[0], s.made is not self._shown[1], self.fields["hear"].value
+            if film:
+                self._preview = None
+                e.strip = editor.film_strip(s.film, s.seconds) if s.film else b""
+            if made:
+                e.achieved = np.asarray(s.made.rms, "<f4").tobytes() if s.made else b""
+                e.spectrogram = editor.spectrogram(s.made.waveform, s.maker.timeline) if s.made else b""
+            if film or made or heard != self._shown[2]:
+                e.media_type, e.media = editor.playable(self._preview or s.film, s.made if heard == "new sound" else None)
+            self._shown = (s.film, s.made, heard)
+        self.fields["regions"].options = [
+            (f"{r.start:.2f}–{r.end:.2f} s, {r.prompt or 'as a sound'}, {r.gain_db:+g} dB", i) for i, r in enumerate(s.regions)
+        ]
+        self.fields["regions"].index = len(s.regions) - 1 if s.regions else None
+        self.scores.value = _scores(s)
+
+    def _marked(self, change):
+        if change["new"]:
+            self.fields["start"].value, self.fields["end"].value = (round(x, 3) for x in change["new"])
+
+    def _fill(self):
+        s, f = self.studio, self.fields
+        path, start, end = s.audio if isinstance(s.audio, tuple) else (s.audio or "", 0.0, 0.0)
+        f["like"].value, f["like from"].value, f["like for"].value = str(path), start, end - start
+        f["prompt"].value, f["seed"].value = s.prompt, s.seed
+        f["best of"].value, f["correct gain"].value = s.best_of, s.correct_gain
+
+
+def _row(children):
+    return w.HBox(children, layout={"flex_flow": "row wrap", "width": "100%"})
+
+
+def _scores(studio):
+    """The lines under the plot: how closely the last render follows the curve it was given."""
+    made = studio.made
+    if made is None:
+        return "no render yet"
+    rows = {"as it is": made.adherence["raw"], "after one gain": made.adherence["gain_matched"]}
+    if made.uncorrected:
+        rows = {"before its gain was corrected": made.uncorrected["raw"]} | rows
+    heads = "".join(f"<th {CELL}>{name}</th>" for name in ("the sound against the wanted curve", *SCORES.values()))
+    lines = "".join(
+        f"<tr><td {CELL}>{what}</td>"
+        + "".join(f"<td {CELL}>{scores[n]:.{3 if abs(scores[n]) < 1 else 1}f}</td>" for n in SCORES)
+        + "</tr>"
+        for what, scores in rows.items()
+    )
+    old = "" if np.array_equal(made.wanted, studio.wanted) else "<i>the curve has changed since: Render again</i>"
+    return f"<table style='line-height:1.5'><tr>{heads}</tr>{lines}</table>{old}"

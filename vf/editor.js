@@ -1,0 +1,362 @@
+// The studio's surface: film strip, regions, curves and spectrogram over one time axis, tied to a player.
+// It draws what the model holds and tells Python what a hand did, as {do: method, ...}; Python alone changes the curve.
+const BLACK = "#000000", SKY = "#56B4E9", GREEN = "#009E73", BLUE = "#0072B2", RED = "#D55E00", PINK = "#CC79A7"; // Okabe and Ito
+const LINES = [ // trait, label, colour, width, dashes: told apart without colour too
+  ["predicted", "predicted", GREEN, 1.5, [6, 4]], ["achieved", "achieved", BLUE, 1.5, []],
+  ["wanted", "wanted", RED, 2.5, []], ["stairs", "wanted, in bins", BLACK, 1, []],
+];
+const LANES = { film: 44, regions: 18, curve: 190, sound: 72, axis: 14 };
+const LEFT = 54, RIGHT = 12, GAP = 5, QUIET = -60; // pixels; the dB scale's bottom
+const HINTS = {
+  Draw: "Drag over the curve to draw it.", Points: "Drag a point of the curve, or pull the line where there is none.",
+  Select: "Click an event; drag it sideways to move it, up or down to scale it; Delete removes it; arrow keys nudge.",
+  Stamp: "Drag from onset to end, as high as its level; a click takes the length under Shape; S stamps at the playhead.",
+};
+
+function render({ model, el }) {
+  const floats = (name) => { const v = model.get(name); return new Float32Array(v.buffer.slice(v.byteOffset, v.byteOffset + v.byteLength)); };
+  const send = (message) => model.send(message);
+  const make = (tag, parent, props = {}) => parent.appendChild(Object.assign(document.createElement(tag), props));
+  const root = make("div", el, { className: "vf-editor", tabIndex: 0, ariaLabel: "studio: film, wanted curve and sound over time" });
+  root.dataset.lmSuppressShortcuts = "true"; // or JupyterLab takes the keys for the notebook
+  const head = make("div", root, { className: "vf-head" });
+  const video = make("video", head, { preload: "auto", title: "play or pause (space)", playsInline: true });
+  const side = make("div", head, { className: "vf-side" });
+  const canvas = make("canvas", root), pen = canvas.getContext("2d");
+  const hint = document.createElement("div");
+  hint.className = "vf-hint";
+
+  const images = {};
+  let address = null, curves = {}, view = [0, model.get("seconds")], tool = "Draw", decibel = false, stairs = false, drag = null, top = 0.2, width = 0;
+  const lanes = {};
+  let bottom = 0;
+  for (const [name, height] of Object.entries(LANES)) { lanes[name] = [bottom, bottom + height]; bottom += height + GAP; }
+
+  // time and level <-> pixels
+  const inner = () => width - LEFT - RIGHT;
+  const x = (t) => LEFT + (t - view[0]) / (view[1] - view[0]) * inner();
+  const time = (px) => Math.min(model.get("seconds"), Math.max(0, view[0] + (px - LEFT) / inner() * (view[1] - view[0])));
+  const share = (r) => decibel ? Math.max(0, 1 - 20 * Math.log10(Math.max(r, 1e-6)) / QUIET) : r / top;
+  const y = (r) => { const [a, b] = lanes.curve; return b - Math.min(1, share(r)) * (b - a); };
+  const level = (py) => {
+    const [a, b] = lanes.curve, s = Math.min(1, Math.max(0, (b - py) / (b - a)));
+    return decibel ? (s < 0.02 ? 0 : 10 ** ((1 - s) * QUIET / 20)) : s * top;
+  };
+
+  function line(values, colour, thick, dashes, from = 0, to = values.length, shift = 0, gain = 1) {
+    const rate = model.get("rate"), step = Math.max(1, Math.floor((view[1] - view[0]) * rate / inner() / 2));
+    const first = Math.max(from, Math.floor((view[0] - shift) * rate) - 1), last = Math.min(to, Math.ceil((view[1] - shift) * rate) + 1);
+    Object.assign(pen, { strokeStyle: colour, lineWidth: thick });
+    pen.setLineDash(dashes);
+    pen.beginPath();
+    for (let i = first; i < last; i += step) {
+      let value = values[i]; // a peak between two pixels must not vanish
+      for (let k = i + 1; k < Math.min(i + step, last); k++) value = Math.max(value, values[k]);
+      pen.lineTo(x(i / rate + shift), y(value * gain));
+    }
+    pen.stroke();
+    pen.setLineDash([]);
+  }
+
+  function text(words, px, py, colour = "#333", align = "left") {
+    Object.assign(pen, { fillStyle: colour, textAlign: align, textBaseline: "middle" });
+    pen.fillText(words, px, py);
+  }
+
+  function picture(name, [a, b]) { // the part of a whole film's image that is in view
+    const image = images[name], whole = model.get("seconds");
+    Object.assign(pen, { fillStyle: "#eee" });
+    pen.fillRect(LEFT, a, inner(), b - a);
+    if (image) pen.drawImage(image, view[0] / whole * image.width, 0, (view[1] - view[0]) / whole * image.width, image.height, LEFT, a, inner(), b - a);
+  }
+
+  function nodes() { // Douglas and Peucker: the fewest points whose straight lines stay within 3 pixels
+    const values = curves.wanted, rate = model.get("rate"), keep = [];
+    const walk = (i, j) => {
+      let far = 3, at = -1;
+      for (let k = i + 1; k < j; k++) {
+        const off = Math.abs(y(values[k]) - y(values[i]) - (y(values[j]) - y(values[i])) * (k - i) / (j - i));
+        if (off > far) [far, at] = [off, k];
+      }
+      if (at < 0) return keep.push(i);
+      walk(i, at);
+      walk(at, j);
+    };
+    const last = values.length - 1;
+    if (last > 0) walk(0, last);
+    return [...keep, last].map((i) => [i / rate, values[i]]);
+  }
+
+  function draw() {
+    if (!width) return;
+    const scale = window.devicePixelRatio || 1;
+    Object.assign(canvas, { width: width * scale, height: bottom * scale });
+    pen.scale(scale, scale);
+    pen.font = "12px sans-serif";
+    pen.fillStyle = "#fff";
+    pen.fillRect(0, 0, width, bottom);
+    picture("strip", lanes.film);
+    picture("spectrogram", lanes.sound);
+    if (!images.spectrogram) text("the sound's spectrogram appears after a render", LEFT + 8, (lanes.sound[0] + lanes.sound[1]) / 2, "#666");
+    for (const [name, words] of [["film", "film"], ["regions", "regions"], ["sound", "0–8 kHz"]])
+      text(words, LEFT - 6, (lanes[name][0] + lanes[name][1]) / 2, "#333", "right");
+    const [a, b] = lanes.curve;
+    for (let i = 0; i <= 4; i++) { // grid of levels
+      const r = decibel ? 10 ** (QUIET * (1 - i / 4) / 20) : top * i / 4;
+      pen.fillStyle = "#ddd";
+      pen.fillRect(LEFT, y(r), inner(), 1);
+      const word = decibel ? `${Math.round(QUIET * (1 - i / 4))} dB` : `${+(top * i / 4).toFixed(3)}`;
+      text(word, LEFT - 6, Math.min(b - 6, Math.max(a + 6, y(r))), "#333", "right");
+    }
+    const span = view[1] - view[0], unit = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600].find((u) => span / u <= Math.max(4, inner() / 80)) || 1200;
+    for (let k = Math.ceil(view[0] / unit); k * unit <= view[1] + 1e-9; k++) {
+      pen.fillStyle = "#ddd";
+      pen.fillRect(x(k * unit), a, 1, b - a);
+      text(`${+(k * unit).toFixed(2)}`, x(k * unit), lanes.axis[0] + 7, "#333", "center");
+    }
+    text("s", LEFT - 6, lanes.axis[0] + 7, "#333", "right");
+    pen.save();
+    pen.beginPath();
+    pen.rect(LEFT, 0, inner(), bottom);
+    pen.clip();
+    const box = (t0, t1, [up, down], colour, alpha) => {
+      Object.assign(pen, { fillStyle: colour, globalAlpha: alpha });
+      pen.fillRect(x(t0), up, Math.max(1, x(t1) - x(t0)), down - up);
+      pen.globalAlpha = 1;
+    };
+    for (const { start, end, label } of model.get("regions")) {
+      box(start, end, lanes.regions, SKY, 0.6);
+      box(start, start, [lanes.regions[0], b], BLUE, 0.6);
+      box(end, end, [lanes.regions[0], b], BLUE, 0.6);
+      pen.save();
+      pen.beginPath();
+      pen.rect(x(start), lanes.regions[0], x(end) - x(start), 18);
+      pen.clip();
+      text(label, Math.max(LEFT, x(start)) + 4, lanes.regions[0] + 9.5, BLACK);
+      pen.restore();
+    }
+    const marked = model.get("span");
+    if (marked.length) box(marked[0], marked[1], lanes.regions, PINK, 0.5);
+    const events = model.get("events"), chosen = events[model.get("selected")];
+    if (tool === "Select") for (const [t0, t1] of events) box(t0, t1, [b - 4, b], BLACK, 0.5);
+    if (chosen) box(chosen[0], chosen[1], [a, b], PINK, 0.25);
+    for (const [name, , colour, thick, dashes] of LINES)
+      if (curves[name].length && (name !== "stairs" || stairs)) line(curves[name], colour, thick, dashes);
+    if (tool === "Points") for (const [t, r] of nodes()) { pen.fillStyle = RED; pen.fillRect(x(t) - 3, y(r) - 3, 7, 7); }
+    if (drag?.preview) drag.preview(box);
+    box(video.currentTime, video.currentTime, [0, lanes.sound[1]], BLACK, 1);
+    pen.fillStyle = BLACK;
+    pen.beginPath();
+    for (const dx of [0, -6, 6]) pen.lineTo(x(video.currentTime) + dx, lanes.axis[0] - (dx ? 5 : -3) - 2);
+    pen.fill();
+    pen.restore();
+    let right = width - RIGHT - 6;
+    for (const [name, words, colour, thick, dashes] of LINES) { // legend, from the right
+      if (!curves[name].length || (name === "stairs" && !stairs)) continue;
+      const long = pen.measureText(words).width;
+      pen.fillStyle = "rgba(255,255,255,0.85)";
+      pen.fillRect(right - long - 32, a + 2, long + 36, 16);
+      text(words, right, a + 10, "#222", "right");
+      Object.assign(pen, { strokeStyle: colour, lineWidth: thick + 0.5 });
+      pen.setLineDash(dashes);
+      pen.beginPath();
+      pen.moveTo(right - long - 28, a + 10);
+      pen.lineTo(right - long - 6, a + 10);
+      pen.stroke();
+      pen.setLineDash([]);
+      right -= long + 44;
+    }
+    clock.textContent = `${video.currentTime.toFixed(2)} / ${model.get("seconds").toFixed(2)} s`;
+  }
+
+  // what each tool does with a drag: start(t, level, px, py) -> {move, preview, done}
+  const between = (low, value, high) => Math.min(high, Math.max(low, value));
+  const tools = {
+    Draw(t, r, px) {
+      const column = new Map([[Math.round(px), r]]);
+      let last = [px, r];
+      const points = () => [...column].sort((p, q) => p[0] - q[0]).map(([p, v]) => [time(p), v]);
+      return {
+        move(_, r1, px1) { // every pixel between two events of the pointer, the last stroke over it wins
+          const n = Math.max(1, Math.abs(Math.round(px1 - last[0])));
+          for (let k = 1; k <= n; k++) column.set(Math.round(last[0] + (px1 - last[0]) * k / n), last[1] + (r1 - last[1]) * k / n);
+          last = [px1, r1];
+        },
+        preview: () => path(points()),
+        done: () => column.size > 1 && send({ do: "draw", times: points().map((p) => p[0]), levels: points().map((p) => p[1]) }),
+      };
+    },
+    Points(t, r, px, py) {
+      const all = nodes(), near = all.findIndex(([s, v]) => Math.hypot(x(s) - px, y(v) - py) < 9);
+      const after = all.findIndex(([s]) => s > t);
+      const [p, q] = near >= 0 ? [all[near - 1] || all[near], all[near + 1] || all[near]] : [all[Math.max(0, after - 1)], all[after < 0 ? all.length - 1 : after]];
+      let at = [t, r], moved = false;
+      return {
+        move(t1, r1) { at = [between(p[0], t1, q[0]), r1]; moved = true; },
+        preview: () => path([p, at, q]),
+        done: () => moved && send({ do: "draw", times: [p[0], at[0], q[0]], levels: [p[1], at[1], q[1]] }),
+      };
+    },
+    Select(t, r, px, py) {
+      const index = model.get("events").findIndex(([t0, t1]) => t0 <= t && t <= t1);
+      model.set("selected", index);
+      model.save_changes();
+      if (index < 0) return { move() {}, done() {} };
+      const [t0, t1] = model.get("events")[index], rate = model.get("rate");
+      let shift = 0, gain = 1, axis = "";
+      return {
+        move(t1, r1, px1, py1) {
+          if (!axis && Math.hypot(px1 - px, py1 - py) > 4) axis = Math.abs(px1 - px) > Math.abs(py1 - py) ? "move" : "scale";
+          if (axis === "move") shift = t1 - t;
+          if (axis === "scale") gain = Math.max(level(py1), 1e-4) / Math.max(r, 1e-4);
+        },
+        preview: () => axis && line(curves.wanted, BLACK, 2, [3, 3], Math.round(t0 * rate), Math.round(t1 * rate), shift, gain),
+        done() {
+          if (axis === "move") send({ do: "move", event: index, seconds: shift });
+          if (axis === "scale") send({ do: "scale", event: index, factor: gain });
+        },
+      };
+    },
+    Stamp(t, r) {
+      let end = t, height = r;
+      return {
+        move(t1, r1) { [end, height] = [t1, r1]; },
+        preview: (box) => box(Math.min(t, end), Math.max(t, end), [y(height), lanes.curve[1]], RED, 0.3),
+        done() {
+          const drawn = Math.abs(end - t) > 0.02; // seconds; less is a click
+          send({ do: "stamp", name: model.get("shape"), onset: drawn ? Math.min(t, end) : t, length: drawn ? Math.abs(end - t) : model.get("length"), level: height, peak: model.get("peak") });
+        },
+      };
+    },
+  };
+  const path = (points) => {
+    Object.assign(pen, { strokeStyle: BLACK, lineWidth: 2 });
+    pen.beginPath();
+    for (const [t, r] of points) pen.lineTo(x(t), y(r));
+    pen.stroke();
+  };
+  const mark = (t) => {
+    let end = t;
+    const put = () => model.set("span", Math.abs(end - t) > 0.02 ? [Math.min(t, end), Math.max(t, end)] : []);
+    return { move(t1) { end = t1; put(); }, done() { put(); model.save_changes(); } };
+  };
+  const seek = (t) => { video.currentTime = t; draw(); return { move: seek, done() {} }; };
+
+  canvas.addEventListener("pointerdown", (event) => {
+    root.focus({ preventScroll: true });
+    canvas.setPointerCapture(event.pointerId);
+    const { offsetX: px, offsetY: py } = event, inside = ([a, b]) => py >= a && py <= b + 2;
+    drag = inside(lanes.curve) ? tools[tool](time(px), level(py), px, py) : inside(lanes.regions) ? mark(time(px)) : seek(time(px));
+    draw();
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const { offsetX: px, offsetY: py } = event;
+    if (drag) { drag.move(time(px), level(py), px, py); draw(); }
+  });
+  const drop = () => { const held = drag; drag = null; held?.done(); draw(); };
+  canvas.addEventListener("pointerup", drop);
+  canvas.addEventListener("pointercancel", () => { drag = null; draw(); });
+  const zoom = (factor, centre = video.currentTime) => {
+    const whole = model.get("seconds"), span = between(Math.min(0.2, whole), (view[1] - view[0]) * factor, whole);
+    const from = between(0, centre - (centre - view[0]) / (view[1] - view[0]) * span, whole - span);
+    view = [from, from + span];
+    draw();
+  };
+  canvas.addEventListener("wheel", (event) => { // with Ctrl zooms, with Shift pans, else the page scrolls
+    if (!event.ctrlKey && !event.shiftKey) return;
+    event.preventDefault();
+    const turn = event.deltaY || event.deltaX;
+    if (event.ctrlKey) return zoom(turn > 0 ? 1.25 : 0.8, time(event.offsetX));
+    const span = view[1] - view[0], from = between(0, view[0] + Math.sign(turn) * span / 8, model.get("seconds") - span);
+    view = [from, from + span];
+    draw();
+  }, { passive: false });
+
+  // buttons, each one method of Studio
+  const row = (parent = side) => make("div", parent, { className: "vf-row" });
+  const button = (parent, label, title, act) => make("button", parent, { textContent: label, title, onclick: (e) => { act(e.target); root.focus({ preventScroll: true }); draw(); } });
+  const play = () => video.paused ? video.play().catch(() => {}) : video.pause();
+  const player = row();
+  const playing = button(player, "▶ Play", "space", play);
+  const clock = make("span", player, { className: "vf-clock" });
+  button(player, "−", "zoom out (Ctrl and wheel)", () => zoom(1.6));
+  button(player, "+", "zoom in around the playhead (Ctrl and wheel); Shift and wheel pans", () => zoom(0.625));
+  button(player, "Whole film", "zoom out to the whole film", () => zoom(1e9));
+  const choice = row(), edits = row(), shows = make("span", player, { className: "vf-row" });
+  for (const name of Object.keys(tools)) button(choice, name, HINTS[name], () => { tool = name; pressed(); });
+  side.appendChild(hint);
+  const selected = (act) => model.get("selected") >= 0 && act(model.get("selected"));
+  const remove = () => selected((event) => send({ do: "delete", event }));
+  button(edits, "Undo", "Ctrl-Z", () => send({ do: "undo" }));
+  button(edits, "Redo", "Ctrl-Y", () => send({ do: "redo" }));
+  button(edits, "Smooth", "take the roughness out of the wanted curve", () => send({ do: "smooth" }));
+  button(edits, "Delete event", "Delete", remove);
+  button(edits, "Clear", "silence everywhere", () => send({ do: "clear" }));
+  button(edits, "Predicted", "back to the curve predicted from the film", () => send({ do: "reset" }));
+  const scale = button(shows, "dB", "decibels or linear RMS", () => { decibel = !decibel; pressed(); });
+  const bins = button(shows, "Bins", "what the classes of Video2RMS make of the wanted curve", () => { stairs = !stairs; pressed(); });
+  const pressed = () => {
+    for (const item of choice.children) item.setAttribute("aria-pressed", item.textContent === tool);
+    scale.setAttribute("aria-pressed", decibel);
+    bins.setAttribute("aria-pressed", stairs);
+    hint.textContent = HINTS[tool];
+  };
+  root.addEventListener("keydown", (event) => {
+    const key = event.key.toLowerCase(), command = event.ctrlKey || event.metaKey;
+    const nudge = { arrowleft: ["move", "seconds", -0.01], arrowright: ["move", "seconds", 0.01], arrowup: ["scale", "factor", 1.122], arrowdown: ["scale", "factor", 0.891] }[key];
+    if (command && key === "z") send({ do: event.shiftKey ? "redo" : "undo" });
+    else if (command && key === "y") send({ do: "redo" });
+    else if (key === " " && event.target.tagName !== "BUTTON") play();
+    else if (key === "s" && !command) send({ do: "stamp", name: model.get("shape"), onset: video.currentTime, length: model.get("length"), level: model.get("level"), peak: model.get("peak") });
+    else if (key === "delete" || key === "backspace") remove();
+    else if (nudge && model.get("selected") >= 0) send({ do: nudge[0], event: model.get("selected"), [nudge[1]]: nudge[2] });
+    else if (nudge?.[0] === "move") seek(between(0, video.currentTime + 10 * nudge[2], model.get("seconds")));
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+
+  // the player
+  video.onclick = play;
+  const tick = () => { draw(); if (!video.paused) requestAnimationFrame(tick); };
+  video.onplay = () => { playing.textContent = "❚❚ Pause"; tick(); };
+  video.onpause = () => { playing.textContent = "▶ Play"; draw(); };
+  video.onseeked = draw;
+  video.onloadeddata = () => { if (!video.currentTime) video.currentTime = 0.001; }; // or no picture shows until it plays
+  video.onerror = () => address && send({ do: "player_failed" });
+  video.onloadedmetadata = () => model.get("media_type").startsWith("video") && !video.videoWidth && video.onerror(); // sound alone
+  const load = () => {
+    const data = model.get("media"), at = video.currentTime;
+    if (address) URL.revokeObjectURL(address);
+    address = data.byteLength ? URL.createObjectURL(new Blob([data], { type: model.get("media_type") })) : null;
+    if (address) video.src = address;
+    if (at) video.currentTime = at;
+    video.style.display = model.get("media_type").startsWith("video") && address ? "" : "none";
+  };
+  const fetchImage = async (name) => {
+    const data = model.get(name);
+    images[name] = data.byteLength ? await createImageBitmap(new Blob([data])) : null;
+    draw();
+  };
+  const refresh = () => {
+    for (const [name] of LINES) curves[name] = floats(name);
+    const peak = Math.max(...["wanted", "predicted", "achieved"].map((n) => curves[n].reduce((m, v) => Math.max(m, v), 0)));
+    top = [0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1].find((t) => t >= 1.3 * peak) || 1;
+    draw();
+  };
+  for (const [name] of LINES) model.on(`change:${name}`, refresh);
+  for (const name of ["events", "selected", "regions", "span"]) model.on(`change:${name}`, draw);
+  for (const name of ["strip", "spectrogram"]) model.on(`change:${name}`, () => fetchImage(name));
+  model.on("change:media", load);
+  model.on("change:seconds", () => { view = [0, model.get("seconds")]; draw(); });
+  const observer = new ResizeObserver(() => { width = Math.max(320, root.clientWidth); canvas.style.height = `${bottom}px`; draw(); });
+  pressed();
+  refresh();
+  load();
+  fetchImage("strip");
+  fetchImage("spectrogram");
+  observer.observe(root);
+  return () => { observer.disconnect(); video.pause(); if (address) URL.revokeObjectURL(address); };
+}
+
+export default { render };
