@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from vf import foley, media, rms
+from vf import media, rms, sampling
 from vf.foley import VideoFoley
 from vf.timeline import Timeline
 from vf.video2rms import Video2RMS
@@ -45,7 +45,7 @@ def film(path, seconds, sound=False):
 def test_the_condition_is_nearest_neighbour_then_zeros():
     paper = Timeline()
     curve = torch.rand(1250) + 0.1
-    given = foley.condition(curve, paper)
+    given = sampling.condition(curve, paper)
     assert given.shape == (1024,) and (given[1000:] == 0).all()
     assert torch.equal(given[:1000], rms.resize(curve, 1000))
 
@@ -71,8 +71,8 @@ def test_the_same_seed_gives_the_same_sound_and_clips_differ_in_noise():
 
 def test_systems_share_their_noise():
     curves = torch.full((3, TIMELINE.sound_rms_frames), 0.1)
-    together = foley.generate(Echo(), TIMELINE, curves, ["a"] * 3, batch=3)
-    alone = foley.generate(Echo(), TIMELINE, curves, ["a"] * 3, batch=1)
+    together = sampling.generate(Echo(), TIMELINE, curves, ["a"] * 3, batch=3)
+    alone = sampling.generate(Echo(), TIMELINE, curves, ["a"] * 3, batch=1)
     assert torch.equal(together, alone)
 
 

@@ -11,7 +11,7 @@ FLOORS = [  # imports point down, or within a floor to the left
     ["timeline", "rms", "mel", "metrics", "onsets", "fit", "motion"],
     ["media", "clips", "params", "weights", "tensors", "unpack", "curves", "regions"],
     ["backends", "render_sound", "strokes", "render", "shards", "corpora"],
-    ["video2rms", "rms_controlnet", "rms2sound", "examples"],
+    ["video2rms", "rms_controlnet", "rms2sound", "examples", "sampling"],
     ["checkpoints", "evaluation", "adherence", "windows", "predictions", "takes", "record", "foley", "session"],
     ["paper_values", "tables", "claims", "figures", "comparisons", "report", "studio", "editor", "widgets"],
 ]
