@@ -123,7 +123,7 @@ def test_render_runs_beside_the_desk_and_shows_what_it_made(studio, tmp_path):
     desk.render()
     desk.wait()
     assert "<b" not in desk.message.value and not desk.buttons["Render"].disabled and desk.buttons["Stop"].disabled
-    assert studio.maker.pipeline.calls[-1][1][0] == "a gong"
+    assert studio.made.session["prompt"] == "a gong"
     assert np.array_equal(floats(desk.editor.achieved), studio.made.rms.astype(np.float32))
     assert np.corrcoef(floats(desk.editor.achieved), floats(desk.editor.wanted))[0, 1] > 0.9
     (tmp_path / "played.mp4").write_bytes(desk.editor.media)
@@ -266,3 +266,25 @@ def test_another_film_starts_afresh(studio, tmp_path):
     desk.fields["film"].value = str(tmp_path / "nowhere.mp4")
     desk.buttons["Open"].click()
     assert "nowhere.mp4" in desk.message.value and studio.film.name == "other.mp4"
+
+
+def test_a_saved_session_is_taken_up_again(studio, tmp_path):
+    studio.stamp("hit", 0.5, 0.3, 0.4)
+    studio.add_region(0.2, 1.1, "a drum", seed=3, gain_db=-2.0)
+    studio.seed = 5
+    first = studio.render().waveform
+    studio.save("foley.mp4")
+    later = Studio(maker(), None, folder=tmp_path)
+    desk = Desk(later)
+    desk.fields["session"].value = "foley.json"
+    desk.buttons["Load"].click()
+    assert "<b" not in desk.message.value and desk.fields["prompt"].value == "a bell" and desk.fields["seed"].value == 5
+    assert np.array_equal(later.wanted, studio.wanted) and [r.prompt for r in later.regions] == ["a drum"]
+    desk.render()
+    desk.wait()
+    assert np.array_equal(later.made.waveform, first)
+    later.undo()
+    assert np.array_equal(later.wanted, studio.predicted)
+    (tmp_path / "film.mp4").unlink()
+    desk.buttons["Load"].click()
+    assert desk.message.value.startswith("<b")

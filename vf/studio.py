@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vf import curves, foley, media
+from vf import curves, foley, media, session
 
 
 class Studio:
@@ -177,6 +177,21 @@ class Studio:
         if self.made is None:
             raise ValueError("there is no sound yet; wanted a render to save: press Render")
         return self.made.save(self.path(output))
+
+    def load(self, name):
+        """Take up a session again: film, curve, regions, prompt and seed as they were saved; `render` makes the same sound.
+
+        Raises media.MediaError for a file that is no session or whose film or sounds are missing or have changed.
+        """
+        saved = session.read(self.path(name))
+        self.open(saved["film"])
+        if not self.film:
+            self.predicted = np.zeros_like(saved["wanted"])
+        self.prompt, self.audio, self.seed = saved["prompt"] or "", saved["audio"], saved["seed"]
+        self.best_of, self.correct_gain = 1, saved["correct_gain"]
+        self._past = [(self.predicted, [])]
+        self.wanted, self.regions = np.asarray(saved["wanted"], np.float32), list(saved["regions"])
+        self._changed()
 
     def _event(self, index):
         found = self.events

@@ -25,7 +25,7 @@ class Desk:
 
     def __init__(self, studio, output="foley.mp4"):
         self.studio, self.editor, self._shown = studio, editor.Editor(), (self, self, "")
-        self._stop, self._thread = threading.Event(), None
+        self._stop, self._thread, self._lock = threading.Event(), None, threading.RLock()
         self._folder, self._preview = tempfile.TemporaryDirectory(), None
         self.fields, self.buttons = {}, {}
         self.message, self.scores = w.HTML(layout=WIDE), w.HTML(layout=WIDE)
@@ -220,7 +220,7 @@ class Desk:
     def refresh(self):
         """Show the studio as it is now; what has not changed is not sent again."""
         s, e = self.studio, self.editor
-        with e.hold_sync():
+        with self._lock, e.hold_sync():  # a render that ends and a hand that draws may both come here
             e.rate, e.seconds = s.rate, s.seconds
             e.wanted, e.predicted, e.stairs = (np.asarray(c, "<f4").tobytes() for c in (s.wanted, s.predicted, s.stairs))
             e.events = [[float(a), float(b)] for a, b in s.events]
