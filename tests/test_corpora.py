@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from vf import corpora, media, rms
+from vf import corpora, media, rms, writing
 from vf.timeline import Timeline
 
 SECOND = Timeline(seconds=1.0, fps=10)
@@ -18,7 +18,7 @@ def frames(seconds, fps=10):
 
 def film(folder, name, seconds=2.0, events=("0.2 wood hit None", "1.5 None None None"), sound=True, track="denoised"):
     wave = np.full(round(seconds * 16000), 0.1, np.float32) if sound else None
-    media.write_film(folder / f"{name}_{track}.mp4", frames(seconds), 10, wave)
+    writing.write_film(folder / f"{name}_{track}.mp4", frames(seconds), 10, wave)
     (folder / f"{name}_times.txt").write_text("\n".join(events) + "\n")
 
 
@@ -118,7 +118,7 @@ def test_no_film_at_all_is_an_error(tmp_path):
 
 def test_a_folder_of_films_uses_silent_ones_for_the_test_alone(tmp_path):
     for k in range(6):
-        media.write_film(tmp_path / f"f{k}.mp4", frames(1.0), 10, np.full(16000, 0.1) if k % 2 else None)
+        writing.write_film(tmp_path / f"f{k}.mp4", frames(1.0), 10, np.full(16000, 0.1) if k % 2 else None)
     made = corpora.films("folder", tmp_path, None, SECOND, folds=2, workers=1)
     assert all(c.has_sound or c.split == "test" for c in made.clips)
     assert len(made.clips) + len(made.left_out) == 6

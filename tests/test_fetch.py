@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from project import ROOT
 
-from vf import corpora, media
+from vf import corpora, writing
 from vf.timeline import Timeline
 
 DVC = Path(sys.executable).with_name("dvc")
@@ -30,7 +30,7 @@ def served(tmp_path):
     source = tmp_path / "site" / "vis-data"
     source.mkdir(parents=True)
     for name in ("2015-01-01-00-00-00", "2015-01-01-00-00-01-1"):
-        media.write_film(source / f"{name}_denoised.mp4", np.zeros((20, 16, 16, 3), np.uint8), 10, np.full(32000, 0.1))
+        writing.write_film(source / f"{name}_denoised.mp4", np.zeros((20, 16, 16, 3), np.uint8), 10, np.full(32000, 0.1))
         (source / f"{name}_times.txt").write_text("0.5 wood hit deform\n1.5 None None None\n")
     (source / "train.txt").write_text("2015-01-01-00-00-00\n")
     (source / "test.txt").write_text("2015-01-01-00-00-01-1\n")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from vf import media, rms, sampling
+from vf import media, rms, sampling, writing
 from vf.foley import VideoFoley
 from vf.timeline import Timeline
 from vf.video2rms import Video2RMS
@@ -38,7 +38,7 @@ def studio():
 
 def film(path, seconds, sound=False):
     frames = np.random.default_rng(0).integers(0, 255, (round(seconds * 10), 24, 32, 3), dtype=np.uint8)
-    media.write_film(path, frames, 10, np.zeros(round(seconds * 16000)) if sound else None)
+    writing.write_film(path, frames, 10, np.zeros(round(seconds * 16000)) if sound else None)
     return path
 
 

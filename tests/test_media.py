@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from vf import media, render
+from vf import media, render, writing
 
 SIZE = (64, 48)
 
@@ -76,7 +76,7 @@ def test_the_last_frame_stays_on_screen(tmp_path):
 def test_a_click_stays_where_it_was(tmp_path):
     wave = np.zeros(32000, np.float32)
     wave[[8000, 20000]] = 0.9
-    media.write_film(tmp_path / "film.mp4", [marked(k) for k in range(60)], 30, wave)
+    writing.write_film(tmp_path / "film.mp4", [marked(k) for k in range(60)], 30, wave)
     back = media.read_sound(tmp_path / "film.mp4", 16000, 0, 2.0)
     assert back.shape == (32000,)
     for click in (8000, 20000):
@@ -110,7 +110,7 @@ def packets(path):
 def test_new_sound_leaves_the_picture_as_it_was(tmp_path):
     film = film_at(tmp_path / "film.mp4", np.arange(50) / 25)
     before = film.read_bytes()
-    media.replace_sound(film, tmp_path / "new.mp4", np.full(32000, 0.1, np.float32), 16000)
+    writing.replace_sound(film, tmp_path / "new.mp4", np.full(32000, 0.1, np.float32), 16000)
     assert film.read_bytes() == before
     assert packets(tmp_path / "new.mp4") == packets(film)
     assert media.read_sound(tmp_path / "new.mp4", 16000, 0.5, 1.0).mean() == pytest.approx(0.1, abs=0.02)
@@ -121,13 +121,13 @@ def test_new_sound_leaves_the_picture_as_it_was(tmp_path):
 def test_nothing_half_written_is_left(tmp_path):
     film = film_at(tmp_path / "film.mp4", np.arange(5) / 25)
     with pytest.raises(media.MediaError, match="another name"):
-        media.replace_sound(film, film, np.zeros(100), 16000)
+        writing.replace_sound(film, film, np.zeros(100), 16000)
     with pytest.raises(media.MediaError, match="no such file"):
-        media.replace_sound(tmp_path / "none.mp4", tmp_path / "out.mp4", np.zeros(100), 16000)
+        writing.replace_sound(tmp_path / "none.mp4", tmp_path / "out.mp4", np.zeros(100), 16000)
     with pytest.raises(ValueError):
-        media.write_film(tmp_path / "odd.mp4", np.zeros((2, 47, 64, 3), np.uint8), 30)
+        writing.write_film(tmp_path / "odd.mp4", np.zeros((2, 47, 64, 3), np.uint8), 30)
     with pytest.raises(media.MediaError, match="cannot be written"):
-        media.write_film(tmp_path / "nowhere" / "out.mp4", [marked(0)], 30)
+        writing.write_film(tmp_path / "nowhere" / "out.mp4", [marked(0)], 30)
     assert [p.name for p in tmp_path.iterdir()] == ["film.mp4"]
 
 
@@ -158,6 +158,6 @@ def test_the_same_frames_give_the_same_bytes_whatever_was_in_memory(tmp_path):
         noise = np.random.default_rng(again)
         litter = [noise.integers(0, 255, int(n), dtype=np.uint8) for n in noise.integers(1000, 3_000_000, 40)]
         del litter
-        media.write_film(tmp_path / "film.mp4", frames, 30, wave)
+        writing.write_film(tmp_path / "film.mp4", frames, 30, wave)
         seen.add(hashlib.sha256((tmp_path / "film.mp4").read_bytes()).hexdigest())
     assert len(seen) == 1

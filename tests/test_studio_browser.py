@@ -12,6 +12,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from project import ROOT
@@ -276,3 +277,22 @@ def test_it_is_legible_on_a_wide_screen(page):
         shot(page, f"1920_{name.split()[0].lower()}")
     wide = page.locator(".vf-editor canvas").bounding_box()["width"]
     assert wide > 1200
+
+
+def test_a_film_that_the_browser_cannot_play_is_shown_as_a_preview(page, project):
+    frames = np.random.default_rng(0).integers(0, 255, (60, 48, 64, 3), dtype=np.uint8)
+    with av.open(str(project / "old.avi"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for image in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    tab(page, "Another film")
+    field(page, "film", "old.avi")
+    press(page, "Open")
+    page.wait_for_selector(".vf-clock:has-text('/ 2.00 s')")
+    page.wait_for_function(
+        "() => { const v = document.querySelector('.vf-editor video'); return v.videoHeight === 240 && v.duration < 2.2 }"
+    )
+    assert page.locator(".vf-message b").count() == 0
+    shot(page, "1920_preview")

@@ -10,7 +10,7 @@ import soundfile
 from test_foley import film
 from test_foley import studio as maker
 
-from vf import editor, foley, media, rms
+from vf import editor, foley, media, rms, writing
 from vf.studio import Studio
 from vf.widgets import HANDS, Desk
 
@@ -218,7 +218,7 @@ def test_a_curve_goes_to_a_file_and_comes_back(studio, tmp_path):
 
 def test_the_strip_shows_the_film_in_time(tmp_path):
     shade = np.repeat(np.arange(20, dtype=np.uint8)[:, None, None, None] * 12, 24, 1).repeat(32, 2).repeat(3, 3)
-    media.write_film(tmp_path / "film.mp4", shade, 10)
+    writing.write_film(tmp_path / "film.mp4", shade, 10)
     strip = picture(editor.film_strip(tmp_path / "film.mp4", 2.0, count=10)).mean((0, 2))
     middles = strip.reshape(10, -1).mean(1)
     assert np.allclose(middles, np.arange(0, 20, 2) * 12 / 255, atol=0.03)

@@ -11,7 +11,7 @@ import soundfile
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
-from vf import media, onsets, rms
+from vf import media, onsets, rms, writing
 
 SHAPES = (*rms.SHAPES, "silence")
 
@@ -213,7 +213,7 @@ def _why(error):
 def to_csv(curve, rate, path):
     """Write time (s) and level (RMS) of every value; `from_csv` gives the same bytes back. Returns the path."""
     rows = [f"{k / rate!r},{level!s}" for k, level in enumerate(check(curve))]
-    with media.whole(path) as partial:
+    with writing.whole(path) as partial:
         partial.write_text("\n".join(["time,level", *rows, ""]))
     return Path(path)
 
@@ -225,7 +225,7 @@ def to_sound(curve, timeline, path):
     noise = np.random.default_rng(0).choice(np.float32([-1, 1]), len(curve) * timeline.video_hop)
     centres = (np.arange(len(curve)) + 0.5) * timeline.video_hop
     wave = noise * np.interp(np.arange(len(noise)) + 0.5, centres, curve).astype(np.float32)
-    with media.whole(path) as partial:
+    with writing.whole(path) as partial:
         soundfile.write(partial, wave, timeline.sample_rate, format="WAV", subtype="FLOAT")
     return Path(path)
 
@@ -233,6 +233,6 @@ def to_sound(curve, timeline, path):
 def to_onsets(curve, rate, floor, path):
     """Write the curve's onsets (`onsets.detect`), one time (s) a line. Returns the path."""
     times = onsets.detect(check(curve), rate, floor)
-    with media.whole(path) as partial:
+    with writing.whole(path) as partial:
         partial.write_text("".join(f"{t:.4f}\n" for t in times))
     return Path(path)

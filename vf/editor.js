@@ -2,8 +2,8 @@
 // It draws what the model holds and tells Python what a hand did, as {do: method, ...}; Python alone changes the curve.
 const BLACK = "#000000", SKY = "#56B4E9", GREEN = "#009E73", BLUE = "#0072B2", RED = "#D55E00", PINK = "#CC79A7"; // Okabe and Ito
 const LINES = [ // trait, label, colour, width, dashes: told apart without colour too
-  ["predicted", "predicted", GREEN, 1.5, [6, 4]], ["achieved", "achieved", BLUE, 1.5, []],
-  ["wanted", "wanted", RED, 2.5, []], ["stairs", "wanted, in bins", BLACK, 1, []],
+  ["achieved", "achieved", BLUE, 1.5, []], ["wanted", "wanted", RED, 2.5, []],
+  ["predicted", "predicted", GREEN, 1.5, [5, 5]], ["stairs", "wanted, in bins", BLACK, 1, []],
 ];
 const LANES = { film: 44, regions: 18, curve: 190, sound: 72, axis: 14 };
 const LEFT = 54, RIGHT = 12, GAP = 5, QUIET = -60; // pixels; the dB scale's bottom
@@ -292,7 +292,7 @@ function render({ model, el }) {
   button(edits, "Smooth", "take the roughness out of the wanted curve", () => send({ do: "smooth" }));
   button(edits, "Delete event", "Delete", remove);
   button(edits, "Clear", "silence everywhere", () => send({ do: "clear" }));
-  button(edits, "Predicted", "back to the curve predicted from the film", () => send({ do: "reset" }));
+  button(edits, "Back to predicted", "back to the curve predicted from the film", () => send({ do: "reset" }));
   const scale = button(shows, "dB", "decibels or linear RMS", () => { decibel = !decibel; pressed(); });
   const bins = button(shows, "Bins", "what the classes of Video2RMS make of the wanted curve", () => { stairs = !stairs; pressed(); });
   const pressed = () => {

@@ -12,7 +12,7 @@ import soundfile
 import torch
 import traitlets as t
 
-from vf import media, mel
+from vf import media, mel, writing
 
 
 class Editor(anywidget.AnyWidget):
@@ -64,7 +64,7 @@ def preview(film, folder, height=240, most=3600):
     frames, _ = media.read_frames(film, rate, size, 0, seen.seconds)
     wave = media.read_sound(film, 16000) if seen.has_sound else None
     path = Path(folder) / "preview.mp4"
-    media.write_film(path, frames, rate, wave)
+    writing.write_film(path, frames, rate, wave)
     return path
 
 
@@ -77,5 +77,5 @@ def playable(film, made):
         soundfile.write(data, made.waveform, made.sample_rate, format="wav")
         return "audio/wav", data.getvalue()
     with tempfile.TemporaryDirectory() as folder:
-        media.replace_sound(film, Path(folder) / "film.mp4", made.waveform, made.sample_rate)
+        writing.replace_sound(film, Path(folder) / "film.mp4", made.waveform, made.sample_rate)
         return "video/mp4", (Path(folder) / "film.mp4").read_bytes()

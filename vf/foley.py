@@ -11,7 +11,7 @@ import torch
 from tqdm.auto import tqdm
 from transformers import RobertaTokenizer
 
-from vf import adherence, checkpoints, media, params, predictions, record, takes, video2rms, weights
+from vf import adherence, checkpoints, media, params, predictions, record, takes, video2rms, weights, writing
 from vf.regions import Region  # noqa: F401  a word of whoever calls `render`
 from vf.rms2sound import RMS2Sound
 
@@ -59,9 +59,9 @@ class Foley:
         """
         output = Path(output)
         if self.film:
-            media.replace_sound(self.film, output, self.waveform, self.sample_rate)
+            writing.replace_sound(self.film, output, self.waveform, self.sample_rate)
         else:
-            media.write_sound(output, self.waveform, self.sample_rate)
+            writing.write_sound(output, self.waveform, self.sample_rate)
         record.write(output.with_suffix(".json"), self.session)
         return output
 

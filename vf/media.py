@@ -1,4 +1,4 @@
-"""Reading and writing film and sound, through PyAV, which carries its own codecs."""
+"""Reading film and sound, through PyAV, which carries its own codecs."""
 
 from collections import namedtuple
 from contextlib import contextmanager
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import av
 import numpy as np
-import soundfile
 
 Probe = namedtuple("Probe", "seconds fps width height has_sound")
 Probe.__doc__ = "A film's length (s), average frame rate, picture size and whether it has an audio stream."
@@ -20,7 +19,8 @@ class MediaError(ValueError):
 
 
 @contextmanager
-def _opened(path):
+def opened(path):
+    """A film or sound as PyAV's container. Raises MediaError for what cannot be read."""
     path = Path(path)
     try:
         if not path.is_file():
@@ -38,8 +38,8 @@ def _opened(path):
 
 def probe(path):
     """Probe of a film, as it is shown. Raises MediaError for a file without a picture or that is unreadable."""
-    with _opened(path) as container:
-        video = _video(container, path)
+    with opened(path) as container:
+        video = picture_stream(container, path)
         rate = float(video.average_rate or video.base_rate or 0)
         width, height, sound = video.codec_context.width, video.codec_context.height, bool(container.streams.audio)
         seconds = float(video.duration * video.time_base) if video.duration else None
@@ -52,8 +52,8 @@ def probe(path):
 def _packed_seconds(path):
     """The picture's length where the container does not tell it: the end of its last packet."""
     begin, end = float("inf"), 0.0
-    with _opened(path) as container:
-        video = _video(container, path)
+    with opened(path) as container:
+        video = picture_stream(container, path)
         frame = 1 / float(video.average_rate or 25)
         for packet in container.demux(video):
             stamp = packet.pts if packet.pts is not None else packet.dts
@@ -64,7 +64,8 @@ def _packed_seconds(path):
     return max(0.0, end - begin) if end else 0.0
 
 
-def _video(container, path):
+def picture_stream(container, path):
+    """The video stream of an open film. Raises MediaError for a file without one."""
     if not container.streams.video:
         raise MediaError(f"{path}: has no video stream; wanted a film: give a file with a picture")
     return container.streams.video[0]
@@ -79,8 +80,8 @@ def stream_frames(path, fps, size, start=0.0):
     """
     for seek in [True, False] if start > 0 else [False]:  # where the index is wrong, from the beginning
         held, shown = None, 0
-        with _opened(path) as container:
-            stream = _video(container, path)
+        with opened(path) as container:
+            stream = picture_stream(container, path)
             stream.thread_type = "AUTO"
             origin = float((stream.start_time or 0) * stream.time_base)
             if seek:
@@ -138,19 +139,13 @@ def read_frames(path, fps, size, start=0.0, seconds=None):
     return np.stack([image for image, _ in seen]), np.array([time for _, time in seen])
 
 
-def sound_seconds(path):
-    """Length of a film or sound file as its header has it; None where it does not say. Raises MediaError."""
-    with _opened(path) as container:
-        return container.duration / av.time_base if container.duration else None
-
-
 def read_sound(path, sample_rate, start=0.0, seconds=None):
     """The sound of a film or sound file: mono float32 (s,) at `sample_rate`, channels averaged, level untouched.
 
     start, seconds: the stretch, on the film's clock; to the end without `seconds`. Where the audio stream starts late or
     ends early the stretch is filled with zeros. Raises MediaError for a file without sound or unreadable.
     """
-    with _opened(path) as container:
+    with opened(path) as container:
         if not container.streams.audio:
             raise MediaError(f"{path}: has no sound; wanted a film or file with an audio stream: use it for generation alone")
         stream = container.streams.audio[0]
@@ -182,130 +177,3 @@ def read_sound(path, sample_rate, start=0.0, seconds=None):
         samples = round(seconds * sample_rate)
         wave = np.pad(wave[:samples], (0, max(0, samples - len(wave))))
     return wave
-
-
-@contextmanager
-def whole(path):
-    """A path beside `path` to write to, moved there when all went well; on any error nothing is left behind.
-
-    Raises MediaError where it cannot be written.
-    """
-    path = Path(path)
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-    try:
-        yield partial
-        partial.replace(path)
-    except (OSError, av.FFmpegError, soundfile.LibsndfileError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise MediaError(f"{path}: cannot be written ({why}); check the folder, its rights and its disk") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def _written(path, **options):
-    """Open a container that appears whole or not at all."""
-    with whole(path) as partial:
-        try:
-            container = av.open(str(partial), "w", **options)
-        except ValueError as error:  # av's word for an unknown suffix
-            raise MediaError(
-                f"{path}: no container is called {Path(path).suffix!r}; wanted one of {', '.join(sorted(SUFFIXES))}"
-            ) from error
-        with container:
-            yield container
-
-
-SOUND = {"webm": "libopus", "avi": "libmp3lame"}  # what containers hold beside AAC
-
-
-def _add_sound(container, sample_rate):
-    stream = container.add_stream(SOUND.get(container.format.name, "aac"), rate=sample_rate, layout="mono")
-    stream.bit_rate = 96000
-    return stream
-
-
-def _mux_sound(container, stream, wave, sample_rate, begin=0, until=None):
-    """Encode samples from `begin` on, to the end of the block that reaches `until` seconds, or all. Returns where it stopped."""
-    while begin < len(wave) and (until is None or begin < until * sample_rate):
-        block = np.clip(np.asarray(wave[begin : begin + 1024], np.float32), -1, 1)
-        frame = av.AudioFrame.from_ndarray(block[None], format="fltp", layout="mono")
-        frame.sample_rate, frame.pts = sample_rate, begin
-        container.mux(stream.encode(frame))
-        begin += len(block)
-    if until is None:
-        container.mux(stream.encode(None))
-    return begin
-
-
-def write_film(path, frames, fps, wave=None, sample_rate=16000, quality=23):
-    """Write an mp4 film: H.264 and, with `wave`, AAC.
-
-    frames: uint8 (t, h, w, 3), RGB, even sizes. fps: frames per second. wave: mono (s,) in [-1, 1]. quality: x264's crf,
-    lower is better. The file appears whole or not at all. Raises MediaError where it cannot be written.
-    """
-    frames = np.asarray(frames)
-    if frames.ndim != 4 or not len(frames) or frames.shape[1] % 2 or frames.shape[2] % 2:
-        raise MediaError(f"{path}: frames are {frames.shape}; wanted (t, h, w, 3) with at least one frame and even h and w")
-    with _written(path) as container:
-        video = container.add_stream("libx264", rate=fps)
-        video.width, video.height, video.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
-        # x264's macroblock tree reads memory it has not set: with it the same frames give other bytes now and then
-        video.options = {"crf": str(quality), "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}
-        sound = _add_sound(container, sample_rate) if wave is not None else None
-        for image in frames:
-            container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(video.encode(None))
-        if sound:
-            _mux_sound(container, sound, wave, sample_rate)
-
-
-def write_sound(path, wave, sample_rate):
-    """Write a mono sound (s,) in [-1, 1], as 16-bit samples in the format of the path's suffix. Raises MediaError where it cannot."""
-    if Path(path).suffix.lstrip(".").upper() not in soundfile.available_formats():
-        raise MediaError(f"{path}: no sound file is called {Path(path).suffix!r}; wanted .wav or .flac")
-    with whole(path) as partial, soundfile.SoundFile(partial, "w", sample_rate, 1, "PCM_16") as file:
-        for begin in range(0, len(wave), 1 << 20):
-            file.write(np.clip(wave[begin : begin + (1 << 20)], -1, 1))
-
-
-def replace_sound(film, output, wave, sample_rate):
-    """Copy a film with another sound: the picture's packets unchanged to its last frame, `wave` (s,) beside them.
-
-    The sound is AAC (Opus in webm, MP3 in avi), cut or filled with silence to the picture's length; it replaces all that the film had.
-    The film is not touched; `output` appears whole or not at all. Raises MediaError for a film without picture, for an
-    output that is the film itself, that cannot hold this picture, or that cannot be written.
-    """
-    film, output = Path(film), Path(output)
-    if output.resolve() == film.resolve():
-        raise MediaError(f"{output}: is the film itself; wanted another name, so that the original stays")
-    samples = round(probe(film).seconds * sample_rate)
-    wave = wave[:samples] if len(wave) >= samples else np.concatenate([wave, np.zeros(samples - len(wave), np.float32)])
-    with _opened(film) as source, _written(output) as container:
-        picture = _video(source, film)
-        codec = picture.codec_context.codec.canonical_name
-        if codec not in container.supported_codecs:
-            raise MediaError(f"{output}: {output.suffix} cannot hold {codec}, the film's picture; name it {film.suffix} or .mkv")
-        video = container.add_stream_from_template(picture)
-        sound = _add_sound(container, sample_rate)
-        shift, begin = picture.start_time or 0, 0
-        for packet in _packets(source, picture, film):
-            if packet.dts is None and packet.pts is None:
-                continue
-            packet.pts = (packet.pts if packet.pts is not None else packet.dts) - shift
-            packet.dts = (packet.dts if packet.dts is not None else packet.pts + shift) - shift
-            packet.stream = video
-            # side by side in the file, so that a player need not look ahead
-            begin = _mux_sound(container, sound, wave, sample_rate, begin, float(packet.dts * picture.time_base) + 0.1)
-            container.mux(packet)
-        _mux_sound(container, sound, wave, sample_rate, begin)
-
-
-def _packets(source, stream, path):
-    """Packets of a stream with something in them; MediaError, not the writer's, where the file breaks off."""
-    try:
-        for packet in source.demux(stream):
-            if packet.size:
-                yield packet
-    except av.FFmpegError as error:
-        raise MediaError(f"{path}: breaks off ({error.strerror or error}); wanted a whole film: check that it plays") from error

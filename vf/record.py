@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vf import media
+from vf import media, writing
 from vf.regions import Region, Timbre
 
 VERSION = 1
@@ -67,7 +67,7 @@ def write(path, values):
     """Write a record: one line for each key, paths relative to its folder. Whole or not at all; MediaError where it cannot be."""
     path = Path(path)
     lines = [f"{json.dumps(k)}: {json.dumps(_plain(v, path.parent), default=_number)}" for k, v in values.items()]
-    with media.whole(path) as partial:
+    with writing.whole(path) as partial:
         partial.write_text("{\n" + ",\n".join(lines) + "\n}\n")
     return path
 

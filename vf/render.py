@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
-from vf import media, render_sound, strokes
+from vf import render_sound, strokes, writing
 from vf.clips import Event
 
 SUBFRAMES = 4  # of the shutter's half frame, averaged into motion blur
@@ -246,7 +246,7 @@ def _write(job, folder, seconds, fps, size, sample_rate, seed):
     cv2.setNumThreads(1)
     frames, wave, events = film(split, index, seconds, fps, size, sample_rate, seed)
     name = f"{split}-{index:04d}"
-    media.write_film(folder / f"{name}_denoised.mp4", frames, fps, wave, sample_rate)
+    writing.write_film(folder / f"{name}_denoised.mp4", frames, fps, wave, sample_rate)
     lines = [f"{e.time:.4f} {e.material} {e.action} {e.reaction}" for e in events]
     (folder / f"{name}_times.txt").write_text("\n".join(lines) + "\n")
     return split, name

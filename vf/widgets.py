@@ -14,10 +14,11 @@ WIDE = {"width": "100%"}
 HANDS = ("draw", "stamp", "move", "scale", "delete", "smooth", "clear", "reset", "undo", "redo")  # what the surface may call
 KINDS = {"loudness of a sound": "sound", "CSV of time and level": "csv", "onsets": "onsets"}
 TABS = ("Shape", "Regions", "Curve files", "Save and load", "Another film")
-SCORES = {
-    "e_l1": "E-L1", "error_db": "error (dB)", "lag_ms": "late by (ms)", "onset_f1_50ms": "onset F1, 50 ms", "correlation": "correlation",
+SCORES = {  # of adherence.adherence: name and digits
+    "e_l1": ("E-L1", 4), "error_db": ("error (dB)", 1), "lag_ms": ("late by (ms)", 1), "onset_f1_50ms": ("onset F1, 50 ms", 2),
+    "correlation": ("correlation", 3),
 }  # fmt: skip
-CELL = "style='text-align:left;padding-right:18px;font-weight:normal'"
+CELL = "style='text-align:left;padding-right:18px;min-width:70px'"
 
 
 class Desk:
@@ -124,7 +125,7 @@ class Desk:
             self._button("Save", lambda: do(studio.save, f["output"].value, said="saved:"), "success"),
         ]
         load = [
-            self._field("session", w.Text(placeholder="foley.json"), "300px", "session", grow=True),
+            self._field("session", w.Text(str(Path(output).with_suffix(".json"))), "300px", "session", grow=True),
             self._button("Load", self._load),
         ]
         other = [
@@ -266,12 +267,9 @@ def _scores(studio):
     rows = {"as it is": made.adherence["raw"], "after one gain": made.adherence["gain_matched"]}
     if made.uncorrected:
         rows = {"before its gain was corrected": made.uncorrected["raw"]} | rows
-    heads = "".join(f"<th {CELL}>{name}</th>" for name in ("the sound against the wanted curve", *SCORES.values()))
-    lines = "".join(
-        f"<tr><td {CELL}>{what}</td>"
-        + "".join(f"<td {CELL}>{scores[n]:.{3 if abs(scores[n]) < 1 else 1}f}</td>" for n in SCORES)
-        + "</tr>"
-        for what, scores in rows.items()
-    )
-    old = "" if np.array_equal(made.wanted, studio.wanted) else "<i>the curve has changed since: Render again</i>"
-    return f"<table style='line-height:1.5'><tr>{heads}</tr>{lines}</table>{old}"
+    fresh = np.array_equal(made.wanted, studio.wanted)
+    title = "the sound against the wanted curve" if fresh else "<i>the curve has changed since: Render again</i>"
+    table = [(title, *(name for name, _ in SCORES.values()))]
+    table += [(what, *(f"{scores[key]:.{digits}f}" for key, (_, digits) in SCORES.items())) for what, scores in rows.items()]
+    lines = ("<tr>" + "".join(f"<td {CELL}>{cell}</td>" for cell in line) + "</tr>" for line in table)
+    return f"<table style='line-height:1.5'>{''.join(lines)}</table>"
