@@ -5,6 +5,9 @@
 writes tar files of pieces of equal length (16 kHz FLAC beside a JSON of caption, id and licence) and `manifest.json`: clips, hours,
 and what was rejected for which reason. Started again it goes on where it stopped; many processes give the same bytes as one.
 
+The paper gives the length of a piece (B.2), not which stretch of a recording it is; AudioLDM draws one whenever it reads a file. Here
+the first `--pieces` stretches are kept, one after the other. A piece takes 0.33 MB more where RMS2Sound reads it (`audio.sources`).
+
 `--exclude` takes a blacklist of WavCaps. Without it nothing is left out, as in the paper, which tests on films; whoever tests on
 ESC-50, UrbanSound8K or Clotho must give one, as their recordings come from FreeSound too.
 """
@@ -180,7 +183,7 @@ def _write_json(path, values):
     return values
 
 
-def write(found, folder, seconds=10.24, sample_rate=16000, pieces=PIECES, per_shard=500, workers=2):
+def write(found, folder, seconds=10.24, sample_rate=16000, pieces=PIECES, per_shard=100, workers=2):
     """Cut recordings into shards of a folder, `per_shard` recordings each, by several processes.
 
     found: list of Recording. Returns the manifest that is also written: {clips, hours (of sound, not of the zeros behind it),
