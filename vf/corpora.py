@@ -1,6 +1,7 @@
 """Where clips come from: rendered films, Greatest Hits, any folder of films; sound for RMS2Sound (section 3.1)."""
 
 import random
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 from fnmatch import fnmatch
 from functools import partial
@@ -12,7 +13,6 @@ from tqdm.auto import tqdm
 from vf import media, render, shards
 from vf.clips import DEFAULT_PROMPT, Clip, ClipSet, cut, read_times, text_prompt, to_int16
 
-SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a"}
 OFFICIAL = {"train": 2212, "test": 732}  # segments of Greatest Hits (section 3.1)
 
 
@@ -40,7 +40,8 @@ def films(
     paths = _film_paths(root, source, audio)
     if not paths:
         kind = f"*_{audio}.mp4 with *_times.txt" if source != "folder" else ", ".join(sorted(media.SUFFIXES))
-        raise ValueError(f"{root}: has no film; wanted {kind}")
+        other = next((track for track in ("denoised", "mic") if source != "folder" and _film_paths(root, source, track)), None)
+        raise ValueError(f"{root}: has no film; wanted {kind}" + (f": set films.audio to {other}" if other else ""))
     split = _split(root, sorted(paths), seed, folds, fold, valid_share)
     jobs = [(name, str(paths[name]), split[name]) for name in sorted(paths) if name in split]
     read = partial(_segments, source=source, timeline=timeline)
@@ -121,8 +122,7 @@ def _segments(job, source, timeline):
         message = str(error)
         line = message.split(", line ")[1].split(":")[0] if ", line " in message else None
         return leave_out(path if line is None else f"{name}_times.txt", message.split(": ", 1)[-1], "see the reason", line)
-    # a frame of slack: a film of 10 s at 29.97 fps is a hair shorter than 10 s
-    count = int((info.seconds + 1.5 / max(info.fps, 1)) / timeline.seconds)
+    count = _whole(info, timeline)
     if not count:
         return leave_out(
             path, f"is {info.seconds:.2f} s long, shorter than one segment of {timeline.seconds:g} s", "use a longer film"
@@ -142,15 +142,20 @@ def _segments(job, source, timeline):
     return clips, waves, left_out
 
 
+def _whole(info, timeline):
+    """Segments in a film. A frame of slack: one of 10 s at 29.97 fps is a hair shorter than 10 s."""
+    return int((info.seconds + 1.5 / max(info.fps, 1)) / timeline.seconds)
+
+
 def sounds(sources, root, timeline, films=None, count=800, valid_share=0.1, seed=0, folder=None, held_out=None):
     """Sound with captions for RMS2Sound and its backbone, in pieces of `timeline.sound_seconds`.
 
     sources: any of "render" (`count` pieces from vf.render), "films" (the sound of `films`' training and validation
-    clips, never of test clips), "folder" (sound files in and below `root`; a subfolder's name is the caption), or "shards" alone
-    (what `vf.shards` wrote into `root`, too large for memory: their waves are written to `folder`/waves.npy). held_out: pattern of the names of files or
-    recordings that validate; without it `valid_share` of them, drawn, do.
+    clips, never of test clips), "folder" (sound files in and below `root`; a subfolder's name is the caption), or "shards"
+    alone: what vf.shards wrote into `root`, too large for memory, so its waves are written to `folder`/waves.npy.
+    held_out: pattern of the names of files or recordings that validate; without it `valid_share` of them, drawn, do.
     Pieces shorter than wanted are padded with zeros; level is kept. Returns a ClipSet of train and valid clips.
-    Raises ValueError for an unknown source or when nothing is found.
+    Raises ValueError for an unknown source, when nothing is found, or where shards are not of this timeline.
     """
     unknown = set(sources) - {"render", "films", "folder"}
     if list(sources) == ["shards"]:
@@ -183,7 +188,7 @@ def sounds(sources, root, timeline, films=None, count=800, valid_share=0.1, seed
 def _folder_sounds(root, timeline, valid_share, seed, held_out, add, left_out):
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder; set audio.root to the folder of the sounds")
-    paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in SOUND_SUFFIXES)
+    paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in shards.SUFFIXES)
     drawn = random.Random(seed).sample(paths, round(valid_share * len(paths)))
     valid = {p for p in paths if fnmatch(p.stem, held_out)} if held_out else set(drawn)
     for path in tqdm(paths, desc="sound files", mininterval=2.0):
@@ -203,49 +208,59 @@ def _folder_sounds(root, timeline, valid_share, seed, held_out, add, left_out):
 
 def _sharded(root, timeline, valid_share, seed, folder, held_out):
     """ClipSet of all pieces of a folder of shards, its waves on disk."""
-    manifest = shards.manifest(root)
-    if manifest["seconds"] != timeline.sound_seconds or manifest["sample_rate"] != timeline.sample_rate:
-        have, want = (
-            f"{manifest['seconds']} s at {manifest['sample_rate']} Hz",
-            f"{timeline.sound_seconds:g} s at {timeline.sample_rate} Hz",
-        )
+    made, size = shards.manifest(root), timeline.sound_samples
+    if (round(made["seconds"] * made["sample_rate"]), made["sample_rate"]) != (size, timeline.sample_rate):
         raise ValueError(
-            f"{root}: holds pieces of {have}; wanted {want}: cut them again with --seconds {timeline.sound_seconds:g}"
+            f"{root}: holds pieces of {made['seconds']} s at {made['sample_rate']} Hz; wanted {timeline.sound_seconds:g} s at "
+            f"{timeline.sample_rate} Hz: cut them again with --seconds {timeline.sound_seconds:g}"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    shape = (manifest["clips"], timeline.sound_samples)
-    waves = np.lib.format.open_memmap(folder / "waves.npy", "w+", np.int16, shape)
-    clips = []
-    for i, (key, wave, text) in enumerate(tqdm(shards.read(root), total=shape[0], desc="shards", mininterval=2.0)):
+    (folder / "waves.npy").unlink(missing_ok=True)
+    # a mapped file that outgrows its disk ends the process without a word
+    needed, free = 2 * size * made["clips"], shutil.disk_usage(folder).free
+    if needed > free:
+        raise ValueError(f"{folder}: {needed / 1e9:.0f} GB needed, {free / 1e9:.0f} free; make room or cut fewer --pieces")
+    waves = np.lib.format.open_memmap(folder / "waves.npy", "w+", np.int16, (made["clips"], size))
+    texts = []
+    for i, (key, wave, text) in enumerate(tqdm(shards.read(root), total=len(waves), desc="shards", mininterval=2.0)):
         waves[i] = wave
-        # by recording, whatever their order and number
-        drawn = random.Random(f"{seed} {text['id']}").random() < valid_share
-        split = "valid" if (fnmatch(text["id"], held_out) if held_out else drawn) else "train"
-        clips.append(Clip(key, None, 0.0, timeline.sound_seconds, split, text["id"], (), text["caption"]))
+        texts.append((key, text["id"], text["caption"]))
     waves.flush()
-    left_out = [
-        {"file": r["id"], "line": None, "reason": r["reason"], "remedy": "replace or remove it"} for r in manifest["rejected"]
+    names = sorted({name for _, name, _ in texts})
+    drawn = random.Random(seed).sample(names, max(round(valid_share * len(names)), valid_share > 0))
+    valid = {name for name in names if fnmatch(Path(name).name, held_out)} if held_out else set(drawn)
+    clips = [
+        Clip(key.replace("/", "_"), None, 0.0, timeline.sound_seconds, "valid" if name in valid else "train", name, (), caption)
+        for key, name, caption in texts
     ]
+    remedy = {"line": None, "remedy": "replace or remove it"}
+    left_out = [{"file": r["id"], "reason": r["reason"], **remedy} for r in made["rejected"]]
     return ClipSet(clips, waves, timeline.sample_rate, left_out)
 
 
-def beside_the_paper(films, root):
+def beside_the_paper(films, root, timeline, audio="denoised"):
     """How many segments of Greatest Hits the paper had, how many are here, and what explains the difference.
 
-    films: ClipSet of `films("greatest_hits", ...)`. root: its folder. Returns {split: {paper, here, films listed, films
-    missing, films left out}}, None where there are no official lists; training and validation films count together.
+    films: ClipSet of `films("greatest_hits", root, ...)`, with the same timeline and audio. Training and validation films
+    count together. Returns {split: {paper, here, difference, films listed, films missing (no such track in the folder), films
+    left out (`films.left_out` says why), segments without annotation}}; None where there are no official lists.
     """
-    root, counts = Path(root), {}
-    left_out = {item["file"].split("_")[0] for item in films.left_out}
+    root = Path(root)
+    if not all((root / f"{split}.txt").exists() for split in OFFICIAL):
+        return None
+    paths, counts = _film_paths(root, "greatest_hits", audio), {}
+    left_out = {item["file"].rsplit("_", 1)[0] for item in films.left_out}
     for split, paper in OFFICIAL.items():
-        if not (root / f"{split}.txt").exists():
-            return None
-        listed = (root / f"{split}.txt").read_text().split()
+        listed = set((root / f"{split}.txt").read_text().split())
+        used = listed & set(paths) - left_out
+        here = len(films.indices(*(("train", "valid") if split == "train" else ("test",))))
         counts[split] = {
             "paper": paper,
-            "here": len(films.indices(*(("train", "valid") if split == "train" else ("test",)))),
+            "here": here,
+            "difference": here - paper,
             "films listed": len(listed),
-            "films missing": sum(not any(root.glob(f"{name}_*.mp4")) for name in listed),
-            "films left out": sum(name.split("_")[0] in left_out for name in listed),
+            "films missing": len(listed - set(paths)),
+            "films left out": len(listed & left_out),
+            "segments without annotation": sum(_whole(media.probe(paths[name]), timeline) for name in used) - here,
         }
     return counts
