@@ -139,6 +139,12 @@ def read_frames(path, fps, size, start=0.0, seconds=None):
     return np.stack([image for image, _ in seen]), np.array([time for _, time in seen])
 
 
+def sound_seconds(path):
+    """Length of a film or sound file as its header has it; None where it does not say. Raises MediaError."""
+    with opened(path) as container:
+        return container.duration / av.time_base if container.duration else None
+
+
 def read_sound(path, sample_rate, start=0.0, seconds=None):
     """The sound of a film or sound file: mono float32 (s,) at `sample_rate`, channels averaged, level untouched.
 
