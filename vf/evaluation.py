@@ -121,18 +121,18 @@ def timbre_scores(listen, reference, estimate, materials):
     }
 
 
-def set_distance(reference, estimates, groups, seed, resamples=100):
+def set_distance(reference, estimates, groups, seed, resamples=100, few=False):
     """Frechet distance of sets of window embeddings to the reference, and the bootstrap interval of their mean over groups.
 
     reference: (b, w, e), w windows a clip. estimates: a list of such, one for each training or seed of a system.
-    Returns ([distance of each], (low, high)).
+    few: of `metrics.frechet_distance`. Returns ([distance of each], (low, high)).
     """
     dims = reference.shape[-1]
     together = np.concatenate([reference, *estimates], -1).astype(np.float64)
 
     def distances(windows):
         first, *others = np.split(windows.reshape(-1, windows.shape[-1]), windows.shape[-1] // dims, axis=1)
-        return [metrics.frechet_distance(first, other) for other in others]
+        return [metrics.frechet_distance(first, other, few) for other in others]
 
     interval = metrics.bootstrap(together, groups, lambda windows: np.mean(distances(windows)), resamples, seed=seed)
     return distances(together), interval
@@ -187,8 +187,8 @@ def _mean_draw(draws):
 
 
 def pick(summary, keys):
-    """Some metrics of a summary with their intervals."""
-    return {k: summary[k] for key in keys for k in (key, f"{key}_interval")}
+    """Some metrics of a summary with their intervals; those that the profile does not have are left out."""
+    return {k: summary[k] for key in keys if key in summary for k in (key, f"{key}_interval")}
 
 
 def write_json(path, values):

@@ -91,23 +91,31 @@ def probe(vectors, curves, held_out, penalty=10.0):
     return float(np.nanmean(scores))
 
 
-def frechet_distance(reference, estimate):
+def frechet_distance(reference, estimate, few=False):
     """Frechet distance between two sets of embeddings, Eq. 6 with its first norm squared (as in every implementation).
 
-    reference, estimate: (items, e). Returns a float, 0 for equal sets. Raises ValueError where a set has no more items
-    than dimensions: its covariance would be singular and the distance mostly noise.
+    reference, estimate: (items, e). few: accept sets with no more items than dimensions, as the published tools do.
+    Returns a float, 0 for equal sets. Raises ValueError where, without `few`, a set has no more items than dimensions: its
+    covariance is singular and the distance depends on how many items there are.
     """
     reference, estimate = np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
     for name, x in (("reference", reference), ("estimate", estimate)):
-        if x.ndim != 2 or x.shape[0] <= x.shape[1]:
+        if x.ndim != 2 or len(x) < 2 or (len(x) <= x.shape[1] and not few):
             raise ValueError(f"{name} embeddings are {x.shape}; wanted more items than dimensions: embed more or longer clips")
-    return frechet_gaussian(reference.mean(0), np.cov(reference.T), estimate.mean(0), np.cov(estimate.T))
+    if len(reference) > reference.shape[1]:
+        return frechet_gaussian(reference.mean(0), np.cov(reference.T), estimate.mean(0), np.cov(estimate.T))
+    # with S = A'A for the centred items A, the trace of (S_r S_g)^(1/2) is the sum of the singular values of A_r A_g'
+    a, b = ((x - x.mean(0)) / np.sqrt(len(x) - 1) for x in (reference, estimate))
+    shared = scipy.linalg.svdvals(a @ b.T).sum()
+    distance = ((reference.mean(0) - estimate.mean(0)) ** 2).sum() + (a**2).sum() + (b**2).sum()
+    return float(max(0.0, distance - 2 * shared))
 
 
 def frechet_gaussian(mean_r, cov_r, mean_g, cov_g):
     """Eq. 6 between two Gaussians: means (e,), covariances (e, e). Returns a float >= 0."""
     # the trace of (S_r S_g)^(1/2) through the symmetric root, so that rounding cannot make it complex
-    root = scipy.linalg.sqrtm(np.atleast_2d(cov_r)).real
+    spread, axes = np.linalg.eigh(np.atleast_2d(cov_r))
+    root = axes * np.sqrt(spread.clip(min=0)) @ axes.T
     cross = np.linalg.eigvalsh(root @ np.atleast_2d(cov_g) @ root).clip(min=0)
     distance = ((mean_r - mean_g) ** 2).sum() + np.trace(np.atleast_2d(cov_r)) + np.trace(np.atleast_2d(cov_g))
     return float(max(0.0, distance - 2 * np.sqrt(cross).sum()))

@@ -134,7 +134,12 @@ def embed_picture(projection, descriptions):
 
 
 class Embedders:
-    """What the metrics listen with. tagger: Tagger. clap: the SmallClap that scores."""
+    """What the metrics listen with. tagger: Tagger. clap: the SmallClap that scores.
+
+    few: whether a set of sounds may have fewer embeddings than they have dimensions.
+    """
+
+    few = False
 
     def __init__(self, tagger, clap):
         self.tagger, self.clap, self.extractor = tagger, clap, small_clap.feature_extractor()
