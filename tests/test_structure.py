@@ -9,10 +9,10 @@ from project import MODULES, NOTEBOOKS, ROOT, closure, code_of, imported, stages
 
 FLOORS = [  # imports point down, or within a floor to the left
     ["timeline", "rms", "mel", "metrics", "onsets", "fit"],
-    ["media", "clips", "params", "unpack"],
+    ["media", "clips", "params", "unpack", "systems"],
     ["backends", "render_sound", "strokes", "render", "corpora", "checkpoints"],
     ["video2rms", "rms_controlnet", "rms2sound"],
-    ["evaluation", "foley"],
+    ["evaluation", "evaluate", "foley", "listening"],
     ["paper_values", "tables", "claims", "figures", "comparisons", "report", "widgets"],
 ]
 LOWEST_MAY_IMPORT = {"params": {"timeline"}}

@@ -49,6 +49,14 @@ def probe(path):
         return Probe(seconds, rate, video.codec_context.width, video.codec_context.height, bool(container.streams.audio))
 
 
+def sound_rate(path):
+    """Samples per second of a film's or sound file's own sound. Raises MediaError for a file without sound or unreadable."""
+    with _opened(path) as container:
+        if not container.streams.audio:
+            raise MediaError(f"{path}: has no sound; wanted a film or file with an audio stream: use it for generation alone")
+        return container.streams.audio[0].rate
+
+
 def _video(container, path):
     if not container.streams.video:
         raise MediaError(f"{path}: has no video stream; wanted a film: give a file with a picture")
