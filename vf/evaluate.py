@@ -8,12 +8,11 @@ import importlib
 import re
 from pathlib import Path
 
+import librosa
 import numpy as np
 import pandas as pd
-import torch
 
-from vf import evaluation, media, metrics, onsets, params, rms
-from vf.systems import SUFFIXES
+from vf import evaluation, media, metrics, onsets, params, rms, systems
 from vf.timeline import Timeline
 
 SLACK = 0.1  # seconds that two files of a pair may differ in length: a codec's padding, not another clip
@@ -45,7 +44,7 @@ def pairs(folder, reference):
     Raises ValueError for a folder that is not there or empty, a name that two files of a folder share, and names that only
     one of them has.
     """
-    ours, theirs = _named(folder), _named(reference)
+    ours, theirs = systems.named(folder), systems.named(reference)
     lack, extra = sorted(set(theirs) - set(ours)), sorted(set(ours) - set(theirs))
     if lack or extra:
         said = [f"{folder} lacks {len(lack)} ({_some(lack)})"] * bool(lack)
@@ -56,22 +55,6 @@ def pairs(folder, reference):
 
 def _some(names):
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
-def _named(folder):
-    if not Path(folder).is_dir():
-        raise ValueError(f"{folder}: no such folder; wanted one of sounds or films: check the path")
-    named = {}
-    for path in sorted(Path(folder).iterdir()):
-        if path.suffix.lower() in SUFFIXES:
-            if path.stem in named:
-                raise ValueError(
-                    f"{folder}: {named[path.stem].name} and {path.name} have one name; wanted one file each: remove one"
-                )
-            named[path.stem] = path
-    if not named:
-        raise ValueError(f"{folder}: has no sound or film; wanted files of {', '.join(sorted(SUFFIXES))}: check the path")
-    return named
 
 
 def read_pair(path, reference, sample_rate, hop, seconds=None):
@@ -112,12 +95,14 @@ def clip_scores(reference, estimate, timeline, bins):
 def peak_e_l1(reference, estimate, window, hop):
     """E-L1 as T-Foley's released code has it: both sounds (s,) scaled to peak 1, then the L1 of their low-passed curves.
 
-    A silent sound stays silent. Their frames are centred on multiples of the hop, ours (App. B.1) lie half a hop later.
+    Its frames are centred on multiples of the hop and see zeros beyond the ends; ours (App. B.1) lie half a hop later. A
+    silent sound stays silent.
     """
     curves = []
     for wave in (reference, estimate):
-        wave = torch.as_tensor(np.asarray(wave, np.float32))
-        curves.append(rms.low_pass(rms.rms_curve(wave / wave.abs().max().clamp(min=1e-9), window, hop)))
+        wave = np.asarray(wave, np.float64)
+        curve = librosa.feature.rms(y=wave / max(np.abs(wave).max(), 1e-9), frame_length=window, hop_length=hop)[0]
+        curves.append(rms.low_pass(curve))
     return metrics.e_l1(*curves)
 
 
@@ -158,15 +143,15 @@ def evaluate(folder, reference, listen=None, timeline=None, seconds=None, seed=0
     sounds = [read_pair(a, b, timeline.sample_rate, timeline.video_hop, seconds) for _, a, b in found]
     truth = [b for _, b in sounds]
     others = evaluation.other_clips(groups)
-    systems = {
+    rows_of = {
         "estimate": [a for a, _ in sounds],
         "truth": truth,
         "silence": [np.zeros_like(t) for t in truth],
         "other_clip": [np.resize(truth[others[i]], len(t)) for i, t in enumerate(truth)],
     }
-    heard = {name: _hear(listen, waves) for name, waves in systems.items()} if listen else {}
+    heard = {name: _hear(listen, waves) for name, waves in rows_of.items()} if listen else {}
     rows, clips = [], []
-    for system, waves in systems.items():
+    for system, waves in rows_of.items():
         scores = pd.DataFrame([clip_scores(t, w, timeline, bins) for t, w in zip(truth, waves)])
         if listen:
             scores["clap"] = [float(metrics.cosine(a, b)) for a, b in zip(heard["truth"][1], heard[system][1])]

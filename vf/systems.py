@@ -140,6 +140,26 @@ def _whole_steps(name, path, seconds):
         raise ValueError(f"{name}: {path.name} is {seconds:.2f} s long; wanted a whole number of 2 s steps: generate it again")
 
 
+def named(folder, suffixes=SUFFIXES):
+    """Sounds and films of a folder by name: {stem: path}.
+
+    Raises ValueError for a folder that is not there or has none, and for a name that two of its files share.
+    """
+    if not Path(folder).is_dir():
+        raise ValueError(f"{folder}: no such folder; wanted one of sounds or films: check the path")
+    found = {}
+    for path in sorted(Path(folder).iterdir()):
+        if path.suffix.lower() in suffixes:
+            if path.stem in found:
+                raise ValueError(
+                    f"{folder}: {found[path.stem].name} and {path.name} have one name; wanted one file each: remove one"
+                )
+            found[path.stem] = path
+    if not found:
+        raise ValueError(f"{folder}: has no sound or film; wanted files of {', '.join(sorted(suffixes))}: check the path")
+    return found
+
+
 def leakage(name, join="whole", train=None, films=()):
     """How many of the tested films a system was trained on, as text for the table.
 
