@@ -12,7 +12,7 @@ FLOORS = [  # imports point down, or within a floor to the left
     ["media", "clips", "params", "unpack", "systems"],
     ["backends", "render_sound", "strokes", "render", "corpora", "checkpoints"],
     ["video2rms", "rms_controlnet", "rms2sound"],
-    ["evaluation", "evaluate", "foley", "listening"],
+    ["evaluation", "evaluate", "opinions", "foley", "listening"],
     ["paper_values", "tables", "claims", "figures", "comparisons", "report", "widgets"],
 ]
 LOWEST_MAY_IMPORT = {"params": {"timeline"}}

@@ -204,18 +204,10 @@ def main(arguments=None):
     except (ValueError, FileNotFoundError) as error:
         parser.exit(2, f"{error}\n")
     out = Path(args.out)
-    write_csv(out, table)
-    write_csv(out.with_suffix(".per_clip.csv"), per_clip)
+    evaluation.write_csv(out, table)
+    evaluation.write_csv(out.with_suffix(".per_clip.csv"), per_clip)
     shown = table.set_index("system").drop(columns=[c for c in table if c.endswith((" low", " high"))]).T
     print(shown.to_string(float_format=lambda v: f"{v:.4g}"))
-
-
-def write_csv(path, table):
-    """Write a DataFrame as CSV, whole or not at all."""
-    partial = Path(path).with_suffix(".partial")
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(partial, index=False, float_format="%.6g")
-    partial.replace(path)
 
 
 if __name__ == "__main__":
