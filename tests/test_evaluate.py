@@ -57,7 +57,7 @@ def test_truth_is_perfect_and_silence_errs_by_the_truth(folders):
     power = [rms.rms_curve(knocks(i)[: 250 * 128], 512, 128).mean() for i in range(4)]
     assert rows.loc["silence", "e_l1"] == pytest.approx(np.mean(power), abs=1e-6)
     assert pd.isna(rows.loc["other_clip", "fad"])
-    assert len(per_clip) == 16 and set(per_clip.clip) == {f"film{i // 2}_{i:02d}" for i in range(4)}
+    assert len(per_clip) == 16 and set(per_clip["clip"]) == {f"film{i // 2}_{i:02d}" for i in range(4)}
     shown = per_clip[per_clip.system == "estimate"]
     assert rows.loc["estimate", "e_l1"] == pytest.approx(shown.e_l1.mean(), abs=1e-6)
     assert rows.loc["estimate", "e_l1 low"] <= rows.loc["estimate", "e_l1"] <= rows.loc["estimate", "e_l1 high"]

@@ -56,6 +56,12 @@ def test_condfoleygen_is_found_whatever_sound_it_was_conditioned_on(tmp_path):
     assert np.allclose(load(tmp_path, join="condfoleygen")[0][:, 500:-500], ramp(10)[500:-500], atol=1e-4)
 
 
+def test_a_name_is_taken_at_its_word(tmp_path):
+    clip = Clip("take [1]_00", None, 0.0, 10.0, "test", "take [1]")
+    write(tmp_path, "take [1]_00.wav", ramp(10))
+    assert load(tmp_path, [clip])[1] == [0]
+
+
 def test_a_film_from_its_start_covers_the_clips_inside_it(tmp_path):
     clips = [Clip(f"a_{i:02d}", None, 2.0 * i, 2.0, "test", "a") for i in range(4)]
     write(tmp_path, "a.wav", ramp(5.46))

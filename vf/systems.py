@@ -3,14 +3,18 @@
 A folder holds wavs, other sound files or films, one clip or one piece of a clip each, named after the clip.
 """
 
+import argparse
 import re
 from collections import namedtuple
+from fnmatch import fnmatchcase
+from glob import escape
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import soundfile
 
-from vf import media
+from vf import clips, media, params
 
 Join = namedtuple("Join", "files piece rate short why")
 Join.__doc__ = """How the files of a system make up a clip.
@@ -35,13 +39,13 @@ LEAKAGE = {"condfoleygen": 212, "syncfusion": 172}
 TEST_FILMS = 242
 
 
-def load(name, entry, clips, sample_rate, root="."):
+def load(name, entry, wanted, sample_rate, root="."):
     """The sound of a system for some clips.
 
     name, entry: of `benchmark.systems` in params.yaml. entry: a mapping with folder, where the files lie, and perhaps join, a
     key of JOINS; files, another pattern for their names; rate, fps: the sample rate and frame rate that they must have; and
-    what the table says of the system: prompt, paper, train. clips: a list of clips.Clip. root: what paths start from.
-    Returns waves (b, s), float32 at `sample_rate`, level untouched, and the positions (b,) in `clips` of those that the system
+    what the table says of the system: prompt, paper, train. wanted: a list of clips.Clip. root: what paths start from.
+    Returns waves (b, s), float32 at `sample_rate`, level untouched, and the positions (b,) in `wanted` of those that the system
     covers: all of them but for `film`. Raises ValueError for a folder or clip that is not there, doubled, too short, or of
     another rate, and for an entry that cannot be read.
     """
@@ -61,21 +65,21 @@ def load(name, entry, clips, sample_rate, root="."):
         raise ValueError(
             f"{name}: {folder} has no sound or film; wanted files named {how.files} of {', '.join(sorted(SUFFIXES))}"
         )
-    chosen = [[_find(name, found, how.files, c, k) for k in range(_pieces(join, how, c.seconds))] for c in clips]
-    covered = list(range(len(clips)))
+    chosen = [[_find(name, found, how.files, c, k) for k in range(_pieces(join, how, c.seconds))] for c in wanted]
+    covered = list(range(len(wanted)))
     if join == "film":
-        covered = [i for i in covered if chosen[i][0] and _reaches(chosen[i][0], clips[i])]
-    missing = [clips[i].name for i in covered if None in chosen[i]]
+        covered = [i for i in covered if chosen[i][0] and _reaches(chosen[i][0], wanted[i])]
+    missing = [wanted[i].name for i in covered if None in chosen[i]]
     if missing or not covered:
         strangers = [p.name for p in found if not any(p in paths for paths in chosen)]
         raise ValueError(
-            f"{name}: {folder} lacks {len(missing) or len(clips)} of {len(clips)} clips, the first {(missing or [clips[0].name])[0]}"
+            f"{name}: {folder} lacks {len(missing) or len(wanted)} of {len(wanted)} clips, the first {(missing or [wanted[0].name])[0]}"
             f"{f', and has {strangers[0]}, which is none of them' if strangers else ''}; wanted files named {how.files} "
             f"({how.why}): generate them, or set `files` to the pattern of the names"
         )
     for path in dict.fromkeys(p for i in covered for p in chosen[i]):
         _check(name, path, how.rate, fps)
-    return np.stack([_join(name, join, how, chosen[i], clips[i], sample_rate) for i in covered]), covered
+    return np.stack([_join(name, join, how, chosen[i], wanted[i], sample_rate) for i in covered]), covered
 
 
 def _pieces(join, how, seconds):
@@ -85,8 +89,9 @@ def _pieces(join, how, seconds):
 
 
 def _find(name, found, pattern, clip, piece):
-    wanted = pattern.replace("{clip}", clip.name).replace("{film}", clip.group).replace("{piece}", str(piece))
-    hits = [p for p in found if Path(p.stem).match(wanted)]
+    # a film may be called anything, but only the pattern's own * stands for more than itself
+    wanted = pattern.replace("{clip}", escape(clip.name)).replace("{film}", escape(clip.group)).replace("{piece}", str(piece))
+    hits = [p for p in found if fnmatchcase(p.stem, wanted)]
     if len(hits) > 1:
         raise ValueError(
             f"{name}: {hits[0].name} and {hits[1].name} both stand for {clip.name}; wanted one file named {wanted}: remove one"
@@ -174,26 +179,52 @@ def leakage(name, join="whole", train=None, films=()):
 
 
 def export(clipset, sounds, folder):
-    """Write clips as folders that `load`, vf.evaluate and vf.listening read.
+    """Write clips as folders that `load`, vf.evaluate and vf.listening read, and that other systems can be run on.
 
-    clipset: clips.ClipSet. sounds: {system: (b, s)}, one of them the truth. Writes <folder>/<system>/<clip>.wav, 16 bit, and,
-    for clips that have a picture, <folder>/films/<clip>.mp4 with its `_times.txt` in Greatest Hits' form.
+    clipset: clips.ClipSet. sounds: {system: (b, s)}, one of them the truth. Writes <folder>/<system>/<clip>.wav, 16 bit,
+    <folder>/prompts.csv, and, for clips that have a picture, <folder>/films/<clip>.mp4 with its `_times.txt` in Greatest Hits'
+    form.
     """
+    folder = Path(folder)
     for system, waves in sounds.items():
-        target = Path(folder) / system
-        target.mkdir(parents=True, exist_ok=True)
+        (folder / system).mkdir(parents=True, exist_ok=True)
         for clip, wave in zip(clipset.clips, waves):
-            soundfile.write(target / f"{clip.name}.wav", np.asarray(wave, np.float32), clipset.sample_rate, subtype="PCM_16")
-    target = Path(folder) / "films"
-    target.mkdir(parents=True, exist_ok=True)
+            path = folder / system / f"{clip.name}.wav"
+            soundfile.write(path, np.asarray(wave, np.float32), clipset.sample_rate, subtype="PCM_16")
+    rows = [{"clip": c.name, "film": c.group, "start": c.start, "prompt": c.caption} for c in clipset.clips]
+    pd.DataFrame(rows).to_csv(folder / "prompts.csv", index=False)
+    (folder / "films").mkdir(exist_ok=True)
     for i, clip in enumerate(clipset.clips):
         if clip.film is None:
             continue
         info = media.probe(clip.film)
-        rate = round(info.fps)
-        width = min(info.width, 480)
+        width, rate = min(info.width, 480), round(info.fps)
         size = (width // 2 * 2, round(width * info.height / info.width / 2) * 2)
         frames, _ = media.read_frames(clip.film, rate, size, clip.start, clip.seconds)
-        media.write_film(target / f"{clip.name}.mp4", frames, rate, clipset.wave(i), clipset.sample_rate)
-        lines = [f"{e.time:.4f} {e.material} {e.action} {e.reaction}" for e in clip.events]
-        (target / f"{clip.name}_times.txt").write_text("\n".join(lines) + "\n")
+        media.write_film(folder / "films" / f"{clip.name}.mp4", frames, rate, clipset.wave(i), clipset.sample_rate)
+        lines = [f"{e.time:.4f} {e.material} {e.action} {e.reaction}\n" for e in clip.events]
+        (folder / "films" / f"{clip.name}_times.txt").write_text("".join(lines))
+
+
+def main(arguments=None):
+    """python -m vf.systems OUT: the test clips of this project's run, and what it made of them, as folders (see `export`)."""
+    parser = argparse.ArgumentParser(prog="python -m vf.systems", description=main.__doc__)
+    parser.add_argument("out", help="folder to write")
+    parser.add_argument("--profile", help="small or paper (that of params.yaml)")
+    parser.add_argument(
+        "--sounds", nargs="*", default=["audio_predicted", "text_predicted", "text_none"], help="of runs/<run>/generated"
+    )
+    args = parser.parse_args(arguments)
+    p = params.load(args.profile)
+    paths = {name: p.folder("generated") / f"{name}.npy" for name in args.sounds}
+    lack = [str(f) for f in [p.folder("clips") / "clips.json", *paths.values()] if not f.exists()]
+    if lack:
+        parser.exit(2, f"{lack[0]}: not there; run `make repro` first, or name other sounds with --sounds\n")
+    films = clips.load(p.folder("clips")).where("test")
+    sounds = {"truth": films.wave(slice(None))} | {n: clips.from_int16(np.load(f)) for n, f in paths.items()}
+    export(films, sounds, args.out)
+    print(f"{len(films)} clips: {', '.join(['films', *sounds])} in {args.out}")
+
+
+if __name__ == "__main__":
+    main()
