@@ -1,12 +1,15 @@
 import json
 import os
 import shutil
+import tomllib
+from fnmatch import fnmatchcase
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
 import soundfile
+from project import ROOT
 
 from vf import listening, media, opinions
 from vf.clips import Event
@@ -100,6 +103,11 @@ def test_following_gives_one_sound_the_loudness_of_another():
     assert np.allclose(ratio[1:-1], 1, atol=0.25)
 
 
+def test_the_template_is_packed_with_the_package():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["vf"]
+    assert any(fnmatchcase("listening.html", pattern) for pattern in listed)
+
+
 def test_what_keeps_a_page_from_being_made_is_said_and_leaves_nothing(made, folders, tmp_path):
     films = folders / "films"
     with pytest.raises(ValueError, match="out: exists; wanted a new folder"):
@@ -160,6 +168,8 @@ def test_peavs_ranks_against_listeners_as_the_paper_found():
     by_hand = 1 - 6 * sum((a - b) ** 2 for a, b in zip([6, 1, 2, 4, 5, 3], ranks[1])) / (6 * 35)
     assert table.loc["PEAVS", "temporal"].rho == pytest.approx(by_hand) and by_hand < 0
     assert table.loc["PEAVS", "temporal"].systems == 6 and np.isnan(table.loc["flat", "temporal"].rho)
+    shown = opinions.markdown(scores.assign(**{f"{c} ±": 0.06 for c in opinions.CRITERIA}), peavs[["system", "PEAVS"]])
+    assert "| Ground Truth | 1.81 | 4.83 (±0.06) | 4.83 (±0.06) |" in shown and "| SpecVQGAN | 2.64 | – |" in shown
     with pytest.raises(ValueError, match="wanted some of Ground Truth"):
         opinions.correlate(scores, pd.DataFrame({"system": ["z"], "PEAVS": [1.0]}))
     with pytest.raises(ValueError, match="wanted `system` and one a metric"):

@@ -201,6 +201,8 @@ def score(out, answers, measured=None):
     out = Path(out)
     if not (out / "key.json").is_file():
         raise ValueError(f"{out}: has no key.json; wanted the folder that `make` wrote")
+    if measured and not Path(measured).is_file():
+        raise ValueError(f"{measured}: no such file; wanted a CSV with `system` and a column a metric: check the path")
     key = json.loads((out / "key.json").read_text())
     ratings, left_out = opinions.read_answers(key, answers)
     for path, why in left_out:
@@ -208,11 +210,13 @@ def score(out, answers, measured=None):
     if ratings.empty:
         raise ValueError(f"none of {len(answers)} files can be used; see above")
     scores = opinions.mean_scores(ratings, key["systems"])
+    measured = pd.read_csv(measured) if measured else None
+    table = None if measured is None else opinions.correlate(scores, measured)
+    shown = opinions.markdown(scores, measured)
     evaluation.write_csv(out / "mos.csv", scores)
-    (out / "mos.md").write_text(opinions.markdown(scores) + "\n")
-    print(f"{ratings.listener.nunique()} listeners\n\n{opinions.markdown(scores)}")
-    if measured:
-        table = opinions.correlate(scores, pd.read_csv(measured))
+    (out / "mos.md").write_text(shown + "\n")
+    print(f"{ratings.listener.nunique()} listeners\n\n{shown}")
+    if table is not None:
         evaluation.write_csv(out / "correlation.csv", table)
         print(f"\n{table.to_string(index=False, float_format=lambda v: f'{v:.2f}')}")
 

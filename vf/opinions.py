@@ -102,9 +102,19 @@ def correlate(scores, measured):
     return pd.DataFrame(rows)
 
 
-def markdown(scores):
-    """Table 3's form: `mean (± half of the interval)`, a row a system, as Markdown."""
-    lines = ["| system | " + " | ".join(CRITERIA) + " |", "|---" * (len(CRITERIA) + 1) + "|"]
-    for _, row in scores.iterrows():
-        lines.append(f"| {row.system} | " + " | ".join(f"{row[c]:.2f} (±{row[f'{c} ±']:.2f})" for c in CRITERIA) + " |")
+def markdown(scores, measured=None):
+    """Table 3's form as Markdown: a row a system, metrics first, then each opinion as `mean (± half of the interval)`.
+
+    scores: of `mean_scores`. measured: as for `correlate`; its systems without an opinion have a row as well.
+    """
+    extra = [] if measured is None else list(measured.select_dtypes("number"))
+    rows = (
+        scores if measured is None else scores.merge(measured, on="system", how="outer", sort=False, suffixes=("", " measured"))
+    )
+    lines = [f"| {' | '.join(['system', *extra, *CRITERIA])} |", "|---" * (len(extra) + len(CRITERIA) + 1) + "|"]
+    for _, row in rows.iterrows():
+        cells = [row[f"{m} measured" if m in scores else m] for m in extra]
+        shown = ["–" if pd.isna(c) else f"{c:.4g}" for c in cells]
+        shown += ["–" if pd.isna(row[c]) else f"{row[c]:.2f} (±{row[f'{c} ±']:.2f})" for c in CRITERIA]
+        lines.append(f"| {' | '.join([str(row.system), *shown])} |")
     return "\n".join(lines)
