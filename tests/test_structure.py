@@ -9,10 +9,23 @@ from project import MODULES, NOTEBOOKS, ROOT, closure, code_of, imported, stages
 
 FLOORS = [  # imports point down, or within a floor to the left
     ["timeline", "rms", "mel", "metrics", "onsets", "fit", "motion"],
-    ["media", "writing", "clips", "params", "weights", "tensors", "unpack", "curves", "regions"],
+    ["media", "writing", "clips", "params", "weights", "tensors", "unpack", "curves", "regions", "systems"],
     ["backends", "render_sound", "strokes", "render", "shards", "corpora"],
     ["video2rms", "rms_controlnet", "rms2sound", "examples", "sampling"],
-    ["checkpoints", "evaluation", "adherence", "windows", "predictions", "takes", "record", "foley", "session"],
+    [
+        "checkpoints",
+        "evaluation",
+        "evaluate",
+        "opinions",
+        "adherence",
+        "windows",
+        "predictions",
+        "takes",
+        "record",
+        "foley",
+        "session",
+        "listening",
+    ],
     ["paper_values", "tables", "claims", "figures", "comparisons", "report", "studio", "editor", "widgets"],
 ]
 LOWEST_MAY_IMPORT = {"params": {"timeline"}}

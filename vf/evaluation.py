@@ -1,6 +1,7 @@
 """Scores of curves and of sounds against the truth, per clip and over the set, with intervals (section 3.2, App. C)."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -195,4 +196,12 @@ def write_json(path, values):
     """Write numbers as JSON, sorted as given, whole or not at all."""
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(values, indent=1) + "\n")
+    partial.replace(path)
+
+
+def write_csv(path, table):
+    """Write a DataFrame as CSV, whole or not at all."""
+    partial = Path(path).with_suffix(".partial")
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(partial, index=False, float_format="%.6g")
     partial.replace(path)

@@ -49,6 +49,14 @@ def probe(path):
     return Probe(_packed_seconds(path) if seconds is None else seconds, rate, width, height, sound)
 
 
+def sound_rate(path):
+    """Samples per second of a film's or sound file's own sound. Raises MediaError for a file without sound or unreadable."""
+    with opened(path) as container:
+        if not container.streams.audio:
+            raise MediaError(f"{path}: has no sound; wanted a film or file with an audio stream: use it for generation alone")
+        return container.streams.audio[0].rate
+
+
 def _packed_seconds(path):
     """The picture's length where the container does not tell it: the end of its last packet."""
     begin, end = float("inf"), 0.0

@@ -121,6 +121,25 @@ def frechet_gaussian(mean_r, cov_r, mean_g, cov_g):
     return float(max(0.0, distance - 2 * np.sqrt(cross).sum()))
 
 
+def frechet_infinity(reference, estimate, steps=25, least=500, replace=False, seed=0, few=False):
+    """Frechet distance that an endless set of estimates would have: FAD as a line over 1 / N, read off at 0.
+
+    reference, estimate: (items, e). Distances of `steps` draws of N = `least` ... all items are fitted. replace: draw with
+    replacement, as fadtk does, which only undoes the draw's own error and comes out near the plain distance; without it the
+    draws are subsets and the line tells how the distance falls with N. least: lowered to half of a smaller set, but not to
+    the dimensions. few: of `frechet_distance`. Returns a float; below 0 where noise is all there is.
+    Raises ValueError where there are too few items for two sizes.
+    """
+    estimate = np.asarray(estimate, np.float64)
+    least = max(min(least, len(estimate) // 2), 2 if few else estimate.shape[1] + 1)
+    if least >= len(estimate):
+        raise ValueError(f"estimate embeddings are {estimate.shape}; wanted more than {least} items: embed more or longer clips")
+    rng = np.random.default_rng(seed)
+    sizes = np.linspace(least, len(estimate), steps).astype(int)
+    drawn = [frechet_distance(reference, estimate[rng.choice(len(estimate), n, replace)], few) for n in sizes]
+    return float(np.polyfit(1 / sizes, drawn, 1)[1])
+
+
 def cosine(reference, estimate):
     """CLAP score (App. C): cosine between embeddings, (..., e), (..., e) -> (...,)."""
     reference, estimate = _pair(reference, estimate)

@@ -1,0 +1,268 @@
+import json
+import os
+import shutil
+import tomllib
+from fnmatch import fnmatchcase
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+import soundfile
+from project import ROOT
+
+from vf import listening, media, opinions, writing
+from vf.clips import Event
+
+RATE, SECONDS = 16000, 1.0
+SHOWN = [("wood", "hit"), ("gravel", "scratch"), ("metal", "hit"), ("grass", "scratch")]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Four films to ask about and two to take examples from, and two systems."""
+    root = tmp_path_factory.mktemp("listening")
+    random = np.random.default_rng(0)
+    for folder in ("films", "good", "bad"):
+        (root / folder).mkdir()
+    for i, (material, action) in enumerate([*SHOWN, *SHOWN[:2]]):
+        name = f"{i:02d}-{material}"
+        frames = np.full((30, 96, 128, 3), 60 + 20 * i, np.uint8)
+        frames[10:14, 30:60, 40:80] = 250
+        wave = (random.normal(size=RATE) * np.exp(-np.maximum(np.arange(RATE) / RATE - 0.33, 0) * 8) * 0.1).astype(np.float32)
+        writing.write_film(root / "films" / f"{name}.mp4", frames, 30, wave, RATE)
+        (root / "films" / f"{name}_times.txt").write_text(f"0.33 {material} {action} static\n0.6 None None None\n")
+        for folder, level in (("good", 0.8), ("bad", 0.1)):
+            soundfile.write(root / folder / f"{name}.wav", level * wave, RATE)
+    return root
+
+
+@pytest.fixture(scope="module")
+def made(folders):
+    key = listening.make(folders / "films", [folders / "good", folders / "bad"], folders / "out", cases="any", seconds=SECONDS)
+    return folders / "out", key
+
+
+def answers(key, listener, score=lambda system, criterion: 3):
+    """What the page saves for a listener who rates by rule."""
+    given = {
+        q["id"]: {code: {c: score(system, c) for c in opinions.CRITERIA} for code, system in q["items"].items()}
+        for q in key["questions"]
+    }
+    return {"page": key["page"], "listener": listener, "started": "", "finished": "", "answers": given}
+
+
+def save(folder, name, value):
+    path = folder / name
+    path.write_text(value if isinstance(value, str) else json.dumps(value))
+    return path
+
+
+def test_the_papers_twelve_cases_in_order():
+    films = {f"{a}-{m}": (Event(0.5, m, a, None), Event(4.5, "glass", "hit", None)) for m, a in listening.CASES}
+    films["aaa"] = (Event(0.5, "wood", "hit", None), Event(1.0, "wood", "scratch", None))
+    found = listening.choose(films)
+    assert list(found) == listening.CASES and found["wood", "hit"] == "hit-wood"
+    assert [a for _, a in found] == ["scratch"] * 6 + ["hit"] * 6 and len({m for m, _ in found}) == 12
+    del films["hit-water"]
+    with pytest.raises(ValueError, match="show only water hit; wanted one for each case"):
+        listening.choose(films)
+
+
+def test_the_page_holds_each_sound_under_a_name_that_tells_nothing(made):
+    out, key = made
+    page = (out / "page" / "index.html").read_text()
+    codes = [code for q in key["questions"] for code in q["items"]]
+    assert [(q["material"], q["action"]) for q in key["questions"]] == [SHOWN[1], SHOWN[3], SHOWN[0], SHOWN[2]]
+    assert len(set(codes)) == 12 and all(sorted(q["items"].values()) == ["bad", "good", "truth"] for q in key["questions"])
+    told = page.split('id="data">')[1].split("</script>")[0]
+    assert all(code in told for code in codes) and not any(word in told for word in ("good", "bad", "truth", "wood", "gravel"))
+    assert {p.name for p in out.rglob("*") if p.is_file()} == {f"{c}.mp4" for c in codes} | {
+        "index.html", "key.json", *(f"example-{e}.mp4" for e in ("best", *opinions.CRITERIA))
+    }  # fmt: skip
+    assert "http" not in page and "__DATA__" not in page, "nothing comes from elsewhere"
+
+
+def test_a_film_of_the_page_carries_the_systems_sound(made, folders):
+    out, key = made
+    question = key["questions"][0]
+    for code, system in question["items"].items():
+        got = media.read_sound(out / "page" / "media" / f"{code}.mp4", RATE, 0, SECONDS)
+        wanted = media.read_sound(folders / "films" / f"{question['film']}.mp4", RATE, 0, SECONDS)
+        level = {"truth": 1, "good": 0.8, "bad": 0.1}[system]
+        assert np.sqrt((got**2).mean() / (wanted**2).mean()) == pytest.approx(level, rel=0.1)
+        info = media.probe(out / "page" / "media" / f"{code}.mp4")
+        assert info.seconds == pytest.approx(SECONDS, abs=0.05) and info.has_sound
+
+
+def test_following_gives_one_sound_the_loudness_of_another():
+    noise = np.random.default_rng(0).normal(size=RATE) * 0.05
+    leader = (noise * np.linspace(0, 4, RATE)).astype(np.float32)
+    led = listening.follow(np.sin(np.arange(RATE) * 0.3).astype(np.float32) * 0.1, leader)
+    ratio = np.sqrt((led.reshape(10, -1) ** 2).mean(1) / (leader.reshape(10, -1) ** 2).mean(1))
+    assert np.allclose(ratio[1:-1], 1, atol=0.25)
+
+
+def test_the_template_is_packed_with_the_package():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["vf"]
+    assert any(fnmatchcase("listening.html", pattern) for pattern in listed)
+
+
+def test_what_keeps_a_page_from_being_made_is_said_and_leaves_nothing(made, folders, tmp_path):
+    films = folders / "films"
+    with pytest.raises(ValueError, match="out: exists; wanted a new folder"):
+        listening.make(films, [folders / "good"], folders / "out", cases="any", seconds=SECONDS)
+    shutil.copytree(folders / "good", tmp_path / "theirs")
+    (tmp_path / "theirs" / "00-wood.wav").unlink()
+    with pytest.raises(ValueError, match="theirs: has no sound for 00-wood"):
+        listening.make(films, [tmp_path / "theirs"], tmp_path / "new", cases="any", seconds=SECONDS)
+    soundfile.write(tmp_path / "theirs" / "00-wood.wav", np.zeros(RATE // 2), RATE)
+    with pytest.raises(ValueError, match="00-wood.wav: is 0.50 s long; wanted 1 s"):
+        listening.make(films, [tmp_path / "theirs"], tmp_path / "new", cases="any", seconds=SECONDS)
+    assert not list(tmp_path.glob("*new*")) and not list(tmp_path.glob(".*new*"))
+
+
+def test_bad_answer_files_are_named_and_left_out(made, tmp_path):
+    _, key = made
+    other = answers(key, "b") | {"page": "0000"}
+    incomplete, wrong = answers(key, "c"), answers(key, "d", lambda *_: 6)
+    first = key["questions"][0]
+    del incomplete["answers"][first["id"]][list(first["items"])[0]]["action"]
+    files = [save(tmp_path, "good.json", answers(key, "a")), save(tmp_path, "other.json", other)]
+    files += [save(tmp_path, "incomplete.json", incomplete), save(tmp_path, "wrong.json", wrong)]
+    files += [
+        save(tmp_path, "again.json", answers(key, "a")),
+        save(tmp_path, "broken.json", "{"),
+        save(tmp_path, "list.json", "[]"),
+    ]
+    files += [tmp_path / "none.json"]
+    ratings, left_out = opinions.read_answers(key, files)
+    assert set(ratings.listener) == {"a"} and len(ratings) == 12
+    why = {os.path.basename(path): reason for path, reason in left_out}
+    assert "is of page 0000; wanted" in why["other.json"] and "action of sound" in why["incomplete.json"]
+    assert "is 6; wanted 1 to 5" in why["wrong.json"] and "is of listener a, as" in why["again.json"]
+    assert "is no JSON file" in why["broken.json"] and "is no JSON file" in why["none.json"]
+    assert "has no page, listener and answers" in why["list.json"] and len(why) == 7
+
+
+def test_mean_opinions_by_hand():
+    ratings = pd.DataFrame({"listener": list("aabb"), "system": "x", **{c: [1, 2, 4, 5] for c in opinions.CRITERIA}})
+    row = opinions.mean_scores(ratings, ["x"]).iloc[0]
+    low, high = scipy.stats.t.interval(0.95, 3, loc=3, scale=scipy.stats.sem([1, 2, 4, 5]))
+    assert row.material == 3 and row["material ±"] == pytest.approx((high - low) / 2)
+    assert (row["quality low"], row["quality high"]) == (1.5, 4.5), "two listeners: either of them alone is the extreme"
+    assert (
+        opinions.markdown(opinions.mean_scores(ratings, ["x"]))
+        .splitlines()[2]
+        .startswith(f"| x | 3.00 (±{(high - low) / 2:.2f})")
+    )
+
+
+def test_peavs_ranks_against_listeners_as_the_paper_found():
+    # Table 3: a higher PEAVS should mean better synchrony, and goes with a worse opinion
+    names = ["Ground Truth", "Diff-Foley", "CondFoleyGen", "SyncFusion", "Video-Foley", "Text-to-Audio"]
+    scores = pd.DataFrame({"system": names, **{c: [4.83, 1.86, 1.93, 3.10, 4.40, 2.00] for c in opinions.CRITERIA}})
+    peavs = pd.DataFrame({"system": [*names, "SpecVQGAN"], "PEAVS": [1.81, 2.25, 1.80, 2.21, 1.70, 1.82, 2.64], "flat": 1.0})
+    table = opinions.correlate(scores, peavs).set_index(["metric", "criterion"])
+    ranks = [5, 1, 2, 4, 6, 3], [3, 6, 2, 5, 1, 4]
+    by_hand = 1 - 6 * sum((a - b) ** 2 for a, b in zip([6, 1, 2, 4, 5, 3], ranks[1])) / (6 * 35)
+    assert table.loc["PEAVS", "temporal"].rho == pytest.approx(by_hand) and by_hand < 0
+    assert table.loc["PEAVS", "temporal"].systems == 6 and np.isnan(table.loc["flat", "temporal"].rho)
+    shown = opinions.markdown(scores.assign(**{f"{c} ±": 0.06 for c in opinions.CRITERIA}), peavs[["system", "PEAVS"]])
+    assert "| Ground Truth | 1.81 | 4.83 (±0.06) | 4.83 (±0.06) |" in shown and "| SpecVQGAN | 2.64 | – |" in shown
+    with pytest.raises(ValueError, match="wanted some of Ground Truth"):
+        opinions.correlate(scores, pd.DataFrame({"system": ["z"], "PEAVS": [1.0]}))
+    with pytest.raises(ValueError, match="wanted `system` and one a metric"):
+        opinions.correlate(scores, pd.DataFrame({"name": ["z"]}))
+
+
+def test_the_command_scores_answers(made, tmp_path, capsys):
+    out, key = made
+    files = [
+        save(
+            tmp_path, f"{i}.json", answers(key, str(i), lambda system, _, i=i: {"truth": 5, "good": 4, "bad": 1 + i % 2}[system])
+        )
+        for i in range(4)
+    ]
+    metrics = save(tmp_path, "metrics.csv", "system,PEAVS\ntruth,1\ngood,2\nbad,3\n")
+    listening.main(["score", str(out), *map(str, files), "--metrics", str(metrics)])
+    assert "4 listeners" in capsys.readouterr().out
+    scores = pd.read_csv(out / "mos.csv").set_index("system")
+    assert scores.loc["truth", "temporal"] == 5 and scores.loc["bad", "temporal"] == 1.5 and scores.loc["bad", "ratings"] == 16
+    assert pd.read_csv(out / "correlation.csv").rho.tolist() == [-1] * 4
+    with pytest.raises(SystemExit):
+        listening.main(["score", str(tmp_path), str(files[0])])
+    assert "has no key.json" in capsys.readouterr().err
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_listener_goes_from_the_first_click_to_the_table(made, tmp_path):
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    out, key = made
+    system_of = {code: system for q in key["questions"] for code, system in q["items"].items()}
+    score = {"truth": 5, "good": 4, "bad": 2}
+    with sync_api.sync_playwright() as playwright:
+        options = {"executable_path": CHROMIUM, "args": ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]}
+        context = playwright.chromium.launch_persistent_context(
+            str(tmp_path / "profile"), viewport={"width": 1100, "height": 900}, **options
+        )
+        problems = []
+
+        def fresh():
+            page = context.new_page()
+            page.on("pageerror", lambda error: problems.append(str(error)))
+            page.on("requestfailed", lambda request: problems.append(request.url))
+            page.goto((out / "page" / "index.html").resolve().as_uri())
+            return page
+
+        def rate():
+            """Play and rate every sound of a film with the keyboard alone."""
+            for card in page.query_selector_all(".card"):
+                card.query_selector("input").focus()
+                page.keyboard.press("Space")
+                video = card.query_selector("video")
+                page.wait_for_function("v => v.ended", arg=video, timeout=20000)
+                for _ in opinions.CRITERIA:
+                    page.keyboard.press(str(score[system_of[card.get_attribute("data-code")]]))
+
+        page = fresh()
+        shots = os.environ.get("VF_SCREENSHOTS")
+        if shots:
+            page.wait_for_timeout(1500)
+            page.screenshot(path=f"{shots}/intro.png", full_page=True)
+        page.click("#start")
+        assert page.inner_text("#where") == "Film 1 of 4"
+        orders = [page.eval_on_selector_all(".card", "cards => cards.map(c => c.dataset.code)")]
+        page.click("#next")
+        assert "play to the end: Sound A, Sound B, Sound C; rate on all four" in page.inner_text("#say")
+        rate()
+        if shots:
+            page.wait_for_timeout(500)
+            page.screenshot(path=f"{shots}/question.png", full_page=True)
+        page.keyboard.press("Enter")
+        assert page.inner_text("#where") == "Film 2 of 4"
+        rate()
+        page.close()
+        page = fresh()  # a closed window: nothing is lost, the order is the same
+        assert page.inner_text("#where") == "Film 2 of 4" and len(page.query_selector_all(".card.done")) == 3
+        page.click("#back")
+        assert page.eval_on_selector_all(".card", "cards => cards.map(c => c.dataset.code)") == orders[0]
+        page.click("#next")
+        page.click("#next")
+        for _ in range(2):
+            rate()
+            page.click("#next")
+        with page.expect_download() as download:
+            page.click("#save")
+        if shots:
+            page.screenshot(path=f"{shots}/end.png", full_page=True)
+        download.value.save_as(tmp_path / "answers.json")
+        assert not problems
+        context.close()
+    listening.main(["score", str(out), str(tmp_path / "answers.json")])
+    scores = pd.read_csv(out / "mos.csv").set_index("system")
+    assert {s: scores.loc[s, "material"] for s in score} == score and (scores["ratings"] == 4).all()

@@ -1,0 +1,225 @@
+"""The listening test of section 3.2 and App. D: a page for listeners, and their answers as Table 3.
+
+python -m vf.listening make FILMS SYSTEM... OUT          then give OUT/page to listeners; OUT/key.json stays
+python -m vf.listening score OUT ANSWERS... --metrics metrics.csv
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from vf import evaluation, media, opinions, rms, systems, writing
+from vf.clips import cut, read_times
+
+TRUTH = "truth"
+CASES = [  # App. D: scratches first, hits on materials that these leave over
+    *((m, "scratch") for m in ("plastic", "rock", "dirt", "drywall", "gravel", "grass")),
+    *((m, "hit") for m in ("carpet", "ceramic", "metal", "water", "wood", "leaf")),
+]
+RATE, WIDTH = 16000, 480  # of the films on the page: section 3.2's sample rate; wide enough to see a stick
+
+
+def material_and_action(events, seconds):
+    """The (material, action) that all labelled events of a film's first seconds share, else None."""
+    pairs = {(e.material, e.action) for e in cut(events, 0, seconds) if e.material and e.action}
+    return pairs.pop() if len(pairs) == 1 else None
+
+
+def choose(films, seconds=4.0, cases="paper"):
+    """A film for each question: {(material, action): name}, of {name: events}, in the order of the questions.
+
+    cases: "paper", the twelve of App. D, or "any", up to six scratches and six hits of whatever materials there are. The
+    first film by name is taken whose first seconds hold events of that case and of no other.
+    Raises ValueError for a case of the paper that no film shows.
+    """
+    shown = {}
+    for name in sorted(films):
+        shown.setdefault(material_and_action(films[name], seconds), name)
+    shown.pop(None, None)
+    if cases == "any":
+        scratches = [case for case in shown if case[1] == "scratch"][:6]
+        seen = {material for material, _ in scratches}
+        hits = sorted((case for case in shown if case[1] == "hit"), key=lambda case: case[0] in seen)[:6]
+        found = {case: shown[case] for case in scratches + hits}
+    elif cases == "paper":
+        lack = [" ".join(case) for case in CASES if case not in shown]
+        if lack:
+            raise ValueError(
+                f"no film whose first {seconds:g} s show only {', '.join(lack)}; wanted one for each case of App. D: "
+                "add films with their _times.txt, or take what there is with cases any"
+            )
+        found = {case: shown[case] for case in CASES}
+    else:
+        raise ValueError(f"cases is {cases!r}; wanted paper or any")
+    if not found:
+        raise ValueError(f"none of {len(films)} films shows one material and action in its first {seconds:g} s: add annotations")
+    return found
+
+
+def make(films, folders, out, truth=None, cases="paper", seconds=4.0, seed=0):
+    """Write the page: OUT/page, which opens in any browser, and OUT/key.json, which tells whose sound is whose.
+
+    films: folder of <name>.mp4 with <name>_times.txt in Greatest Hits' form. folders: of the systems, one sound or film each
+    under the names of the films; a folder's name is the system's. truth: folder of the true sound, else the films' own.
+    seconds: of each film, from its start. seed: of the names that hide the systems. Returns the key.
+    Raises ValueError for cases that no film shows, for sounds that are missing or too short, and where OUT exists.
+    """
+    out, folders = Path(out), {Path(f).name: Path(f) for f in folders}
+    if out.exists():
+        raise ValueError(f"{out}: exists; wanted a new folder, as answers belong to one page: choose another name")
+    paths = systems.named(films, media.SUFFIXES)
+    events = {n: read_times(t) for n, p in paths.items() if (t := p.with_name(f"{n}_times.txt")).exists()}
+    asked = choose(events, seconds, cases)
+    sounds = {TRUTH: paths if truth is None else systems.named(truth), **{n: systems.named(f) for n, f in folders.items()}}
+    for system, files in sounds.items():
+        lack = [name for name in asked.values() if name not in files]
+        if lack:
+            raise ValueError(f"{system}: has no sound for {', '.join(lack)}; wanted one for each question: add it")
+    waves = {(s, name): _read(files[name], seconds) for s, files in sounds.items() for name in asked.values()}
+    partial = out.with_name(f".{out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "page" / "media").mkdir(parents=True)
+    questions, digest = [], hashlib.sha256()
+    for number, ((material, action), name) in enumerate(asked.items()):
+        picture = _picture(paths[name], seconds)
+        items = {}
+        for system in sounds:
+            code = hashlib.sha256(f"{seed} {number} {name} {system}".encode()).hexdigest()[:10]
+            _write(partial, code, picture, waves[system, name], digest)
+            items[code] = system
+        question = {"id": f"q{number + 1:02d}", "film": name, "material": material, "action": action}
+        questions.append(question | {"items": dict(sorted(items.items()))})
+    shown = _examples(partial, paths, events, set(asked.values()), sounds[TRUTH], seconds, digest)
+    key = {"page": digest.hexdigest()[:16], "seconds": seconds, "seed": seed, "systems": list(sounds), "questions": questions}
+    told = {
+        "page": key["page"],
+        "criteria": opinions.CRITERIA,
+        "examples": shown,
+        "questions": [{"id": q["id"], "items": list(q["items"])} for q in questions],
+    }
+    template = Path(__file__).with_suffix(".html").read_text()
+    (partial / "page" / "index.html").write_text(template.replace("__DATA__", json.dumps(told).replace("<", "\\u003c")))
+    (partial / "key.json").write_text(json.dumps(key, indent=1) + "\n")
+    os.replace(partial, out)
+    return key
+
+
+def _read(path, seconds):
+    wave = media.read_sound(path, RATE)
+    if len(wave) < (seconds - 0.05) * RATE:
+        raise ValueError(f"{path}: is {len(wave) / RATE:.2f} s long; wanted {seconds:g} s: give the whole clip")
+    count = round(seconds * RATE)
+    return np.pad(wave[:count], (0, max(0, count - len(wave))))
+
+
+def _picture(path, seconds):
+    """Frames of a film's start, at its own rate and at most WIDTH wide, and that rate."""
+    info = media.probe(path)
+    if info.seconds < seconds - 0.1:
+        raise ValueError(f"{path}: is {info.seconds:.2f} s long; wanted {seconds:g} s: take longer films, or ask for less")
+    width, rate = min(info.width, WIDTH), round(info.fps)
+    size = (width // 2 * 2, round(width * info.height / info.width / 2) * 2)
+    return media.read_frames(path, rate, size, 0.0, seconds)[0], rate
+
+
+def _write(folder, code, picture, wave, digest):
+    target = folder / "page" / "media" / f"{code}.mp4"
+    writing.write_film(target, *picture, wave, RATE, quality=20)
+    digest.update(target.read_bytes())
+
+
+def _examples(folder, paths, events, asked, truth, seconds, digest):
+    """Fig. 7's examples of the best and the worst score, of films that no question shows: {criterion: code}, and `best`.
+
+    The worst of a criterion is good in what the criterion does not ask for: the true loudness with another material, the true
+    material in another action, the true sound too late, the true sound in noise. None where no films are left over.
+    """
+    cases = {n: material_and_action(events[n], seconds) for n in sorted(events) if n not in asked and n in truth}
+    left = [n for n in cases if cases[n] and media.probe(paths[n]).seconds >= seconds]
+    if not left:
+        return {}
+    name = left[0]
+    picture, wave = _picture(paths[name], seconds), _read(truth[name], seconds)
+    made = {"best": wave, "temporal": np.pad(wave, (round(0.7 * RATE), 0))[: len(wave)]}
+    noise = np.random.default_rng(0).normal(size=len(wave)).astype(np.float32)
+    made["quality"] = np.clip(wave + 0.3 * np.abs(wave).max() * noise, -1, 1)
+    for criterion, i in (("material", 0), ("action", 1)):
+        other = next((n for n in left if cases[n][i] != cases[name][i]), None)
+        if other is not None:
+            sound = _read(truth[other], seconds)
+            starts = [cut(events[n], 0, seconds)[0].time for n in (name, other)]
+            late = round((starts[0] - starts[1]) * RATE)
+            made[criterion] = np.roll(sound, late) if i else follow(sound, wave)
+    codes = {}
+    for criterion, sound in made.items():
+        codes[criterion] = f"example-{criterion}"
+        _write(folder, codes[criterion], picture, sound, digest)
+    return codes
+
+
+def follow(sound, leader):
+    """A sound with the loudness of another, both (s,) of whole hops: another material at the right times."""
+    wanted = rms.rms_curve(np.asarray(leader, np.float32), 512, 128)
+    return rms.impose(torch.as_tensor(np.asarray(sound, np.float32))[None], wanted[None], 512, 128)[0].numpy()
+
+
+def main(arguments=None):
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m vf.listening", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    build = commands.add_parser("make", help="write the page")
+    build.add_argument("folders", nargs="+", help="films with _times.txt, then a folder for each system")
+    build.add_argument("out", help="new folder: page/ for listeners, key.json for you")
+    build.add_argument("--truth", help="folder of the true sound (the films' own)")
+    build.add_argument("--cases", default="paper", choices=["paper", "any"], help="App. D's twelve, or what the films show")
+    build.add_argument("--seconds", type=float, default=4.0, help="of each film")
+    build.add_argument("--seed", type=int, default=0, help="of the hidden names")
+    count = commands.add_parser("score", help="mean opinion scores of answer files")
+    count.add_argument("out", help="what `make` wrote")
+    count.add_argument("answers", nargs="+", help="JSON files that listeners sent back")
+    count.add_argument("--metrics", help="CSV with `system` and a column a metric, e.g. PEAVS")
+    args = parser.parse_args(arguments)
+    try:
+        if args.command == "make":
+            key = make(args.folders[0], args.folders[1:], args.out, args.truth, args.cases, args.seconds, args.seed)
+            print(f"{len(key['questions'])} questions on {', '.join(key['systems'])}: give {args.out}/page to listeners")
+        else:
+            score(args.out, args.answers, args.metrics)
+    except ValueError as error:
+        parser.exit(2, f"{error}\n")
+
+
+def score(out, answers, measured=None):
+    """Write OUT/mos.csv, OUT/mos.md and, with a CSV of metrics, OUT/correlation.csv; print them and what was left out."""
+    out = Path(out)
+    if not (out / "key.json").is_file():
+        raise ValueError(f"{out}: has no key.json; wanted the folder that `make` wrote")
+    if measured and not Path(measured).is_file():
+        raise ValueError(f"{measured}: no such file; wanted a CSV with `system` and a column a metric: check the path")
+    key = json.loads((out / "key.json").read_text())
+    ratings, left_out = opinions.read_answers(key, answers)
+    for path, why in left_out:
+        print(f"left out {path}: {why}")
+    if ratings.empty:
+        raise ValueError(f"none of {len(answers)} files can be used; see above")
+    scores = opinions.mean_scores(ratings, key["systems"])
+    measured = pd.read_csv(measured) if measured else None
+    table = None if measured is None else opinions.correlate(scores, measured)
+    shown = opinions.markdown(scores, measured)
+    evaluation.write_csv(out / "mos.csv", scores)
+    (out / "mos.md").write_text(shown + "\n")
+    print(f"{ratings.listener.nunique()} listeners\n\n{shown}")
+    if table is not None:
+        evaluation.write_csv(out / "correlation.csv", table)
+        print(f"\n{table.to_string(index=False, float_format=lambda v: f'{v:.2f}')}")
+
+
+if __name__ == "__main__":
+    main()
