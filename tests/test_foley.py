@@ -1,23 +1,38 @@
+"""Film in, film with sound out: lengths, prompts and regions, seeds, choosing, correcting, stopping, and what cannot be made."""
+
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from diffusers import DDIMScheduler
 
-from vf import media, rms, sampling, writing
-from vf.foley import VideoFoley
+from vf import adherence, foley, media, regions, rms, sampling, takes, writing
+from vf.foley import Region, VideoFoley
 from vf.timeline import Timeline
 from vf.video2rms import Video2RMS
 
 TIMELINE = Timeline(seconds=1.0, fps=10)
+WORDS = {"a": 0, "b": 1, "c": 2}
 
 
 class Echo:
-    """Stands in for RMS2Sound: noise that follows the curve exactly, so that the plumbing around it shows."""
+    """Stands in for RMS2Sound, so that the plumbing around it shows: its sound follows the curve exactly.
 
-    calls = ()
-    device = torch.device("cpu")
+    The networks say at once what the latents shall be: channel 0 holds the curve, channel 1 + k the k-th of WORDS that was the prompt,
+    channel 7 a little of the noise. The sound is a sign at random, flipped by that noise, times the curve.
+    """
+
+    device, latent_stride, components = torch.device("cpu"), 4, {}
+    scheduler = DDIMScheduler(prediction_type="sample", clip_sample=False)
+
+    def __init__(self):
+        self.calls = []
+        self.vocoder = Voice()
+        self.unet = Says()
+        self.controlnet = lambda z, t, timbre, curve: SimpleNamespace(kwargs=lambda: {"curve": curve, "timbre": timbre})
 
     def __call__(self, rms, prompt, audio, generator, frames, output_type, **options):
-        self.calls += ((rms, prompt, options),)
         assert output_type == "latent"
         noise = torch.stack([torch.randn(TIMELINE.sound_samples, generator=g).sign() for g in generator])
         level = torch.zeros(len(noise), frames) + 0.05 if rms is None else rms
@@ -26,14 +41,52 @@ class Echo:
     def decode(self, latents):
         return latents
 
+    def encode_prompt(self, prompt=None, audio=None, count=1):
+        if prompt is not None or audio is not None:
+            self.calls.append((audio, [prompt]))
+        if prompt is None:
+            return torch.zeros(count, 4) if audio is None else torch.tensor([[0.0, 0.0, 0.0, 1.0]])
+        return torch.eye(4)[WORDS.get(prompt, 3)][None]
+
+    def decode_mel(self, z):
+        level = z[:, 0, :, :4].flatten(1)
+        mel = torch.zeros(len(z), level.shape[1], 64)
+        mel[:, :, 0] = level
+        mel[:, :, 1:5] = z[:, 1:5, :, 0].transpose(1, 2).repeat_interleave(4, 1)
+        mel[:, :, 5] = z[:, 7, :, 0].repeat_interleave(4, 1)
+        return mel
+
     def set_progress_bar_config(self, **_):
         """diffusers has it."""
 
 
-def studio():
+class Says:
+    config, dtype = SimpleNamespace(in_channels=8), torch.float32
+
+    def __call__(self, z, t, encoder_hidden_states, class_labels, curve, timbre):
+        said = torch.zeros_like(z)
+        said[:, 0, :, :4] = curve.unflatten(1, (-1, 4))
+        said[:, 1:5] = timbre[:, :, None, None]
+        said[:, 7] = z[:, 7].sign()
+        return SimpleNamespace(sample=said)
+
+
+class Voice:
+    config = SimpleNamespace(model_in_dim=64, sampling_rate=16000)
+    heard = ()
+
+    def __call__(self, mel):
+        self.heard += (mel[0].clone(),)
+        sign = torch.randn(1024 * 160, generator=torch.Generator().manual_seed(0)).sign()
+        level = mel[0, :, 0].clamp(min=0).repeat_interleave(160)
+        return level * sign.repeat(-(-len(level) // len(sign)))[: len(level)] * mel[0, :, 5].repeat_interleave(160).sign()
+
+
+def studio(steps=2, **options):
     torch.manual_seed(0)
     model = Video2RMS(features=24, width=8, lstm=4, frames=10, rms_frames=125, bins=8, relu_logits=False).eval()
-    return VideoFoley(model, Echo(), lambda f, t: f[:, :, 0, 0] / 255, (32, 24), TIMELINE, "mean", {"guidance_scale": 1.0})
+    generation = {"guidance_scale": 1.0, "num_inference_steps": steps, "precision": "no", **options}
+    return VideoFoley(model, Echo(), lambda f, t: f[:, :, 0, 0] / 255, (32, 24), TIMELINE, "mean", generation)
 
 
 def film(path, seconds, sound=False):
@@ -42,29 +95,40 @@ def film(path, seconds, sound=False):
     return path
 
 
+def curve(seconds=3.0):
+    return (0.2 + 0.1 * np.sin(np.arange(round(seconds * 125)) / 20)).astype(np.float32)
+
+
 def test_the_condition_is_nearest_neighbour_then_zeros():
     paper = Timeline()
-    curve = torch.rand(1250) + 0.1
-    given = sampling.condition(curve, paper)
+    drawn = torch.rand(1250) + 0.1
+    given = sampling.condition(drawn, paper)
     assert given.shape == (1024,) and (given[1000:] == 0).all()
-    assert torch.equal(given[:1000], rms.resize(curve, 1000))
+    assert torch.equal(given[:1000], rms.resize(drawn, 1000))
 
 
-@pytest.mark.parametrize("seconds", [0.7, 1.0, 2.6])
+@pytest.mark.parametrize("seconds", [0.7, 1.0, 2.6, 14.0])
 def test_a_film_of_any_length_comes_out_whole(tmp_path, seconds):
     source = film(tmp_path / "film.mp4", seconds)
     made = studio()(source, prompt="a", seed=1)
-    assert len(made.waveform) == len(made.wanted) * 128 == round(seconds * 125) * 128 or abs(len(made.wanted) - seconds * 125) < 1
+    assert len(made.waveform) == len(made.wanted) * 128 and abs(len(made.wanted) - seconds * 125) < 1
     before = source.read_bytes()
     out = made.save(tmp_path / "out.mp4")
     assert source.read_bytes() == before
     assert len(media.read_frames(out, 10, (32, 24))[0]) == round(seconds * 10)
+    assert abs(len(media.read_sound(out, 16000)) - seconds * 16000) < 1600
     assert np.corrcoef(made.rms, made.wanted)[0, 1] > 0.9 or made.wanted.std() < 1e-3
 
 
+def test_the_sound_of_a_long_curve_follows_it_everywhere():
+    wanted = curve(14.0)
+    wave = studio().sound(wanted, "a")
+    assert np.abs(rms.rms_curve(torch.from_numpy(np.array(wave)), 512, 128).numpy() - wanted).max() < 0.02
+
+
 def test_the_same_seed_gives_the_same_sound_and_clips_differ_in_noise():
-    curve = np.full(250, 0.2, np.float32)
-    one, two, three = (studio().sound(curve, "a", seed=s) for s in (0, 0, 1))
+    wanted = np.full(250, 0.2, np.float32)
+    one, two, three = (studio().sound(wanted, "a", seed=s) for s in (0, 0, 1))
     assert np.array_equal(one, two) and not np.array_equal(one, three)
     assert not np.array_equal(one[:16000], one[16000:32000])
 
@@ -76,10 +140,135 @@ def test_systems_share_their_noise():
     assert torch.equal(together, alone)
 
 
-@pytest.mark.parametrize("bad", [np.array([0.1, np.nan]), np.array([-0.1, 0.1]), np.zeros((2, 2)), np.zeros(0)])
+def heard(maker, **asked):
+    """What the vocoder was given for 3 s: (frames, words)."""
+    maker.sound(curve(), **asked)
+    return torch.cat(maker.pipeline.vocoder.heard)[:300, 1:5]
+
+
+def test_a_region_has_its_own_prompt_and_the_rest_keeps_the_films(tmp_path):
+    mel = heard(studio(), prompt="a", regions=[Region(1.0, 2.0, "b"), Region(1.6, 2.4, audio=np.ones(1600, np.float32))])
+    for seconds, word in ((0.5, 0), (1.3, 1), (1.8, 3), (2.2, 3), (2.7, 0)):
+        assert torch.allclose(mel[round(seconds * 100)], torch.eye(4)[word])
+
+
+def test_guidance_is_eq_5_in_every_region():
+    """At omega the latent is omega times the prompt's, as the null's is zero; without a prompt it is the null's."""
+    mel = heard(studio(guidance_scale=3.0), prompt=None, regions=[Region(1.0, 2.0, "b")])
+    assert torch.allclose(mel[150], 3 * torch.eye(4)[1], atol=1e-5) and torch.allclose(mel[50], torch.zeros(4))
+
+
+def test_a_regions_seed_changes_its_stretch_alone():
+    plain, other = (studio().sound(curve(), "a", regions=[Region(1.0, 2.0, seed=s)]) for s in (None, 5))
+    same = [np.array_equal(plain[a:b], other[a:b]) for a, b in ((0, 15000), (17000, 31000), (33000, 48000))]
+    assert same == [True, False, True]
+
+
+def test_a_regions_gain_turns_it_up_or_down():
+    loud, soft = (studio().sound(curve(), "a", regions=[Region(1.0, 2.0, gain_db=g)]) for g in (0.0, -6.0))
+    assert np.allclose(soft[16200:31800], loud[16200:31800] * 10 ** (-6 / 20), atol=1e-6)
+    assert np.array_equal(soft[:15800], loud[:15800])
+
+
+def test_adherence_counts_a_regions_gain_as_wanted():
+    made = studio().render(None, curve(), "a", regions=[Region(1.0, 2.0, gain_db=-6.0)])
+    assert made.adherence["raw"]["error_db"] < 0.5 and np.array_equal(made.wanted, curve())
+
+
+def test_a_stretch_of_a_film_is_a_prompt(tmp_path):
+    wave = np.zeros(32000, np.float32)
+    wave[16000:] = 0.1
+    writing.write_film(tmp_path / "bell.mp4", np.zeros((20, 24, 32, 3), np.uint8), 10, wave)
+    maker = studio()
+    maker.sound(curve(), audio=(tmp_path / "bell.mp4", 1.2, 1.8))
+    given = maker.pipeline.calls[-1][0]
+    assert given.shape == (1, 9600) and given[0, 4000] == pytest.approx(0.1, abs=0.02)
+    with pytest.raises(ValueError, match="only silence"):
+        maker.sound(curve(), audio=(tmp_path / "bell.mp4", 0.0, 0.5))
+    with pytest.raises(media.MediaError, match="no such file"):
+        maker.sound(curve(), audio="none.wav")
+
+
+def test_the_best_of_many_is_closest_among_those_not_below_the_median_of_the_prompts_likeness():
+    scores = [(0.3, 0.9), (0.1, 0.2), (0.2, 0.5), (0.4, 0.6)]
+    tried = [({"raw": {"e_l1": e}}, clap, seed, None) for seed, (e, clap) in enumerate(scores)]
+    assert takes.best(tried)[2] == 0  # seeds 1 and 2 lie below the median, 0.55
+    assert takes.best([(a, None, seed, None) for a, _, seed, _ in tried])[2] == 1
+
+
+def test_best_of_keeps_the_seed_that_gives_the_same_sound_again(monkeypatch):
+    errors = iter([0.3, 0.1, 0.2])
+    monkeypatch.setattr(adherence, "adherence", lambda *_: {"raw": {"e_l1": next(errors)}})
+    made = studio().render(None, curve(), "a", seed=7, best_of=3)
+    assert made.session["seed"] == 8 and [c["seed"] for c in made.session["candidates"]] == [7, 8, 9]
+    assert np.array_equal(made.waveform, studio().sound(curve(), "a", seed=8))
+
+
+def test_the_corrected_gain_is_recorded_as_such(monkeypatch):
+    maker = studio()
+    plain = Voice.__call__
+    monkeypatch.setattr(Voice, "__call__", lambda self, mel: 0.5 * plain(self, mel))
+    made = maker.render(None, curve(), "a", correct_gain=True)
+    assert made.uncorrected["raw"]["error_db"] == pytest.approx(6, abs=0.3) and made.adherence["raw"]["error_db"] < 0.6
+    assert made.session["correct_gain"] and made.session["uncorrected"] == made.uncorrected
+    assert maker.render(None, curve(), "a").uncorrected is None
+
+
+def test_progress_rises_to_one_and_stop_stops(tmp_path):
+    shares, maker = [], studio()
+    source = film(tmp_path / "film.mp4", 3.0)
+    maker.render(source, prompt="a", best_of=2, progress=shares.append)
+    assert shares[0] == 0 and shares[-1] == 1 and shares == sorted(shares) and len(shares) > 8
+    polled = []
+
+    def stop():
+        polled.append(len(polled))
+        return len(polled) == 5
+
+    with pytest.raises(foley.Stopped):
+        maker.render(source, prompt="a", progress=shares.append, stop=stop)
+    assert len(polled) == 5 and [p.name for p in tmp_path.iterdir()] == ["film.mp4"]
+
+
+BAD_CURVES = [np.array([0.1, np.nan]), np.array([-0.1, 0.1]), np.zeros((2, 2)), np.zeros(0), np.array([0.1, 1.5])]
+
+
+@pytest.mark.parametrize("bad", BAD_CURVES)
 def test_a_bad_curve_is_refused(bad):
     with pytest.raises(ValueError, match="clean it first"):
         studio().sound(bad, "a")
+
+
+BAD_WISHES = [
+    ({"prompt": " "}, "wanted words"),
+    ({"prompt": "a", "audio": np.ones(100)}, "both prompt and audio"),
+    ({"seed": -1}, "seed -1"),
+    ({"audio": np.zeros(1600)}, "only silence"),
+    ({"audio": np.array([0.1, np.nan])}, "finite"),
+    ({"regions": [Region(2.5, 3.5, "b")]}, "inside the film's 3.00 s"),
+    ({"regions": [Region(1.0, 1.0, "b")]}, "not empty"),
+    ({"regions": [Region(-0.5, 1.0, "b")]}, "inside the film"),
+    ({"regions": [Region(0.5, 1.0, "")]}, "wanted words"),
+    ({"regions": [Region(0.5, 1.0, "b", gain_db=np.nan)]}, "gain nan"),
+    ({"regions": [Region(0.5, 1.0, "b", seed=1.5)]}, "seed 1.5"),
+]
+
+
+@pytest.mark.parametrize("wish, words", BAD_WISHES, ids=[w for _, w in BAD_WISHES])
+def test_what_cannot_be_made_is_refused_at_once(wish, words):
+    maker = studio()
+    with pytest.raises(ValueError, match=words):
+        maker.sound(curve(), **wish)
+    assert not maker.pipeline.vocoder.heard
+
+
+def test_a_curve_must_be_as_long_as_its_film(tmp_path):
+    with pytest.raises(ValueError, match="250 values: cut or pad"):
+        studio().render(film(tmp_path / "film.mp4", 2.0), curve(3.0), "a")
+    with pytest.raises(ValueError, match="neither film nor curve"):
+        studio().render(None)
+    with pytest.raises(ValueError, match="best_of=0"):
+        studio().render(None, curve(), best_of=0)
 
 
 def test_a_film_without_a_picture_leaves_nothing(tmp_path):
@@ -87,3 +276,24 @@ def test_a_film_without_a_picture_leaves_nothing(tmp_path):
     with pytest.raises(media.MediaError, match="film.mp4"):
         studio()(tmp_path / "film.mp4")
     assert [p.name for p in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_a_film_of_one_picture_is_refused(tmp_path):
+    writing.write_film(tmp_path / "one.mp4", np.zeros((1, 24, 32, 3), np.uint8), 10)
+    with pytest.raises(media.MediaError, match="one.mp4: has 1 picture"):
+        studio()(tmp_path / "one.mp4")
+
+
+def test_a_sound_without_a_film_is_saved_as_wav(tmp_path):
+    made = studio().render(None, curve(), "a")
+    assert made.save(tmp_path / "foley.wav").stat().st_size > 2 * len(made.waveform)
+    assert np.abs(media.read_sound(tmp_path / "foley.wav", 16000) - made.waveform).max() < 1e-4
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["foley.json", "foley.wav"]
+    with pytest.raises(media.MediaError, match="wanted .wav"):
+        made.save(tmp_path / "foley.xyz")
+
+
+def test_gains_are_the_wanted_decibels_inside_and_none_outside():
+    places = [Region(1.0, 2.0, gain_db=6.0), Region(1.5, 3.0, gain_db=-12.0)]
+    factor = 20 * np.log10(regions.gains(places, np.array([0.5, 1.2, 1.7, 2.5, 3.5])))
+    assert np.allclose(factor, [0, 6, -6, -12, 0], atol=1e-4)

@@ -19,6 +19,7 @@ from project import ROOT
 
 from vf import media, params, rms
 
+sync = pytest.importorskip("playwright.sync_api", reason="no playwright in this environment: install it to drive a browser")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PARTS = ("clips", "features", "video2rms", "rms2sound")
 TRAINED = params.load("small", ROOT).folder("rms2sound")
@@ -74,7 +75,6 @@ def lab(project):
 @pytest.fixture(scope="module")
 def page(lab):
     """The notebook, opened and run to its end."""
-    sync = pytest.importorskip("playwright.sync_api", reason="no playwright in this environment: install it to drive a browser")
     with sync.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})

@@ -75,6 +75,7 @@ def events(curve, rate, floor=0.01, dip=6.0, gap=0.03):
     for part in parts:
         start, end = part[0], part[-1] + 1
         level = 20 * np.log10(np.maximum(curve[start:end], floor / 2))
+        level = level - 1e-6 * np.arange(len(level))  # of two equal peaks one is the lower
         beside = level.min() - 2 * dip  # so that a peak on the edge counts as one
         peaks, _ = find_peaks(np.concatenate([[beside], level, [beside]]), prominence=dip)
         peaks = peaks - 1
@@ -203,7 +204,8 @@ def from_onsets(path, rate, seconds, level=0.2, length=0.3):
             raise ValueError(f"{path}, line {number}: {line.strip()}; wanted a time that is not negative")
         if round(onset * rate) < len(curve):
             curve = np.maximum(curve, rms.shape("hit", len(curve), rate, onset, length, level).numpy())
-    return curve
+    # as a window of 32 ms hears hits, which is how the networks know them
+    return np.sqrt(uniform_filter1d(curve**2, max(1, round(0.032 * rate))).clip(0, 1))
 
 
 def _why(error):

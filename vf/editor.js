@@ -105,7 +105,7 @@ function render({ model, el }) {
       const r = decibel ? 10 ** (QUIET * (1 - i / 4) / 20) : top * i / 4;
       pen.fillStyle = "#ddd";
       pen.fillRect(LEFT, y(r), inner(), 1);
-      const word = decibel ? `${Math.round(QUIET * (1 - i / 4))} dB` : `${+(top * i / 4).toFixed(3)}`;
+      const word = decibel ? `${Math.round(QUIET * (1 - i / 4))} dB` : `${+(top * i / 4).toFixed(4)}`;
       text(word, LEFT - 6, Math.min(b - 6, Math.max(a + 6, y(r))), "#333", "right");
     }
     const span = view[1] - view[0], unit = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600].find((u) => span / u <= Math.max(4, inner() / 80)) || 1200;
@@ -348,6 +348,7 @@ function render({ model, el }) {
   for (const name of ["events", "selected", "regions", "span"]) model.on(`change:${name}`, draw);
   for (const name of ["strip", "spectrogram"]) model.on(`change:${name}`, () => fetchImage(name));
   model.on("change:media", load);
+  model.on("change:strip", () => setTimeout(() => seek(0))); // another film: once its player is loaded
   model.on("change:seconds", () => { view = [0, model.get("seconds")]; draw(); });
   const observer = new ResizeObserver(() => { width = Math.max(320, root.clientWidth); canvas.style.height = `${bottom}px`; draw(); });
   pressed();

@@ -38,15 +38,19 @@ def film_strip(film, seconds, count=24, height=48):
     """PNG of `count` frames of a film side by side, each the one at the start of its share of the time."""
     seen = media.probe(film)
     width = max(2, round(height * seen.width / max(1, seen.height)))
-    frames, _ = media.read_frames(film, count / seconds, (width, height), 0, seconds)
-    return _png(np.concatenate(list(frames), axis=1))
+    # one by one, as most of a long film then need not be decoded
+    frames = [media.read_frames(film, 25, (width, height), k * seconds / count, 1 / 25)[0][0] for k in range(count)]
+    return _png(np.concatenate(frames, axis=1))
 
 
 def spectrogram(wave, timeline, widest=6000):
     """PNG of a waveform's log-mel (s,), the colours of `figures.spectrogram`. widest: columns at most."""
-    wave = torch.as_tensor(np.asarray(wave, np.float32))
-    level = mel.log_mel(wave[: len(wave) // timeline.sound_hop * timeline.sound_hop], timeline.sample_rate, timeline.sound_window)
-    level = level[:: -(-len(level) // widest)].T.flip(0) * 20 / np.log(10)
+    hop, piece = timeline.sound_hop, 60 * timeline.sample_rate // timeline.sound_hop * timeline.sound_hop
+    step, columns = -(-len(wave) // (hop * widest)), []
+    for start in range(0, len(wave) - timeline.sound_window, piece):  # a long sound's spectrum would not fit into memory
+        part = torch.from_numpy(np.array(wave[start : start + piece], np.float32))
+        columns.append(mel.log_mel(part[: len(part) // hop * hop], timeline.sample_rate, timeline.sound_window, hop)[::step])
+    level = torch.cat(columns).T.flip(0) * 20 / np.log(10)
     return _png(plt.get_cmap("magma")(np.clip((level.numpy() + 70) / 100, 0, 1), bytes=True))
 
 

@@ -229,7 +229,7 @@ class Desk:
             e.selected = min(e.selected, len(e.events) - 1)
             film, made, heard = s.film is not self._shown[0], s.made is not self._shown[1], self.fields["hear"].value
             if film:
-                self._preview = None
+                self._preview, e.selected, e.span = None, -1, []
                 e.strip = editor.film_strip(s.film, s.seconds) if s.film else b""
             if made:
                 e.achieved = np.asarray(s.made.rms, "<f4").tobytes() if s.made else b""

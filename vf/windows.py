@@ -49,7 +49,7 @@ def noise(seeds, step, start, stop, shape, block=64):
     out = np.empty((stop - start, *shape), np.float32)
     for seed, first, last in seeds:
         low, high = max(start, first), min(stop, last)
-        for k in range(low // block, -(-high // block)):
+        for k in range(low // block, -(-high // block) if low < high else 0):
             a, b = max(low, k * block), min(high, (k + 1) * block)
             drawn = np.random.default_rng([seed, step + 1, k]).standard_normal((block, *shape), np.float32)
             out[a - start : b - start] = drawn[a - k * block : b - k * block]
@@ -179,7 +179,7 @@ def _mels(pipeline, latents, window, overlap, batch, tick):
                 weight[: len(rest[1])] += rest[1]
             cut = (after - s) * stride
             rest = mel[cut:], weight[cut:]
-            yield mel[:cut] / weight[:cut], after == s + window
+            yield mel[:cut] / weight[:cut], i + k + 1 == len(begins)
 
 
 def scratch(shape):
