@@ -50,8 +50,13 @@ def curve(ax, values, rate, label=None, **style):
 
 
 def losses(history, title, smooth=20):
-    """A figure of training losses. history: {name: list of losses}, each with its own panel."""
-    figure, axes = plt.subplots(1, len(history), figsize=(3.4 * len(history), 2.2), squeeze=False)
+    """A figure of training losses. history: {name: list of losses}, each with its own panel; what was not trained says so."""
+    history = {name: values for name, values in history.items() if len(values)}
+    panels = max(1, len(history))
+    figure, axes = plt.subplots(1, panels, figsize=(3.4 * panels, 2.2), squeeze=False)
+    if not history:
+        axes[0, 0].set_axis_off()
+        axes[0, 0].text(0.5, 0.5, "loaded, not trained", ha="center")
     for ax, (name, values) in zip(axes[0], history.items()):
         kernel = np.ones(min(smooth, len(values))) / min(smooth, len(values))
         ax.plot(values, color=SKY, lw=0.5, alpha=0.6)
