@@ -120,3 +120,8 @@ def test_the_probe_reads_what_is_there_and_not_what_is_not():
     held_out = [k % 3 == 0 for k in range(12)]
     assert metrics.probe(vectors, curves, held_out) > 0.7
     assert abs(metrics.probe(vectors, [rng.random(60) for _ in range(12)], held_out)) < 0.4
+
+
+def test_jitter_is_the_mean_step_of_a_curve():
+    curve = np.array([[0.0, 0.1, 0.0, 0.3], [0.2, 0.2, 0.2, 0.2]])
+    assert metrics.jitter(curve) == pytest.approx([0.5 / 3, 0.0])

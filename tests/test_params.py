@@ -51,3 +51,9 @@ def test_checkpoints_are_keyed_by_parameters_and_code(tmp_path):
 def test_the_projects_own_lengths():
     assert params.load("paper", ROOT).timeline.sound_rms_frames == 1024
     assert params.load("small", ROOT).timeline.video_rms_frames == 625
+
+
+def test_a_repeated_stage_has_the_parameters_of_its_own_repetition():
+    deps, keys = params.stage_values(ROOT, "video2rms_ablation@bins_16")
+    assert "ablation.video2rms.bins_16" in keys and "small.video2rms" in keys
+    assert not any("$" in value for value in [*deps, *keys])

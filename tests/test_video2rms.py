@@ -95,3 +95,15 @@ def test_saved_and_loaded_it_says_the_same(tmp_path):
     features = torch.randn(1, 12, 5)
     model.save_pretrained(tmp_path)
     assert torch.equal(Video2RMS.from_pretrained(tmp_path).eval()(features), model(features))
+
+
+def test_regression_learns_a_curve_and_its_loss_is_the_squared_error():
+    assert video2rms.squared_error(torch.tensor([[[0.5], [0.0]]]), torch.tensor([[0.1, 0.2]])).item() == pytest.approx(0.2)
+    torch.manual_seed(0)
+    features = torch.randn(8, 12, 5).numpy()
+    curves = torch.rand(8, 1).expand(8, 50) * 0.5
+    model = Video2RMS(features=5, **(TINY | {"bins": 1}))
+    video2rms.train(model, features, curves, None, steps=150, batch=8, lr=1e-2, seed=0, schedule="cosine")
+    values, curve = video2rms.predict(model, features, None)
+    assert values.shape == (8, 50, 1) and (curve >= 0).all()
+    assert (curve - curves).abs().mean() < 0.3 * (curves - curves.mean()).abs().mean()

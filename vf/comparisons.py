@@ -83,6 +83,19 @@ def bars(rows, metric, label, title):
     return figure
 
 
+def sweep(ax, rows, metric, label, xlabel=None):
+    """One metric over the values of a setting, evenly spaced, with its intervals.
+
+    rows: {setting: {metric: number or a list, one a seed, metric_interval: [low, high]}}, in the order to be drawn.
+    """
+    values = np.array([np.mean(row[metric]) for row in rows.values()])
+    spans = np.array([row.get(f"{metric}_interval") or (v, v) for row, v in zip(rows.values(), values)])
+    error = np.clip([values - spans[:, 0], spans[:, 1] - values], 0, None)
+    ax.errorbar(range(len(rows)), values, yerr=error, color=BLUE, marker="o", ms=4, lw=1.2, capsize=2)
+    ax.set(ylabel=label, xlabel=xlabel or "", ylim=(0, 1.1 * max(values.max(), spans.max())))
+    ax.set_xticks(range(len(rows)), [str(setting) for setting in rows])
+
+
 def film(made, timeline):
     """A foley.Foley: spectrogram of the sound, and its curve over the one that was wanted."""
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(7.2, 3.4), sharex=True)

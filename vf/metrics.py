@@ -91,6 +91,11 @@ def probe(vectors, curves, held_out, penalty=10.0):
     return float(np.nanmean(scores))
 
 
+def jitter(curve):
+    """Mean absolute change of a curve from one frame to the next (Fig. 8). curve: (b, n) RMS. Returns (b,), RMS a frame."""
+    return np.abs(np.diff(np.asarray(curve, np.float64), axis=-1)).mean(-1)
+
+
 def frechet_distance(reference, estimate, few=False):
     """Frechet distance between two sets of embeddings, Eq. 6 with its first norm squared (as in every implementation).
 

@@ -98,9 +98,14 @@ def _blocks(value):
 
 
 def stage_values(root, stage):
-    """Dependencies (paths) and parameters (dotted keys) of a stage of dvc.yaml, with ${profile} and ${run} filled in."""
+    """Dependencies (paths) and parameters (dotted keys) of a stage of dvc.yaml, with ${profile} and ${run} filled in.
+
+    stage: its name; of one that DVC repeats over a mapping, `name@key`.
+    """
     values = yaml.safe_load((root / "params.yaml").read_text())
-    text = json.dumps(yaml.safe_load((root / "dvc.yaml").read_text())["stages"][stage])
+    name, _, repeat = stage.partition("@")
+    spec = yaml.safe_load((root / "dvc.yaml").read_text())["stages"][name]
+    text = json.dumps(spec.get("do", spec)).replace("${key}", repeat)
     for key in ("profile", "run", "films.root", "audio.root"):
         value = values
         for name in key.split("."):

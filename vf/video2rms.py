@@ -84,6 +84,14 @@ def classification_loss(logits, classes, width, sigma=1.0):
     return -(labels * logits.log_softmax(-1)).sum((-1, -2)).mean()
 
 
+def squared_error(values, curves):
+    """L2 loss of a regression of the curve itself, summed over the frames, mean over the batch: what section 2.1 tried first.
+
+    values: (b, n, 1), a model of one class. curves: (b, n) RMS.
+    """
+    return (values[..., 0] - curves.to(values.device)).square().sum(-1).mean()
+
+
 def decode(probability, bins, rule="mean"):
     """RMS of each frame from the distribution over classes.
 
@@ -106,10 +114,11 @@ def train(
 ):  # fmt: skip
     """Train Video2RMS.
 
-    features: (clips, t, d) array, perhaps on disk. curves: (clips, n) target RMS. bins: rms.Bins. schedule: "step", StepLR
-    that halves the rate every `halve_every` steps (the paper), or "cosine" to zero. Returns the loss of every step.
+    features: (clips, t, d) array, perhaps on disk. curves: (clips, n) target RMS. bins: rms.Bins; None for a regression by
+    `squared_error`, with a model of one class. schedule: "step", StepLR that halves the rate every `halve_every` steps (the
+    paper), or "cosine" to zero. Returns the loss of every step.
     """
-    classes = bins.encode(torch.as_tensor(curves))
+    targets = torch.as_tensor(curves).float() if bins is None else bins.encode(torch.as_tensor(curves))
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, betas=tuple(betas), weight_decay=weight_decay)
     if schedule == "step":
         scheduler = torch.optim.lr_scheduler.StepLR(optimizer, halve_every, 0.5)
@@ -119,8 +128,11 @@ def train(
         raise ValueError(f"schedule {schedule!r}; wanted step or cosine")
 
     def loss(generator):
-        pick = torch.randint(len(classes), (batch,), generator=generator)
-        return classification_loss(model(_tensor(features[pick.numpy()], model.device)), classes[pick], label_width, sigma)
+        pick = torch.randint(len(targets), (batch,), generator=generator)
+        logits = model(_tensor(features[pick.numpy()], model.device))
+        if bins is None:
+            return squared_error(logits, targets[pick])
+        return classification_loss(logits, targets[pick], label_width, sigma)
 
     return fit.fit(model, loss, steps, optimizer, seed=seed, scheduler=scheduler, checkpoint=checkpoint, label="Video2RMS")
 
@@ -131,12 +143,17 @@ def _tensor(features, device):
 
 @torch.no_grad()
 def predict(model, features, bins, rule="mean", batch=8):
-    """Class distributions (clips, n, k) and curves (clips, n) for features (clips, t, ...)."""
+    """Class distributions (clips, n, k) and curves (clips, n) for features (clips, t, ...).
+
+    bins: rms.Bins of the classes; None for a regression, whose values (clips, n, 1) come in place of the distributions.
+    """
     model.eval()
     parts = []
     for i in tqdm(range(0, len(features), batch), desc="Video2RMS predicts", mininterval=2.0):
-        parts.append(model(_tensor(features[i : i + batch], model.device)).softmax(-1).cpu())
-    probability = torch.cat(parts)
+        parts.append(model(_tensor(features[i : i + batch], model.device)).cpu())
+    if bins is None:
+        return torch.cat(parts), torch.cat(parts)[..., 0].clamp(min=0)
+    probability = torch.cat([logits.softmax(-1) for logits in parts])
     return probability, decode(probability, bins, rule)
 
 
