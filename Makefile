@@ -10,10 +10,13 @@ export DVC_NO_ANALYTICS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export MPLBACKEND := agg
 
-.PHONY: repro test test-slow lab smoke real greatest-hits weights install lock lint
+.PHONY: repro paper-figures test test-slow lab smoke real greatest-hits weights install lock lint
 
 repro: install          ## the small profile: both stages, sound, tables, report
 	$(RUN) dvc repro report
+
+paper-figures: install  ## `make repro` and then every seed and every ablation
+	$(RUN) dvc repro
 
 test: install           ## the fast tests
 	$(RUN) pytest -m "not slow"
@@ -30,10 +33,14 @@ SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_fi
 	small.clips.render_films.count.test=8 small.sounds.count=48 small.features.encoder.steps=6 \
 	small.video2rms.train.steps=6 small.backbone.vae.steps=8 small.backbone.vocoder.steps=8 small.backbone.clap.steps=6 small.backbone.unet.steps=8 \
 	small.embedders.dims=4 small.embedders.picture_dims=2 small.embedders.tagger.steps=6 small.embedders.clap.steps=6 \
-	small.rms_controlnet.train.steps=6 small.generate.num_inference_steps=3 small.generate.films=1 small.repeats.seeds=2
+	small.rms_controlnet.train.steps=6 small.generate.num_inference_steps=3 small.generate.films=1 small.repeats.seeds=2 \
+	small.onset_baseline.train.steps=2 \
+	$(foreach v,bins_32 bins_128 width_0 width_1 width_5 width_10 raw_targets low_passed_targets,~ablation.video2rms.$(v)) \
+	$(foreach v,rgb both,~ablation.features.$(v)) \
+	$(foreach v,bins_8 bins_16 bins_32 bins_128 guidance_1 guidance_3 guidance_5 steps_5 steps_10 steps_50,~ablation.rms2sound.$(v))
 
 smoke: install
-	$(RUN) dvc exp run $(foreach s,$(SMOKE),-S $(s))
+	$(RUN) dvc exp run $(foreach s,$(SMOKE),-S '$(s)')
 
 # make real FILMS=folder SOUNDS=folder: the whole pipeline on real films, as run=real; fewer steps, as there is less data, and
 # a frame encoder that starts from the rendered films' (`make repro` first). Like smoke it edits params.yaml and dvc.lock in place.

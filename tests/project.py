@@ -41,6 +41,11 @@ def closure(files):
 
 
 def stages():
-    """Stages of dvc.yaml; of one that DVC repeats over a mapping of params.yaml, its repetition for `default`."""
-    text = (ROOT / "dvc.yaml").read_text().replace("${key}", "default")
-    return {name: stage.get("do", stage) for name, stage in yaml.safe_load(text)["stages"].items()}
+    """Stages of dvc.yaml; of one that DVC repeats over a mapping of params.yaml, its first repetition."""
+    found, params = {}, yaml.safe_load((ROOT / "params.yaml").read_text())
+    for name, stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items():
+        if "foreach" in stage:
+            block, key = stage["foreach"].strip("${}").split(".")
+            stage = yaml.safe_load(yaml.safe_dump(stage["do"]).replace("${key}", next(iter(params[block][key]))))
+        found[name] = stage
+    return found

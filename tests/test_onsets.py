@@ -34,3 +34,49 @@ def test_matching_is_one_to_one_so_dense_clicks_do_not_win():
 
 def test_empty_lists():
     assert onsets.f1([], [], 0.1) == 1 and onsets.f1([1.0], [], 0.1) == 0 and onsets.f1([], [1.0], 0.1) == 0
+
+
+def test_labels_fall_into_the_frame_and_peaks_give_it_back():
+    track = onsets.labels([0.0, 0.51, 1.99, 2.5], 60, 30)
+    assert np.flatnonzero(track).tolist() == [0, 15, 59]
+    times, confidence = onsets.peaks(track * 0.8, 30)
+    found = times[confidence > 0.5]
+    assert np.abs(found - [0, 0.51, 1.99]).max() < 1 / 30
+
+
+def test_peaks_within_50_ms_count_once_as_the_surest():
+    confidence = np.zeros(100)
+    confidence[[20, 22, 40, 50]] = [0.5, 0.9, 0.7, 0.6]
+    times, sure = onsets.peaks(confidence, 100)
+    assert times[sure > 0.1] == pytest.approx([0.225, 0.405, 0.505])
+
+
+def test_a_track_marks_the_start_of_each_sound():
+    curve = np.full(500, 0.001)
+    curve[100:140], curve[300:420] = 0.3, 0.2
+    track = onsets.track(curve, 100, 4)
+    starts = np.flatnonzero(np.diff(track) > 0) + 1
+    assert track.sum() == 8 and np.abs(starts - [100, 300]).max() <= 3
+
+
+def test_protocol_accuracy_is_a_recall_that_dense_clicks_win():
+    reference, clicks = np.array([0.33, 1.21, 3.98]), np.arange(0.05, 5, 0.15)
+    assert onsets.accuracy(reference, clicks) == 1 and onsets.f1(reference, clicks, 0.05) < 0.2
+    assert onsets.accuracy(reference, [0.3]) == pytest.approx(1 / 3)
+    assert np.isnan(onsets.accuracy([], clicks)) and onsets.accuracy(reference, []) == 0
+
+
+def test_average_precision_by_hand():
+    reference, estimate, confidence = [1.0, 2.0, 3.0], [1.05, 1.5, 2.02, 4.0], [0.9, 0.8, 0.7, 0.1]
+    # hit, miss, hit, miss, and the onset at 3 s is never found
+    assert onsets.average_precision(reference, estimate, confidence) == pytest.approx((1 / 1 + 2 / 3) / 3)
+    assert onsets.average_precision(reference, reference, [0.2, 0.1, 0.3]) == 1
+    assert onsets.average_precision(reference, [1.01, 1.02], [0.5, 0.6]) == pytest.approx(1 / 3)  # each onset is found once
+    assert np.isnan(onsets.average_precision([], estimate, confidence)) and onsets.average_precision(reference, [], []) == 0
+
+
+def test_the_best_threshold_tells_sure_from_unsure():
+    reference = [np.array([1.0, 2.0]), np.array([0.5])]
+    found = [(np.array([1.0, 1.5, 2.0]), np.array([0.9, 0.2, 0.8])), (np.array([0.5, 3.0]), np.array([0.7, 0.3]))]
+    assert 0.3 < onsets.best_threshold(reference, found) <= 0.7
+    assert onsets.best_threshold([], []) == 0

@@ -9,7 +9,7 @@ import yaml
 from project import ROOT
 
 from vf import params, report, tables
-from vf.claims import FAILS, HOLDS, claims
+from vf.claims import FAILS, HOLDS, claims, of_ablations
 
 
 def leaf(value, width=0.001, **more):
@@ -54,8 +54,26 @@ def test_a_verdict_follows_the_numbers():
 
 
 def test_what_was_not_measured_says_so():
-    assert verdicts()["label smoothing improves E-L1 and accuracy"][1].startswith("not measured")
+    assert {verdict for *_, verdict in of_ablations({}, {}, {})} == {"not measured"}
     assert verdicts()["listeners prefer Video-Foley (MOS)"][1] == "needs listeners"
+
+
+def test_verdicts_on_ablations_follow_the_numbers():
+    def row(value, low, high):
+        return {"e_l1": value, "e_l1_interval": [low, high]}
+
+    curves = {
+        "default": row([0.03, 0.05], 0.035, 0.045),
+        "regression": row([0.06, 0.06], 0.05, 0.07),
+        "width_0": row([0.03], 0.02, 0.04),
+    }
+    sounds = {"default": {"audio": row(0.1, 0.09, 0.11), "text": row(0.1, 0.09, 0.11)}}
+    sounds["bins_256"] = {"audio": row(0.1, 0.08, 0.12), "text": row(0.3, 0.2, 0.4)}
+    told = {claim: (ours, verdict) for _, claim, _, ours, verdict in of_ablations(curves, sounds, {})}
+    assert told["classification beats regression by L2 in E-L1"] == ("0.04 against 0.06", HOLDS)
+    assert told["label smoothing (W = 2) improves E-L1"][1] == FAILS
+    assert told["256 bins gain nothing on 64 in E-L1 (audio prompt)"][1] == HOLDS
+    assert told["256 bins gain nothing on 64 in E-L1 (text prompt)"][1] == FAILS
 
 
 def test_only_the_blocks_of_the_run_are_written():

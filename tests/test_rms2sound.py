@@ -195,6 +195,31 @@ def test_loudness_is_judged_beside_eq_4(trained):
     assert all(weight.grad is None for weight in pipeline.vae.parameters())
 
 
+def test_guidance_on_the_curve_leaves_it_out_beside_the_null(trained):
+    pipeline, (_, _, rms), _, _ = trained
+    call = {"num_inference_steps": 1, "output_type": "latent", "prompt": CAPTIONS[:2]}
+    plain, guided = (pipeline(rms=rms[:2], guidance_scale=3.0, guide_rms=g, generator=seeded(), **call) for g in (False, True))
+    # at omega = 0 what is left is the null prompt without a curve
+    null = pipeline(rms=rms[:2], guidance_scale=0.0, guide_rms=True, generator=seeded(), **call)
+    without = pipeline(guidance_scale=0.0, generator=seeded(), frames=rms.shape[-1], **call)
+    assert not torch.equal(plain, guided) and torch.allclose(null, without, atol=1e-5)
+    one = [pipeline(rms=rms[:2], guidance_scale=1.0, guide_rms=g, generator=seeded(), **call) for g in (False, True)]
+    assert torch.equal(*one)
+
+
+def test_a_twin_hears_its_own_condition(trained):
+    pipeline, (latents, timbres, rms), *_ = trained
+    parts = {name: part for name, part in pipeline.components.items() if name != "controlnet"}
+
+    def weights(**condition):
+        twin = RMS2Sound(**parts)
+        train_controlnet(twin, latents, timbres, rms, steps=3, batch=4, lr=1e-2, seed=1, **condition)
+        return twin.controlnet.rms_in.weight
+
+    own = weights()
+    assert torch.equal(own, weights(condition=rms)) and not torch.equal(own, weights(condition=torch.zeros_like(rms)))
+
+
 def test_batches_and_dropped_prompts_follow_the_generator():
     items, starts, length = draw(5, 100, 200, 30, seeded())
     assert length == 30 and set(items) == set(range(5)) and min(starts) >= 0 and 60 < max(starts) <= 70

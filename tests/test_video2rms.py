@@ -107,3 +107,17 @@ def test_regression_learns_a_curve_and_its_loss_is_the_squared_error():
     values, curve = video2rms.predict(model, features, None)
     assert values.shape == (8, 50, 1) and (curve >= 0).all()
     assert (curve - curves).abs().mean() < 0.3 * (curves - curves.mean()).abs().mean()
+
+
+def test_the_onset_head_learns_beside_the_curve_and_alone():
+    torch.manual_seed(0)
+    labels = torch.rand(8, 12) < 0.2
+    features = (torch.randn(8, 12, 5) * 0.1 + 2 * labels[..., None]).numpy()
+    curves = torch.rand(8, 50) * 0.5
+    for weights in ({"onset_weight": 1.0}, {"onset_weight": 1.0, "rms_weight": 0.0}):
+        model = Video2RMS(features=5, onsets=True, **TINY)
+        settings = dict(steps=80, batch=8, lr=2e-2, seed=0, schedule="cosine")
+        video2rms.train(model, features, curves, BINS, **settings, onsets=labels.numpy(), **weights)
+        told = video2rms.predict_onsets(model, features)
+        assert told.shape == (8, 12) and told[labels].mean() > told[~labels].mean() + 0.3
+    assert torch.equal(model.with_onsets(torch.as_tensor(features))[0], model(torch.as_tensor(features)))

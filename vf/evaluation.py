@@ -34,6 +34,21 @@ def curve_scores(truth, target, curve, scores, bins, rate, reference_onsets):
     return result
 
 
+def onset_scores(references, found, threshold):
+    """Per-clip numbers of an onset detector (App. C), its accuracy and precision beside what one-to-one matching says.
+
+    references: a list of arrays of seconds. found: for each (seconds, confidences). threshold: confidence from which on an
+    estimate counts, for all but average precision. Returns {metric: (b,)}; NaN where a clip has no onset.
+    """
+    sure = [times[confidence >= threshold] for times, confidence in found]
+    return {
+        "onset_accuracy": np.array([onsets.accuracy(r, t) for r, t in zip(references, sure)]),
+        "onset_ap": np.array([onsets.average_precision(r, t, c) for r, (t, c) in zip(references, found)]),
+        "onset_f1_100ms": np.array([onsets.f1(r, t, 0.1) for r, t in zip(references, sure)]),
+        "onset_f1_50ms": np.array([onsets.f1(r, t, 0.05) for r, t in zip(references, sure)]),
+    }
+
+
 def class_scores(classes, count):
     """Scores for a system that names one class a frame: nearer classes score higher. (..., n) -> (..., n, count)."""
     return -(torch.arange(count) - torch.as_tensor(classes)[..., None]).abs().float()

@@ -131,9 +131,12 @@ CAPTIONS = {
     "09_fig12": "Figure 12's counterpart: four shapes, one prompt.",
     "10_studio": "A curve drawn in the studio and the sound that came of it.",
     "11_video2rms_repeats": "Video2RMS over seeds and folds, with 95% intervals.",
-    "15_fig2_fig8": "Figures 2 (left) and 8: Video2RMS with more bins and wider labels, over seeds, with 95% intervals.",
-    "15_variants": "Video2RMS, one change at a time, over seeds, with 95% intervals.",
     "12_rms2sound_repeats": "RMS2Sound with true curves over seeds, with 95% intervals.",
+    "16_onsets": "Table 4's counterpart: onsets told by Video2RMS and by R(2+1)D.",
+    "17_fig2": "Figure 2's counterpart: number of bins, for Video2RMS (over seeds) and RMS2Sound.",
+    "17_fig8": "Figure 8's counterpart: width of the smoothed labels, over seeds.",
+    "17_video2rms": "Video2RMS, one change at a time, over seeds, with 95% intervals.",
+    "17_rms2sound": "RMS2Sound, one change at a time, with 95% intervals.",
 }
 
 

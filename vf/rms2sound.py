@@ -120,6 +120,7 @@ class RMS2Sound(DiffusionPipeline):
         prompt=None,
         audio=None,
         guidance_scale=3.5,
+        guide_rms=False,
         num_inference_steps=25,
         eta=0.0,
         generator=None,
@@ -130,7 +131,8 @@ class RMS2Sound(DiffusionPipeline):
 
         rms: (b, n) curve in [0, 1] of window 1024, hop 160; None for sound without control. prompt: text or b texts;
         audio: (b, s) at the vocoder's rate; neither: no prompt. One prompt serves many curves and the other way round.
-        guidance_scale: omega of Eq. 5, on the prompt alone; 1 is plain conditioning. eta: 0 (deterministic DDIM) to 1.
+        guidance_scale: omega of Eq. 5, on the prompt alone; 1 is plain conditioning. guide_rms: guide the curve too, i.e.
+        leave it out beside the null prompt, which the paper tried and gave up (App. B.2). eta: 0 (deterministic DDIM) to 1.
         generator: a torch.Generator, or one per sound. frames: length without rms, in RMS frames (default: what the
         U-Net was trained on). output_type: "wave" or "latent".
 
@@ -165,7 +167,11 @@ class RMS2Sound(DiffusionPipeline):
         extra = {k: v for k, v in {"eta": eta, "generator": generator}.items() if k in accepts}
         for t in self.progress_bar(self.scheduler.timesteps):
             z_in = self.scheduler.scale_model_input(torch.cat([z_t, z_t]) if guided else z_t, t)
-            output = predict(self.unet, self.controlnet, z_in, t, timbre, curve)
+            if guided and guide_rms and curve is not None:
+                halves = zip(z_in.chunk(2), timbre.chunk(2), (None, curve[:count]))
+                output = torch.cat([predict(self.unet, self.controlnet, z, t, c, r) for z, c, r in halves])
+            else:
+                output = predict(self.unet, self.controlnet, z_in, t, timbre, curve)
             if guided:
                 null, conditioned = output.chunk(2)
                 output = guidance_scale * conditioned + (1 - guidance_scale) * null  # Eq. 5
@@ -202,7 +208,7 @@ def predict(unet, controlnet, z_t, t, timbre, rms=None):
 
 def train_controlnet(
     pipeline, latents, timbres, rms, steps, *, batch=16, lr=1e-3, new_lr=None, dropout=0.1, crop=None, mu=0.0, kernel=3,
-    own=0.0, loudness=0.0, ema=0.0, seed=0, start=None, checkpoint=None, precision="no",
+    own=0.0, loudness=0.0, ema=0.0, seed=0, start=None, condition=None, checkpoint=None, precision="no",
 ):  # fmt: skip
     """Give a pipeline a control net, trained by Eq. 4 while everything else stays frozen (section 2.2).
 
@@ -212,6 +218,7 @@ def train_controlnet(
     it (default: the same), which start at zero and at small rates stay there long; both fall to 0 along a cosine.
     start: a control net to go on from (default: a copy of the U-Net's encoder). own: of `diffusion_loss`. loudness: weight
     of what the decoded estimate's loudness lacks or exceeds, as a share of the batch's, beside Eq. 4; both are 0 in the paper.
+    condition: (i, n) what the net hears instead of the curve, such as a track of onsets.
 
     Sets `pipeline.controlnet` and returns the losses.
     """
@@ -236,6 +243,9 @@ def train_controlnet(
         z = _rows(latents[i][:, s : s + length] for i, s in zip(items, starts)).to(net.device)
         curve = _rows(rms[i][s * stride : (s + length) * stride] for i, s in zip(items, starts)).to(net.device)
         timbre = drop(_rows(timbres[i] for i in items), null.cpu(), dropout, generator).to(net.device)
+        heard = curve
+        if condition is not None:
+            heard = _rows(condition[i][s * stride : (s + length) * stride] for i, s in zip(items, starts)).to(net.device)
 
         def judge(estimate, alpha):
             # where z_t is mostly noise the estimate is a mean over many sounds, and need not be as loud as any: alpha^16
@@ -243,7 +253,7 @@ def train_controlnet(
             off = (alpha[:, 0, :, 0] ** 16 * (energy(pipeline.decode_mel(estimate).float(), rate) - curve).abs()).mean()
             return loudness * off / curve.mean().clamp(min=1e-4)
 
-        return diffusion_loss(pipeline.scheduler, model, z, generator, timbre, curve, own=own, judge=judge if loudness else None)
+        return diffusion_loss(pipeline.scheduler, model, z, generator, timbre, heard, own=own, judge=judge if loudness else None)
 
     history = fit.fit(
         net,

@@ -28,12 +28,13 @@ class Video2RMS(ModelMixin, ConfigMixin):
     rms_frames: lengths in and out. bins: classes. relu_logits: the authors' ReLU after the last layer. init_std: the
     authors initialise weights with normal(0, 0.02); without it torch's defaults hold, and the layer over time starts as
     linear interpolation. silence: RMS that class 0 stands for (`rms.Bins`); only kept here, for who loads the model.
+    onsets: a second head after the LSTM that tells onsets (App. E.1).
     """
 
     @register_to_config
     def __init__(
         self, features=2048, width=2048, lstm=512, frames=300, rms_frames=1250, bins=64, dropout=0.5, relu_logits=True,
-        init_std=None, silence=0.0,
+        init_std=None, silence=0.0, onsets=False,
     ):  # fmt: skip
         super().__init__()
         blocks = []
@@ -43,6 +44,7 @@ class Video2RMS(ModelMixin, ConfigMixin):
         self.bilstm = nn.LSTM(width, lstm, num_layers=2, batch_first=True, bidirectional=True)
         self.over_time = nn.Linear(frames, rms_frames)
         self.to_classes = nn.Linear(2 * lstm, bins)
+        self.to_onsets = nn.Linear(2 * lstm, 1) if onsets else None
         if init_std:
             for module in self.modules():
                 if isinstance(module, (nn.Conv1d, nn.Linear)):
@@ -64,12 +66,22 @@ class Video2RMS(ModelMixin, ConfigMixin):
 
         Raises ValueError for another number of frames than the model was made for.
         """
+        return self._classify(self._states(features))
+
+    def with_onsets(self, features):
+        """Logits of the classes, (b, n, k), and of an onset in each video frame, (b, t); for a model with that head."""
+        x = self._states(features)
+        return self._classify(x), self.to_onsets(x)[..., 0]
+
+    def _states(self, features):
         if features.shape[1] != self.config.frames:
             raise ValueError(
                 f"features have {features.shape[1]} frames; the model takes {self.config.frames}: cut or pad the film"
             )
         x = self.convolutions(features.transpose(1, 2)).transpose(1, 2)
-        x, _ = self.bilstm(x)
+        return self.bilstm(x)[0]
+
+    def _classify(self, x):
         x = self.over_time(x.transpose(1, 2)).transpose(1, 2)
         logits = self.to_classes(x)
         return F.relu(logits) if self.config.relu_logits else logits
@@ -110,13 +122,14 @@ def decode(probability, bins, rule="mean"):
 
 def train(
     model, features, curves, bins, steps, batch, lr, seed, label_width=2, sigma=1.0, schedule="step", halve_every=100,
-    betas=(0.5, 0.999), weight_decay=0.0, checkpoint=None,
+    betas=(0.5, 0.999), weight_decay=0.0, onsets=None, onset_weight=1e-3, rms_weight=1.0, checkpoint=None,
 ):  # fmt: skip
     """Train Video2RMS.
 
     features: (clips, t, d) array, perhaps on disk. curves: (clips, n) target RMS. bins: rms.Bins; None for a regression by
     `squared_error`, with a model of one class. schedule: "step", StepLR that halves the rate every `halve_every` steps (the
-    paper), or "cosine" to zero. Returns the loss of every step.
+    paper), or "cosine" to zero. onsets: (clips, t) labels of a model with an onset head, whose cross entropy, summed over
+    the frames, is added times `onset_weight`; rms_weight: 0 for onsets alone (App. E.1). Returns the loss of every step.
     """
     targets = torch.as_tensor(curves).float() if bins is None else bins.encode(torch.as_tensor(curves))
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, betas=tuple(betas), weight_decay=weight_decay)
@@ -129,7 +142,13 @@ def train(
 
     def loss(generator):
         pick = torch.randint(len(targets), (batch,), generator=generator)
-        logits = model(_tensor(features[pick.numpy()], model.device))
+        x = _tensor(features[pick.numpy()], model.device)
+        if onsets is not None:
+            logits, told = model.with_onsets(x)
+            wanted = _tensor(onsets[pick.numpy()], model.device)
+            told = F.binary_cross_entropy_with_logits(told, wanted, reduction="sum") / batch
+            return rms_weight * classification_loss(logits, targets[pick], label_width, sigma) + onset_weight * told
+        logits = model(x)
         if bins is None:
             return squared_error(logits, targets[pick])
         return classification_loss(logits, targets[pick], label_width, sigma)
@@ -155,6 +174,14 @@ def predict(model, features, bins, rule="mean", batch=8):
         return torch.cat(parts), torch.cat(parts)[..., 0].clamp(min=0)
     probability = torch.cat([logits.softmax(-1) for logits in parts])
     return probability, decode(probability, bins, rule)
+
+
+@torch.no_grad()
+def predict_onsets(model, features, batch=8):
+    """Probability of an onset in each video frame, (clips, t), by a model with an onset head."""
+    model.eval()
+    parts = [model.with_onsets(_tensor(features[i : i + batch], model.device))[1] for i in range(0, len(features), batch)]
+    return torch.cat(parts).sigmoid().cpu()
 
 
 def from_authors(path):
