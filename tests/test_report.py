@@ -9,7 +9,7 @@ import yaml
 from project import ROOT
 
 from vf import params, report, tables
-from vf.claims import FAILS, HOLDS, claims, of_ablations
+from vf.claims import FAILS, HOLDS, claims, of_ablations, of_case_studies
 
 
 def leaf(value, width=0.001, **more):
@@ -76,6 +76,30 @@ def test_verdicts_on_ablations_follow_the_numbers():
     assert told["256 bins gain nothing on 64 in E-L1 (text prompt)"][1] == FAILS
 
 
+CASES = {
+    "text to audio": {"level_rank": 0.0, "level_rank_interval": [-0.1, 0.1], "start_ms": 100.0, "start_ms_interval": [80, 120]},
+    "Video-Foley, audio prompt": {
+        "level_rank": 0.6, "level_rank_interval": [0.5, 0.7], "start_ms": 20.0, "start_ms_interval": [10, 30],
+        "hit_seconds": 0.2, "hit_seconds_interval": [0.1, 0.3], "scratch_seconds": 0.6, "scratch_seconds_interval": [0.5, 0.7],
+    },
+    "onset annotations": {"late_ms_5%": -5.0, "late_ms_50%": 1.0, "late_ms_95%": 20.0},
+    "shapes": {"A": 0.9, "A_interval": [0.8, 0.95], "V": 0.6, "V_interval": [0.4, 0.7]},
+    "prompts": {"own": 0.4, "own_interval": [0.3, 0.5], "others": 0.1, "others_interval": [0.0, 0.2], "own_is_nearest": 0.5},
+}  # fmt: skip
+
+
+def test_verdicts_on_case_studies_follow_the_numbers():
+    told = {claim: (ours, verdict) for _, claim, _, ours, verdict in of_case_studies(CASES)}
+    assert told["Video-Foley beats text-to-audio: its events start when they should"] == ("20 against 100", HOLDS)
+    assert told["Video-Foley beats text-to-audio: … and end when they should"][1] == "not measured"
+    assert told["in Video-Foley scratches sound longer than hits (s)"] == ("0.2 against 0.6", HOLDS)
+    assert told["onset annotations lie more than 50 ms apart from where sounds start"][1] == FAILS
+    assert told["sound follows a drawn curve, A (correlation above 0.5)"][1] == HOLDS
+    assert told["sound follows a drawn curve, V (correlation above 0.5)"][1] == FAILS
+    assert told["with one curve, sound is nearer to its own prompt than to others (CLAP)"][1] == HOLDS
+    assert {verdict for *_, verdict in of_case_studies({})} == {"not measured"}
+
+
 def test_only_the_blocks_of_the_run_are_written():
     text = "a\n<!-- small x -->\nold\n<!-- end small x -->\nb\n<!-- real x -->\nkept\n<!-- end real x -->\n"
     new = report.reproduction_blocks(text, "small", {"x": "new \\1"})
@@ -86,7 +110,7 @@ def test_only_the_blocks_of_the_run_are_written():
 
 def test_reproduction_has_every_block_of_the_small_run():
     text = (ROOT / "REPRODUCTION.md").read_text()
-    for name in ("claims", "table1", "table2", "table5", "minutes"):
+    for name in ("claims", "table1", "table2", "table5", "minutes", "case_studies", "drawn", "onsets", "ablation_claims"):
         assert len(re.findall(f"<!-- (end )?small {name} -->", text)) == 2
 
 
@@ -98,6 +122,7 @@ def test_the_page_is_whole_and_offline(tmp_path):
         p.results(f"metrics/{name}.json").write_text(json.dumps(values))
     for folder in ("scores", "clips", "figures"):
         p.folder(folder).mkdir(parents=True)
+    (p.results("metrics/case_studies.json")).write_text(json.dumps(CASES))
     (p.folder("scores") / "facts.json").write_text('{"silent_share": 0.8}')
     left_out = [{"file": "<b>.mp4", "line": None, "reason": "has no sound", "remedy": "x"}]
     (p.folder("clips") / "clips.json").write_text(json.dumps({"left_out": left_out}))

@@ -8,7 +8,7 @@ import yaml
 from project import MODULES, NOTEBOOKS, ROOT, closure, code_of, imported, stages
 
 FLOORS = [  # imports point down, or within a floor to the left
-    ["timeline", "rms", "mel", "metrics", "onsets", "fit", "motion"],
+    ["timeline", "rms", "mel", "metrics", "onsets", "events", "fit", "motion"],
     ["media", "writing", "clips", "params", "weights", "tensors", "unpack", "curves", "regions", "systems"],
     ["backends", "render_sound", "strokes", "render", "shards", "corpora"],
     ["video2rms", "onset_baseline", "rms_controlnet", "rms2sound", "examples", "sampling"],

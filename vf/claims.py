@@ -35,6 +35,35 @@ def _alike(ours, one, other, key):
     return result[0], HOLDS if a_low <= b_high and b_low <= a_high else FAILS
 
 
+def of_case_studies(case):
+    """Rows as of `claims`, of what the paper shows in Figs. 3 to 5 and 9 to 13. case: metrics/case_studies.json."""
+    foley, plain, rows = "Video-Foley, audio prompt", "text to audio", []
+    for section, claim, key, lower in (
+        ("4.2, Figs. 4, 10", "the louder events of a film are the louder ones in its sound", "level_rank", False),
+        ("H, Fig. 11", "its events start when they should", "start_ms", True),
+        ("H, Fig. 11", "… and end when they should", "end_ms", True),
+    ):
+        rows.append((section, f"Video-Foley beats text-to-audio: {claim}", "shown", *_compare(case, foley, plain, key, lower)))
+    row = case.get(foley, {})
+    length = {kind: {k.replace(f"{kind}_", ""): v for k, v in row.items() if k.startswith(kind)} for kind in ("hit", "scratch")}
+    rows.append(("4.2, Figs. 3, 9", "in Video-Foley scratches sound longer than hits (s)", "shown",
+                 *_compare(length, "hit", "scratch", "seconds")))  # fmt: skip
+    late = case.get("onset annotations") or {}
+    apart = late.get("late_ms_95%", 0) - late.get("late_ms_5%", 0)
+    told = (f"90% within {apart:.0f} ms", HOLDS if apart > 50 else FAILS) if late else ("not measured", "not measured")
+    rows.append(("A, Fig. 5", "onset annotations lie more than 50 ms apart from where sounds start", "shown", *told))
+    for shape, r in case.get("shapes", {}).items():
+        if not shape.endswith("_interval"):
+            low, high = case["shapes"][f"{shape}_interval"]
+            told = f"{r:.2f} [{low:.2f}, {high:.2f}]", HOLDS if low > 0.5 else FAILS
+            rows.append(("I, Fig. 12", f"sound follows a drawn curve, {shape} (correlation above 0.5)", "shown", *told))
+    of = {k: {"similar": v, "similar_interval": case["prompts"][f"{k}_interval"]} for k, v in case.get("prompts", {}).items()
+          if k in ("own", "others")}  # fmt: skip
+    rows.append(("I, Fig. 13", "with one curve, sound is nearer to its own prompt than to others (CLAP)", "shown",
+                 *_compare(of, "own", "others", "similar", lower=False)))  # fmt: skip
+    return rows
+
+
 def of_ablations(curves, sounds, onsets):
     """Rows as of `claims`, of what the paper says of its ablations.
 

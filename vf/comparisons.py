@@ -63,6 +63,19 @@ def shapes(wanted, sounds, timeline, title):
     return figure
 
 
+def annotations(sounds, events, timeline):
+    """Figure 5: the size of waveforms and where their events were annotated. sounds: {name: (s,)}; events: {name: clips.Event}."""
+    figure, axes = plt.subplots(len(sounds), 1, figsize=(7.2, 1.2 * len(sounds) + 0.3), sharex=True, squeeze=False)
+    for ax, (name, wave) in zip(axes[:, 0], sounds.items()):
+        size = np.abs(np.asarray(wave))
+        ax.plot(np.arange(len(size)) / timeline.sample_rate, size, color=BLUE, lw=0.4, rasterized=True)
+        for event in events[name]:
+            ax.axvline(event.time, color=RED, lw=1)
+        ax.set(xlim=(0, len(size) / timeline.sample_rate), ylim=(0, None), ylabel="|amplitude|", title=name)
+    axes[-1, 0].set_xlabel("time (s)")
+    return figure
+
+
 def bars(rows, metric, label, title):
     """Horizontal bars of one metric over systems, with its intervals and its value behind each.
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from vf import params, tables
-from vf.claims import claims
+from vf.claims import claims, of_case_studies
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; }
@@ -128,7 +128,12 @@ CAPTIONS = {
     "08_foley_fad": "Video-Foley: Frechet distance of each system, with 95% intervals.",
     "09_fig3": "Figure 3's counterpart: several events in one film.",
     "09_fig4": "Figure 4's counterpart: intensity and nuance.",
+    "09_fig5": "Figure 5's counterpart: onset annotations over waveforms.",
+    "09_fig9": "Figure 9's counterpart: hits and scratches.",
+    "09_fig10": "Figure 10's counterpart: intensity and nuance, another film.",
+    "09_fig11": "Figure 11's counterpart: start and end of every event.",
     "09_fig12": "Figure 12's counterpart: four shapes, one prompt.",
+    "09_fig13": "Figure 13's counterpart: one curve, several prompts.",
     "10_studio": "A curve drawn in the studio and the sound that came of it.",
     "11_video2rms_repeats": "Video2RMS over seeds and folds, with 95% intervals.",
     "12_rms2sound_repeats": "RMS2Sound with true curves over seeds, with 95% intervals.",
@@ -142,7 +147,10 @@ CAPTIONS = {
 
 def write(p):
     """Tables to results/<run>/tables, the page to runs/<run>/report.html, the generated blocks of REPRODUCTION.md."""
-    read = {name: json.loads(p.results(f"metrics/{name}.json").read_text()) for name in ("video2rms", "rms2sound", "foley")}
+    read = {
+        name: json.loads(p.results(f"metrics/{name}.json").read_text())
+        for name in ("video2rms", "rms2sound", "foley", "case_studies")
+    }
     facts = json.loads((p.folder("scores") / "facts.json").read_text())
     made = {
         "table1": tables.table1(read["video2rms"]),
@@ -151,7 +159,7 @@ def write(p):
     }
     for name, table in made.items():
         table.to_csv(p.results(f"tables/{name}.csv"), index=False)
-    rows = claims(read["video2rms"], read["rms2sound"], read["foley"], facts)
+    rows = claims(read["video2rms"], read["rms2sound"], read["foley"], facts) + of_case_studies(read["case_studies"])
     titles = {"table1": "Table 1: Video2RMS", "table2": "Table 2: Video-Foley", "table5": "Table 5: RMS2Sound"}
     left_out = json.loads((p.folder("clips") / "clips.json").read_text())["left_out"]
     report = page(p, {titles[n]: t for n, t in made.items()}, rows, left_out, CAPTIONS)

@@ -1,0 +1,50 @@
+"""What an RMS curve says of each sounding event: how loud it is, when it starts and when it has died away (section 4.2, H)."""
+
+import numpy as np
+from scipy.stats import spearmanr
+
+
+def measure(curve, times, rate, early=0.05):
+    """Level, start and end of each event.
+
+    curve: (n,) RMS. times: (e,) seconds, increasing; an event lasts until the next one or the end. rate: frames per second.
+    early: seconds by which a sound may come ahead of its event's time. Returns (e,) arrays: level, the largest RMS; start and
+    end (s), where half of it is first reached and where a tenth of it is last held, NaN for an event of no length or no sound.
+    """
+    curve, times = np.asarray(curve, np.float64), np.asarray(times, np.float64)
+    borders = np.append(np.maximum(times - early, 0), len(curve) / rate)
+    rows = []
+    for first, last in zip(borders[:-1], borders[1:]):
+        a, b = round(first * rate), round(last * rate)
+        piece = curve[a:b]
+        level = piece.max(initial=0)
+        if not level:
+            rows.append((level, np.nan, np.nan))
+            continue
+        peak = int(piece.argmax())
+        # backwards from the peak: what rings on from the event before is not this one's start
+        below = np.flatnonzero(piece[:peak] < level / 2)
+        start = below[-1] + 1 if len(below) else 0
+        end = np.flatnonzero(piece >= level / 10)[-1] + 1
+        rows.append((level, (a + start) / rate, (a + end) / rate))
+    return np.array(rows).reshape(-1, 3).T
+
+
+def compare(truth, estimate, times, rate):
+    """How the events of one curve are like those of another: {level_rank, start_ms, end_ms}.
+
+    truth, estimate: (n,) RMS. level_rank: Spearman's correlation of their levels, NaN for fewer than three events or where one
+    curve has no levels to tell apart; start_ms, end_ms: median distance of starts and of ends, NaN without events.
+    """
+    (level, *borders), (other, *others) = measure(truth, times, rate), measure(estimate, times, rate)
+    apart = [np.abs(a - b) for a, b in zip(borders, others)]
+    start, end = (1000 * float(np.nanmedian(d)) if np.isfinite(d).any() else np.nan for d in apart)
+    ranked = len(level) > 2 and len(set(level)) > 1 and len(set(other)) > 1
+    return {"level_rank": spearmanr(level, other).statistic if ranked else np.nan, "start_ms": start, "end_ms": end}
+
+
+def lengths(curve, events, rate):
+    """Mean seconds that hits and that scratches sound, {action: mean or NaN}. events: clips.Event, by time."""
+    _, start, end = measure(curve, [e.time for e in events], rate)
+    of = {action: [b - a for a, b, e in zip(start, end, events) if e.action == action] for action in ("hit", "scratch")}
+    return {action: float(np.nanmean(x)) if np.isfinite(x).any() else np.nan for action, x in of.items()}
