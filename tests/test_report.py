@@ -8,7 +8,7 @@ import pytest
 import yaml
 from project import ROOT
 
-from vf import params, report, tables
+from vf import params, published, report, tables
 from vf.claims import FAILS, HOLDS, claims, of_ablations, of_case_studies
 
 
@@ -102,10 +102,10 @@ def test_verdicts_on_case_studies_follow_the_numbers():
 
 def test_only_the_blocks_of_the_run_are_written():
     text = "a\n<!-- small x -->\nold\n<!-- end small x -->\nb\n<!-- real x -->\nkept\n<!-- end real x -->\n"
-    new = report.reproduction_blocks(text, "small", {"x": "new \\1"})
+    new = published.reproduction_blocks(text, "small", {"x": "new \\1"})
     assert "new \\1" in new and "old" not in new and "kept" in new
-    assert report.reproduction_blocks(new, "small", {"x": "new \\1"}) == new
-    assert report.reproduction_blocks(text, "smoke", {"x": "new"}) == text
+    assert published.reproduction_blocks(new, "small", {"x": "new \\1"}) == new
+    assert published.reproduction_blocks(text, "smoke", {"x": "new"}) == text
 
 
 def test_reproduction_has_every_block_of_the_small_run():

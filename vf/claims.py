@@ -3,6 +3,7 @@
 A claim that this run has not measured says so and says what it needs; no verdict is written by hand.
 """
 
+COLUMNS = ("section", "claim", "paper", "ours", "verdict")
 HOLDS, FAILS = "holds", "does not hold"
 
 

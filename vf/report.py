@@ -4,11 +4,11 @@ import argparse
 import base64
 import html
 import json
-import re
 from pathlib import Path
 
 from vf import params, tables
-from vf.claims import claims, of_case_studies
+from vf.claims import COLUMNS, claims, of_case_studies
+from vf.published import markdown, publish
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; }
@@ -18,35 +18,6 @@ th { border-bottom: 2px solid #444; } td:first-child { white-space: nowrap; }
 img { max-width: 100%; } figure { margin: 1.5rem 0; } figcaption { font-size: 13px; color: #555; }
 .films { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1rem; } video { width: 100%; }
 """
-
-
-def reproduction_blocks(text, run, blocks):
-    """Fill the generated blocks of REPRODUCTION.md.
-
-    text: the file. blocks: {name: markdown}. A block stands between `<!-- RUN NAME -->` and `<!-- end RUN NAME -->`; a run
-    that the file has no markers for leaves it as it is. Returns the new text.
-    """
-    for name, body in blocks.items():
-        start, end = f"<!-- {run} {name} -->", f"<!-- end {run} {name} -->"
-        pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
-        text = pattern.sub(lambda _, s=start, e=end, b=body: f"{s}\n{b}\n{e}", text)
-    return text
-
-
-def markdown(columns, rows):
-    """A markdown table of strings."""
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
-
-
-def cell(row, metric):
-    """`value [low, high]` of a row of a metrics file; a list of values, one a seed, by its mean."""
-    values, interval = row.get(metric), row.get(f"{metric}_interval")
-    if values is None:
-        return "–"
-    mean = sum(values) / len(values) if isinstance(values, list) else values
-    return f"{mean:.4g}" + (f" [{interval[0]:.4g}, {interval[1]:.4g}]" if interval else "")
 
 
 def minutes(folder):
@@ -82,7 +53,7 @@ def page(p, named_tables, claim_rows, left_out, captions):
     for title, table in named_tables.items():
         view = tables.readable(table)
         parts.append(f"<h2>{title}</h2>" + _table(list(view), view.values.tolist()))
-    parts.append("<h2>The paper's claims</h2>" + _table(CLAIM_COLUMNS, claim_rows))
+    parts.append("<h2>The paper's claims</h2>" + _table(COLUMNS, claim_rows))
     parts.append("<h2>Figures</h2>")
     for path in sorted(p.folder("figures").glob("*.png")):
         caption = captions.get(path.stem, path.stem.replace("_", " "))
@@ -111,7 +82,6 @@ def page(p, named_tables, claim_rows, left_out, captions):
     )
 
 
-CLAIM_COLUMNS = ("section", "claim", "paper", "ours", "verdict")
 CAPTIONS = {
     "01_clips": "A training film: strip, waveform with annotated events, spectrogram.",
     "01_statistics": "The clips of this run beside Greatest Hits: gaps between events, levels of frames, materials in a clip.",
@@ -164,22 +134,13 @@ def write(p):
     left_out = json.loads((p.folder("clips") / "clips.json").read_text())["left_out"]
     report = page(p, {titles[n]: t for n, t in made.items()}, rows, left_out, CAPTIONS)
     (p.folder("report.html")).write_text(report)
-    blocks = {"claims": markdown(CLAIM_COLUMNS, rows)}
+    blocks = {"claims": markdown(COLUMNS, rows)}
     for name, table in made.items():
         view = tables.readable(table)
         blocks[name] = markdown(list(view), view.values.tolist())
     blocks["minutes"] = markdown(("stage", "minutes"), [(n, f"{m:.1f}") for n, m in minutes(p.folder("notebooks"))])
     publish(p, blocks)
     return made
-
-
-def publish(p, blocks):
-    """Write blocks {name: markdown} of this run into REPRODUCTION.md, where it has markers for them."""
-    reproduction = p.root / "REPRODUCTION.md"
-    old = reproduction.read_text()
-    new = reproduction_blocks(old, p.run, blocks)
-    if new != old:
-        reproduction.write_text(new)
 
 
 def main():

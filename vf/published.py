@@ -1,0 +1,41 @@
+"""Tables of a run as markdown, and their places in REPRODUCTION.md."""
+
+import re
+
+
+def reproduction_blocks(text, run, blocks):
+    """Fill the generated blocks of REPRODUCTION.md.
+
+    text: the file. blocks: {name: markdown}. A block stands between `<!-- RUN NAME -->` and `<!-- end RUN NAME -->`; a run
+    that the file has no markers for leaves it as it is. Returns the new text.
+    """
+    for name, body in blocks.items():
+        start, end = f"<!-- {run} {name} -->", f"<!-- end {run} {name} -->"
+        pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
+        text = pattern.sub(lambda _, s=start, e=end, b=body: f"{s}\n{b}\n{e}", text)
+    return text
+
+
+def markdown(columns, rows):
+    """A markdown table of strings."""
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def cell(row, metric):
+    """`value [low, high]` of a row of a metrics file; a list of values, one a seed, by its mean."""
+    values, interval = row.get(metric), row.get(f"{metric}_interval")
+    if values is None:
+        return "–"
+    mean = sum(values) / len(values) if isinstance(values, list) else values
+    return f"{mean:.4g}" + (f" [{interval[0]:.4g}, {interval[1]:.4g}]" if interval else "")
+
+
+def publish(p, blocks):
+    """Write blocks {name: markdown} of this run into REPRODUCTION.md, where it has markers for them."""
+    reproduction = p.root / "REPRODUCTION.md"
+    old = reproduction.read_text()
+    new = reproduction_blocks(old, p.run, blocks)
+    if new != old:
+        reproduction.write_text(new)
