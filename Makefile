@@ -15,8 +15,9 @@ export MPLBACKEND := agg
 repro: install          ## the small profile: both stages, sound, tables, report
 	$(RUN) dvc repro report
 
-paper-figures: install  ## `make repro` and then every seed and every ablation
+paper-figures: install  ## `make repro`, then every seed and every ablation, and the report with all of them
 	$(RUN) dvc repro
+	$(RUN) dvc repro --single-item --force report
 
 test: install           ## the fast tests
 	$(RUN) pytest -m "not slow"

@@ -29,7 +29,11 @@ FOLEY = {s: leaf(0.1 * i, width=0.06) for i, s in enumerate(NAMES)}
 
 
 def test_tables_set_the_papers_values_beside_ours():
-    t1 = tables.table1(VIDEO2RMS).set_index("system")
+    t1 = tables.table1(VIDEO2RMS, {}).set_index("system")
+    assert np.isnan(t1.loc["predicted without label smoothing", "E-L1"])
+    seeds = {"predicted": leaf(0.1), "hard_labels": leaf(0.2) | {"e_l1": [0.2, 0.4]}}
+    over = tables.table1(VIDEO2RMS, seeds).set_index("system")
+    assert over.loc["predicted without label smoothing, over seeds", "E-L1"] == pytest.approx(0.3)
     assert t1.loc["predicted", "E-L1"] == 0.1 and t1.loc["predicted", "E-L1 paper"] == 0.0431
     assert t1.loc["random", "Acc@10 paper"] == 0.154 and np.isnan(t1.loc["silence", "E-L1 paper"])
     t2 = tables.table2(FOLEY).set_index(["system", "prompt"])
@@ -38,7 +42,13 @@ def test_tables_set_the_papers_values_beside_ours():
     assert t5.loc[("none", "text"), "E-L1 paper"] == 0.0276 and t5.loc[("discretised", "audio"), "FAD-P low"] == pytest.approx(
         0.099
     )
-    assert tables.readable(t2.reset_index()).loc[0, "E-L1"].endswith("(paper: 0)")
+    view = tables.readable(t2.reset_index()).set_index("system")
+    assert view.loc["ground_truth", "E-L1"].endswith("(paper: 0)")
+    assert view.loc["foley_audio", "MOS temporal"] == "– (paper: 4.4 ±0.11)"
+    t3 = tables.readable(tables.table3()).set_index("system")
+    assert t3.loc["Diff-Foley", "PEAVS"] == "– (paper: 2.25)" and t3.loc["Diff-Foley", "MOS temporal"] == "– (paper: 1.86 ±0.14)"
+    t4 = tables.table4({"Video2Onset": {"onset_ap": [0.2, 0.4], "onset_ap_interval": [0.1, 0.5]}})
+    assert tables.readable(t4).set_index("system").loc["Video2Onset", "Onset AP"] == "0.3 [0.1, 0.5]"
 
 
 def verdicts(**foley):
@@ -110,7 +120,7 @@ def test_only_the_blocks_of_the_run_are_written():
 
 def test_reproduction_has_every_block_of_the_small_run():
     text = (ROOT / "REPRODUCTION.md").read_text()
-    for name in ("claims", "table1", "table2", "table5", "minutes", "case_studies", "drawn", "onsets", "ablation_claims"):
+    for name in ("claims", "table1", "table2", "table3", "table5", "minutes", "case_studies", "drawn", "onsets", "ablation_claims"):
         assert len(re.findall(f"<!-- (end )?small {name} -->", text)) == 2
 
 
@@ -129,10 +139,22 @@ def test_the_page_is_whole_and_offline(tmp_path):
     (p.folder("figures") / "x.png").write_bytes(b"png")
     report.write(p)
     page = p.folder("report.html").read_text()
+    assert all(f"Table {n}:" in page for n in range(1, 6)) and "not measured" in page
+    p.results("metrics/onsets.json").write_text(json.dumps({"Video2Onset": {"onset_ap": [0.123, 0.125]}}))
+    report.write(p)
+    assert "0.124" in p.folder("report.html").read_text()
     assert "data:image/png;base64" in page and "&lt;b&gt;.mp4" in page and "1 films or segments" in page
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
     assert pd.read_csv(p.results("tables/table2.csv")).shape[0] == len(FOLEY) + 5
     assert "| section |" in (tmp_path / "REPRODUCTION.md").read_text()
+
+
+def test_minutes_come_from_the_notebooks_that_ran(tmp_path):
+    for name, source, seconds in (("01_data", "01_data", 90), ("13/a", "13_x", 60), ("13/b", "13_x", 120), ("99_new", "99_new", None)):
+        path = tmp_path / f"{name}.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"metadata": {"papermill": {"duration": seconds, "input_path": f"notebooks/{source}.ipynb"}}}))
+    assert report.minutes(tmp_path) == [("01_data", report.BUDGET["01_data"], "1.5"), ("13_x, variants (2)", "–", "3.0")]
 
 
 def test_metrics_files_have_the_documented_rows():

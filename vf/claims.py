@@ -3,19 +3,15 @@
 A claim that this run has not measured says so and says what it needs; no verdict is written by hand.
 """
 
+from vf.published import mean
+
 COLUMNS = ("section", "claim", "paper", "ours", "verdict")
 HOLDS, FAILS = "holds", "does not hold"
 
 
-def _mean(row, key):
-    """A metric of a row; of a list of values, one a seed, the mean."""
-    value = row.get(key)
-    return sum(value) / len(value) if isinstance(value, list) else value
-
-
 def _compare(ours, better, worse, key, lower=True):
     """(text, verdict) for "`better` beats `worse` in `key`"; within each other's intervals it is undecided."""
-    a, b = (_mean(ours.get(name, {}), key) for name in (better, worse))
+    a, b = (mean(ours.get(name, {}), key) for name in (better, worse))
     if a is None or b is None:
         return "not measured", "not measured"
     text = f"{a:.4g} against {b:.4g}"

@@ -23,13 +23,18 @@ def markdown(columns, rows):
     return "\n".join(lines)
 
 
+def mean(row, metric):
+    """A metric of a row of a metrics file; of a list of values, one a seed, their mean; None where it was not measured."""
+    value = row.get(metric)
+    return sum(value) / len(value) if isinstance(value, list) else value
+
+
 def cell(row, metric):
     """`value [low, high]` of a row of a metrics file; a list of values, one a seed, by its mean."""
-    values, interval = row.get(metric), row.get(f"{metric}_interval")
-    if values is None:
+    value, interval = mean(row, metric), row.get(f"{metric}_interval")
+    if value is None:
         return "–"
-    mean = sum(values) / len(values) if isinstance(values, list) else values
-    return f"{mean:.4g}" + (f" [{interval[0]:.4g}, {interval[1]:.4g}]" if interval else "")
+    return f"{value:.4g}" + (f" [{interval[0]:.4g}, {interval[1]:.4g}]" if interval else "")
 
 
 def publish(p, blocks):

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from vf import params, tables
-from vf.claims import COLUMNS, claims, of_case_studies
-from vf.published import markdown, publish
+from vf.claims import COLUMNS, claims, of_ablations, of_case_studies
+from vf.published import cell, markdown, publish
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; }
@@ -21,13 +21,30 @@ img { max-width: 100%; } figure { margin: 1.5rem 0; } figcaption { font-size: 13
 
 
 def minutes(folder):
-    """Minutes each notebook took and the page it left: [(name, minutes)] from papermill's own record."""
-    taken = []
-    for path in sorted(folder.glob("*.ipynb")):
-        duration = json.loads(path.read_text())["metadata"].get("papermill", {}).get("duration")
-        if duration:
-            taken.append((path.stem, duration / 60))
-    return taken
+    """Minutes that notebooks took, from papermill's own record of what they left: rows (stage, budget, took).
+
+    Variants of an ablation, which lie in folders of their own, are one row.
+    """
+    taken = {}
+    for path in sorted(folder.rglob("*.ipynb")):
+        record = json.loads(path.read_text())["metadata"].get("papermill", {})
+        if record.get("duration"):
+            name = path.stem if path.parent == folder else f"{Path(record['input_path']).stem}, variants"
+            taken.setdefault(name, []).append(record["duration"] / 60)
+    rows = []
+    for name, each in sorted(taken.items()):
+        label = f"{name} ({len(each)})" if name.endswith("variants") else name
+        rows.append((label, BUDGET.get(name, "–"), f"{sum(each):.1f}"))
+    return rows
+
+
+# minutes that a stage of the small profile may take, on two cores that do nothing else
+BUDGET = {
+    "01_data": 4, "02_rms": 1, "03_features": 8, "04_video2rms": 3, "05_backbone": 15, "06_rms_controlnet": 8, "07_generate": 7,
+    "08_evaluate": 2, "09_case_studies": 2, "10_studio": 1, "11_video2rms_repeats": 20, "12_rms2sound_repeats": 30, "14_benchmark": 2,
+    "16_onsets": 40, "17_ablations": 1, "13_video2rms_ablation, variants": 90, "03_features, variants": 20,
+    "15_rms2sound_ablation, variants": 50,
+}  # fmt: skip
 
 
 def _embed(path):
@@ -41,8 +58,11 @@ def _table(columns, rows):
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def page(p, named_tables, claim_rows, left_out, captions):
-    """The whole report as one HTML text with pictures and films inside it, for reading offline."""
+def page(p, sections, left_out, captions):
+    """The whole report as one HTML text with pictures and films inside it, for reading offline.
+
+    sections: (title, remark, columns, rows) of its tables. left_out: dicts of file, line, reason, remedy. captions: {figure: text}.
+    """
     parts = [f"<h1>Video-Foley: {html.escape(p.run)}</h1>"]
     parts.append(
         f"<p>Profile <b>{p.profile}</b>, films from <b>{html.escape(p.films.source)}</b>, sound from "
@@ -50,10 +70,8 @@ def page(p, named_tables, claim_rows, left_out, captions):
         "paper's values come from its own data and are no target for another corpus; what compares is the order of the rows."
         "</p>"
     )
-    for title, table in named_tables.items():
-        view = tables.readable(table)
-        parts.append(f"<h2>{title}</h2>" + _table(list(view), view.values.tolist()))
-    parts.append("<h2>The paper's claims</h2>" + _table(COLUMNS, claim_rows))
+    for title, remark, columns, rows in sections:
+        parts.append(f"<h2>{html.escape(title)}</h2><p>{html.escape(remark)}</p>" + _table(columns, rows))
     parts.append("<h2>Figures</h2>")
     for path in sorted(p.folder("figures").glob("*.png")):
         caption = captions.get(path.stem, path.stem.replace("_", " "))
@@ -72,9 +90,7 @@ def page(p, named_tables, claim_rows, left_out, captions):
     if left_out:
         columns = ("file", "line", "reason", "remedy")
         parts.append(_table(columns, [[item.get(c, "") or "" for c in columns] for item in left_out]))
-    taken = minutes(p.folder("notebooks"))
-    if taken:
-        parts.append("<h2>Minutes a stage</h2>" + _table(("stage", "minutes"), [(n, f"{m:.1f}") for n, m in taken]))
+    parts.append("<h2>Minutes a stage</h2>" + _table(MINUTES, minutes(p.folder("notebooks"))))
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Video-Foley: {html.escape(p.run)}</title><style>{STYLE}</style>'
         + "\n".join(parts)
@@ -115,32 +131,74 @@ CAPTIONS = {
 }
 
 
+BEYOND = "Of `make paper-figures`, not of `make repro`: what was last saved in results/{run}, in a fresh clone the published values."
+
+
+def _view(table):
+    """Columns and rows of a table, as people read it."""
+    view = tables.readable(table)
+    return list(view), view.values.tolist()
+
+
+def _beyond(p, saved):
+    """Sections of what `dvc repro report` does not run. saved: {metrics file: content}, {} where there is none."""
+    remark = BEYOND.format(run=p.run)
+    sections = [("Table 4: onsets", f"{remark} The paper's values are not in our text of it.", *_view(tables.table4(saved["onsets"])))]
+    ablations = saved["ablations"]
+    sounds = {f"{name}, {prompt}": row for name, both in ablations.get("rms2sound", {}).items() for prompt, row in both.items()}
+    for title, rows, shown in (
+        ("Ablations of Video2RMS (Figs. 2 and 8)", ablations.get("video2rms"), CURVES),
+        ("Ablations of RMS2Sound with true curves (Fig. 2, B.2)", sounds, SOUNDS),
+        ("Video2RMS over seeds", saved["video2rms_repeats"], CURVES),
+        ("RMS2Sound over seeds", {k: v for k, v in saved["rms2sound_repeats"].items() if "e_l1" in v}, SOUNDS),
+        ("Systems of others", {k: v for k, v in saved["benchmark"].items() if "prompt" in v}, SOUNDS),
+    ):
+        if rows:
+            sections.append((title, remark, ("row", *shown), [[name, *(cell(row, m) for m in shown)] for name, row in rows.items()]))
+    said = of_ablations(ablations.get("video2rms", {}), ablations.get("rms2sound", {}), saved["onsets"])
+    sections.append(("The paper's claims: ablations and onsets", remark, COLUMNS, said))
+    return sections
+
+
+MINUTES = ("stage", "budget (minutes)", "took")
+CURVES = ("e_l1", "e_l1_event", "e_l1_all", "correlation", "onset_f1_100ms", "jitter", "parameters")
+SOUNDS = ("e_l1", "e_l1_gain_matched", "correlation", "onset_f1_50ms", "fad", "clap", "material_accuracy")
+
+
 def write(p):
     """Tables to results/<run>/tables, the page to runs/<run>/report.html, the generated blocks of REPRODUCTION.md."""
-    read = {
-        name: json.loads(p.results(f"metrics/{name}.json").read_text())
-        for name in ("video2rms", "rms2sound", "foley", "case_studies")
-    }
+    core = ("video2rms", "rms2sound", "foley", "case_studies")
+    read = {name: json.loads(p.results(f"metrics/{name}.json").read_text()) for name in core}
+    saved = {name: p.results(f"metrics/{name}.json") for name in MORE}
+    saved = {name: json.loads(path.read_text()) if path.exists() else {} for name, path in saved.items()}
     facts = json.loads((p.folder("scores") / "facts.json").read_text())
     made = {
-        "table1": tables.table1(read["video2rms"]),
+        "table1": tables.table1(read["video2rms"], {}),
         "table2": tables.table2(read["foley"]),
+        "table3": tables.table3(),
         "table5": tables.table5(read["rms2sound"]),
     }
-    for name, table in made.items():
+    for name, table in made.items():  # of this run alone; the page and REPRODUCTION.md also have what other stages saved
         table.to_csv(p.results(f"tables/{name}.csv"), index=False)
+    made["table1"] = tables.table1(read["video2rms"], saved["video2rms_repeats"])
     rows = claims(read["video2rms"], read["rms2sound"], read["foley"], facts) + of_case_studies(read["case_studies"])
-    titles = {"table1": "Table 1: Video2RMS", "table2": "Table 2: Video-Foley", "table5": "Table 5: RMS2Sound"}
+    sections = [(title, remark, *_view(made[name])) for name, (title, remark) in TITLES.items()]
+    sections += [("The paper's claims", "A verdict follows from the numbers; none is written by hand.", COLUMNS, rows)]
     left_out = json.loads((p.folder("clips") / "clips.json").read_text())["left_out"]
-    report = page(p, {titles[n]: t for n, t in made.items()}, rows, left_out, CAPTIONS)
-    (p.folder("report.html")).write_text(report)
-    blocks = {"claims": markdown(COLUMNS, rows)}
-    for name, table in made.items():
-        view = tables.readable(table)
-        blocks[name] = markdown(list(view), view.values.tolist())
-    blocks["minutes"] = markdown(("stage", "minutes"), [(n, f"{m:.1f}") for n, m in minutes(p.folder("notebooks"))])
+    (p.folder("report.html")).write_text(page(p, sections + _beyond(p, saved), left_out, CAPTIONS))
+    blocks = {"claims": markdown(COLUMNS, rows)} | {name: markdown(*_view(table)) for name, table in made.items()}
+    blocks["minutes"] = markdown(MINUTES, minutes(p.folder("notebooks")))
     publish(p, blocks)
     return made
+
+
+MORE = ("video2rms_repeats", "rms2sound_repeats", "onsets", "ablations", "benchmark")
+TITLES = {
+    "table1": ("Table 1: Video2RMS", "Rows over seeds are of the stage video2rms_repeats."),
+    "table2": ("Table 2: Video-Foley", "Opinions (MOS) need listeners: docs/listening.md."),
+    "table3": ("Table 3: PEAVS and opinions on timing", "Needs listeners and PEAVS's own network: docs/listening.md."),
+    "table5": ("Table 5: RMS2Sound with true curves", ""),
+}
 
 
 def main():
