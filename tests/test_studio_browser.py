@@ -206,8 +206,15 @@ def test_an_event_is_selected_moved_and_deleted(page, project):
 
 
 def test_a_point_is_dragged_and_a_bad_import_is_one_red_line(page, project):
+    times, before = wanted(page, project)
     tool(page, "Points")
     shot(page, "1280_points")
+    drag(page, (0.55, 0.3), (0.55, 0.8))  # the line is pulled where it has no point, or a point is
+    _, pulled = wanted(page, project)
+    middle = np.abs(times / (times[-1] + times[1]) - 0.55) < 0.02
+    assert pulled[middle].max() > before[middle].max() + 0.01
+    tool(page, "Undo")
+    assert np.allclose(wanted(page, project)[1], before)
     tool(page, "dB")
     tool(page, "Bins")
     shot(page, "1280_db_bins")
@@ -240,6 +247,10 @@ def test_a_region_a_render_and_a_saved_film(page, project):
     press(page, "Render")
     page.wait_for_selector("button.jupyter-button:text-is('Stop'):enabled")
     shot(page, "1280_rendering")
+    press(page, "Stop")
+    page.wait_for_selector(".vf-message:has-text('stopped')")
+    page.wait_for_selector("button.jupyter-button:text-is('Render'):enabled")
+    press(page, "Render")
     page.wait_for_selector("button.jupyter-button:text-is('Render'):enabled")
     assert page.locator(".vf-message b").count() == 0
     tab(page, "Save and load")
