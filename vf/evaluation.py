@@ -187,18 +187,19 @@ def over_seeds(draws, groups, seed):
     draws: a list of per-clip scores {metric: (b,)}, one a seed. groups: the film of each clip.
     """
     result = {}
-    for name, row in summarise(_mean_draw(draws), groups, seed).items():
+    for name, row in summarise(mean_draw(draws), groups, seed).items():
         result[name] = row if name.endswith("_interval") else [round(float(np.nanmean(d[name])), 6) for d in draws]
     return result
 
 
 def paired_difference(draws, others, groups, seed):
     """Mean and interval of `draws` minus `others`, clip by clip, each first averaged over its draws (see `over_seeds`)."""
-    a, b = _mean_draw(draws), _mean_draw(others)
+    a, b = mean_draw(draws), mean_draw(others)
     return summarise({name: a[name] - b[name] for name in a}, groups, seed)
 
 
-def _mean_draw(draws):
+def mean_draw(draws):
+    """Per-clip scores averaged over draws: a list of {metric: (b,)} -> {metric: (b,)}."""
     return {name: np.mean([d[name] for d in draws], 0) for name in draws[0]}
 
 
