@@ -11,7 +11,7 @@ FLOORS = [  # imports point down, or within a floor to the left
     ["timeline", "rms", "mel", "metrics", "onsets", "events", "fit", "motion"],
     ["media", "writing", "clips", "params", "weights", "tensors", "unpack", "curves", "regions", "systems"],
     ["backends", "render_sound", "strokes", "render", "shards", "corpora"],
-    ["video2rms", "onset_baseline", "rms_controlnet", "rms2sound", "examples", "sampling"],
+    ["video2rms", "onset_baseline", "rms_controlnet", "steering", "rms2sound", "examples", "sampling"],
     [
         "checkpoints",
         "evaluation",

@@ -13,6 +13,7 @@ from vf.backends.nets import griffin_lim, small_clap  # noqa: F401  diffusers fi
 from vf.backends.nets.diffusion import diffusion_loss, draw, drop
 from vf.mel import energy, log_mel
 from vf.rms_controlnet import RMSControlNet
+from vf.steering import steer
 
 
 class RMS2Sound(DiffusionPipeline):
@@ -81,12 +82,14 @@ class RMS2Sound(DiffusionPipeline):
     def encode(self, wave, batch=8):
         """Waveforms (b, s), s whole latent frames -> latents (b, c, l, g) as the U-Net knows them (the VAE's mean)."""
         wave = torch.as_tensor(np.asarray(wave, dtype=np.float32))
-        latents = []
-        for piece in wave.split(batch):
-            mel = log_mel(piece, self.vocoder.config.sampling_rate, bins=self.vocoder.config.model_in_dim)
-            latents.append(self.vae.encode(mel[:, None].to(self.device, self.vae.dtype)).latent_dist.mode())
+        rate, bins = self.vocoder.config.sampling_rate, self.vocoder.config.model_in_dim
+        return torch.cat([self.encode_mel(log_mel(piece, rate, bins=bins)) for piece in wave.split(batch)])
+
+    def encode_mel(self, mel):
+        """Log-mels (b, n, bins) -> latents (b, c, l, g); gradients pass."""
         mean, std = self._latent_statistics()
-        return (torch.cat(latents) - mean) / std * self.vae.config.scaling_factor
+        latents = self.vae.encode(mel[:, None].to(self.device, self.vae.dtype)).latent_dist.mode()
+        return (latents - mean) / std * self.vae.config.scaling_factor
 
     @torch.no_grad()
     def decode(self, latents, batch=8):
@@ -121,6 +124,7 @@ class RMS2Sound(DiffusionPipeline):
         audio=None,
         guidance_scale=3.5,
         guide_rms=False,
+        follow=0.0,
         num_inference_steps=25,
         eta=0.0,
         generator=None,
@@ -132,7 +136,7 @@ class RMS2Sound(DiffusionPipeline):
         rms: (b, n) curve in [0, 1] of window 1024, hop 160; None for sound without control. prompt: text or b texts;
         audio: (b, s) at the vocoder's rate; neither: no prompt. One prompt serves many curves and the other way round.
         guidance_scale: omega of Eq. 5, on the prompt alone; 1 is plain conditioning. guide_rms: guide the curve too, i.e.
-        leave it out beside the null prompt, which the paper tried and gave up (App. B.2). eta: 0 (deterministic DDIM) to 1.
+        leave it out beside the null prompt, which the paper tried and gave up (App. B.2). follow: strength of `steer`, 0 to 1. eta: 0 (deterministic DDIM) to 1.
         generator: a torch.Generator, or one per sound. frames: length without rms, in RMS frames (default: what the
         U-Net was trained on). output_type: "wave" or "latent".
 
@@ -175,6 +179,8 @@ class RMS2Sound(DiffusionPipeline):
             if guided:
                 null, conditioned = output.chunk(2)
                 output = guidance_scale * conditioned + (1 - guidance_scale) * null  # Eq. 5
+            if follow and curve is not None:
+                output = steer(self, output, z_t, t, curve[:count], follow)
             z_t = self.scheduler.step(output, t, z_t, **extra).prev_sample
         self.maybe_free_model_hooks()
         return z_t if output_type == "latent" else self.decode(z_t)
