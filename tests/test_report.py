@@ -8,8 +8,9 @@ import pytest
 import yaml
 from project import ROOT
 
-from vf import params, published, report, tables
+from vf import params, published, report, tables, verdicts
 from vf.claims import FAILS, HOLDS, claims, of_ablations, of_case_studies
+from vf.verdicts import OPEN
 
 
 def leaf(value, width=0.001, **more):
@@ -51,39 +52,58 @@ def test_tables_set_the_papers_values_beside_ours():
     assert tables.readable(t4).set_index("system").loc["Video2Onset", "Onset AP"] == "0.3 [0.1, 0.5]"
 
 
-def verdicts(**foley):
-    rows = claims(VIDEO2RMS, RMS2SOUND, FOLEY | foley, {"silent_share": 0.8})
+def per_clip(path, **e_l1):
+    """A per_clip.csv of four films: E-L1 of rows, whose clips differ a little."""
+    flat = {("clip", "film"): list("abcd")}
+    for name, value in e_l1.items():
+        flat[name.replace("__", "/"), "e_l1"] = value + 0.001 * np.arange(4)
+    pd.DataFrame(flat, index=list("wxyz")).to_csv(path)
+    return verdicts.read_clips(path)
+
+
+def told(clips, **foley):
+    rows = claims(RMS2SOUND, FOLEY | foley, clips, {"silent_share": 0.8})
     return {claim: (ours, verdict) for _, claim, _, ours, verdict in rows}
 
 
-def test_a_verdict_follows_the_numbers():
+def test_a_verdict_follows_the_clips(tmp_path):
     claim = "Video-Foley with an audio prompt beats text-to-audio in E-L1"
-    assert verdicts(foley_audio=leaf(0.1), text_to_audio=leaf(0.4))[claim] == ("0.1 against 0.4", HOLDS)
-    assert verdicts(foley_audio=leaf(0.5), text_to_audio=leaf(0.4))[claim][1] == FAILS
-    assert verdicts(foley_audio=leaf(0.39, 0.1), text_to_audio=leaf(0.4))[claim][1] == f"{HOLDS}, intervals overlap"
+    # each clip is better by the same: the intervals of the two rows overlap, that of their difference is a point
+    for ours, verdict in ((0.1, HOLDS), (0.1031, FAILS)):
+        clips = per_clip(tmp_path / "x.csv", foley__foley_audio=ours, foley__text_to_audio=0.103)
+        assert told(clips)[claim][1] == verdict
+    clips = per_clip(tmp_path / "x.csv", foley__foley_audio=0.1, foley__text_to_audio=np.array([0.09, 0.13, 0.08, 0.12]))
+    assert told(clips)[claim][1] == OPEN
+    assert "0.1015 against" in told(clips)[claim][0]
+    fad = "Video-Foley with an audio prompt beats text-to-audio in FAD"
+    assert told(clips, foley_audio=leaf(0.1), text_to_audio=leaf(0.4))[fad] == ("0.1 against 0.4", HOLDS)
+    assert told(clips, foley_audio=leaf(0.5), text_to_audio=leaf(0.4))[fad][1] == FAILS
+    assert told(clips, foley_audio=leaf(0.39, 0.1), text_to_audio=leaf(0.4))[fad][1] == OPEN
 
 
 def test_what_was_not_measured_says_so():
-    assert {verdict for *_, verdict in of_ablations({}, {}, {})} == {"not measured"}
-    assert verdicts()["listeners prefer Video-Foley (MOS)"][1] == "needs listeners"
+    clips = {"audio": {}, "text": {}}
+    assert {verdict for *_, verdict in of_ablations({}, {"default": {"audio": {}, "text": {}}}, {}, {}, clips)} == {"not measured"}
+    assert told({})["listeners prefer Video-Foley (MOS)"][1] == "needs listeners"
 
 
 def test_verdicts_on_ablations_follow_the_numbers():
-    def row(value, low, high):
-        return {"e_l1": value, "e_l1_interval": [low, high]}
+    def frame(*values):
+        return pd.DataFrame({"film": list("abc"), "e_l1": values})
 
-    curves = {
-        "default": row([0.03, 0.05], 0.035, 0.045),
-        "regression": row([0.06, 0.06], 0.05, 0.07),
-        "width_0": row([0.03], 0.02, 0.04),
-    }
-    sounds = {"default": {"audio": row(0.1, 0.09, 0.11), "text": row(0.1, 0.09, 0.11)}}
-    sounds["bins_256"] = {"audio": row(0.1, 0.08, 0.12), "text": row(0.3, 0.2, 0.4)}
-    told = {claim: (ours, verdict) for _, claim, _, ours, verdict in of_ablations(curves, sounds, {})}
-    assert told["classification beats regression by L2 in E-L1"] == ("0.04 against 0.06", HOLDS)
-    assert told["label smoothing (W = 2) improves E-L1"][1] == FAILS
-    assert told["256 bins gain nothing on 64 in E-L1 (audio prompt)"][1] == HOLDS
-    assert told["256 bins gain nothing on 64 in E-L1 (text prompt)"][1] == FAILS
+    curves = {"default": frame(0.03, 0.05, 0.04), "regression": frame(0.05, 0.08, 0.06), "width_0": frame(0.02, 0.04, 0.03)}
+    audio = {"default": frame(1, 2, 3), "bins_256": frame(1.1, 1.9, 3), "guided_rms": frame(0.8, 1.9, 2.9), "onsets": frame(2, 3, 4)}
+    sounds = {"default": {"audio": {"fad": 1, "fad_interval": [0.9, 1.1]}}, "onsets": {"audio": {"fad": 2, "fad_interval": [1, 3]}}}
+    onsets = {"RMS and onsets minus RMS alone": {"e_l1": 0.001, "e_l1_interval": [-0.001, 0.002]}}
+    rows = of_ablations(curves, sounds, onsets, curves, {"audio": audio})
+    said = {claim: verdict for _, claim, *_, verdict in rows}
+    assert said["classification beats regression by L2 in E-L1"] == HOLDS
+    assert said["label smoothing (W = 2) improves E-L1"] == FAILS
+    assert said["256 bins gain nothing on 64 in E-L1 (audio prompt)"] == HOLDS
+    assert said["guidance on the curve does not improve E-L1 (audio prompt)"] == FAILS
+    assert said["a curve beats onsets in E-L1, all else equal (audio prompt)"] == HOLDS
+    assert said["… in FAD (audio prompt)"] == OPEN
+    assert said["onset labels do not improve E-L1 of the curve"] == HOLDS
 
 
 CASES = {
@@ -99,14 +119,14 @@ CASES = {
 
 
 def test_verdicts_on_case_studies_follow_the_numbers():
-    told = {claim: (ours, verdict) for _, claim, _, ours, verdict in of_case_studies(CASES)}
-    assert told["Video-Foley beats text-to-audio: its events start when they should"] == ("20 against 100", HOLDS)
-    assert told["Video-Foley beats text-to-audio: … and end when they should"][1] == "not measured"
-    assert told["in Video-Foley scratches sound longer than hits (s)"] == ("0.2 against 0.6", HOLDS)
-    assert told["onset annotations lie more than 50 ms apart from where sounds start"][1] == FAILS
-    assert told["sound follows a drawn curve, A (correlation above 0.5)"][1] == HOLDS
-    assert told["sound follows a drawn curve, V (correlation above 0.5)"][1] == FAILS
-    assert told["with one curve, sound is nearer to its own prompt than to others (CLAP)"][1] == HOLDS
+    rows = {claim: (ours, verdict) for _, claim, _, ours, verdict in of_case_studies(CASES)}
+    assert rows["Video-Foley beats text-to-audio: its events start when they should"] == ("20 against 100", HOLDS)
+    assert rows["Video-Foley beats text-to-audio: … and end when they should"][1] == "not measured"
+    assert rows["in Video-Foley hits sound shorter than scratches (s)"] == ("0.2 against 0.6", HOLDS)
+    assert rows["onset annotations lie more than 50 ms apart from where sounds start"][1] == FAILS
+    assert rows["sound follows a drawn curve, A (correlation above 0.5)"][1] == HOLDS
+    assert rows["sound follows a drawn curve, V (correlation above 0.5)"][1] == FAILS
+    assert rows["with one curve, sound is nearer to its own prompt than to others (CLAP)"][1] == HOLDS
     assert {verdict for *_, verdict in of_case_studies({})} == {"not measured"}
 
 
@@ -134,6 +154,7 @@ def test_the_page_is_whole_and_offline(tmp_path):
         p.folder(folder).mkdir(parents=True)
     (p.results("metrics/case_studies.json")).write_text(json.dumps(CASES))
     (p.folder("scores") / "facts.json").write_text('{"silent_share": 0.8}')
+    per_clip(p.folder("scores") / "per_clip.csv", foley__foley_audio=0.1, foley__silence=0.2)
     left_out = [{"file": "<b>.mp4", "line": None, "reason": "has no sound", "remedy": "x"}]
     (p.folder("clips") / "clips.json").write_text(json.dumps({"left_out": left_out}))
     (p.folder("figures") / "x.png").write_bytes(b"png")

@@ -26,7 +26,7 @@ FLOORS = [  # imports point down, or within a floor to the left
         "session",
         "listening",
     ],
-    ["published", "paper_values", "tables", "claims", "figures", "comparisons", "report", "studio", "editor", "widgets"],
+    ["published", "verdicts", "paper_values", "tables", "claims", "figures", "comparisons", "report", "studio", "editor", "widgets"],
 ]
 LOWEST_MAY_IMPORT = {"params": {"timeline"}}
 

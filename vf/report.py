@@ -6,8 +6,8 @@ import html
 import json
 from pathlib import Path
 
-from vf import params, tables
-from vf.claims import COLUMNS, claims, of_ablations, of_case_studies
+from vf import params, tables, verdicts
+from vf.claims import COLUMNS, claims, of_case_studies
 from vf.published import cell, markdown, publish
 
 STYLE = """
@@ -155,14 +155,13 @@ def _beyond(p, saved):
     ):
         if rows:
             sections.append((title, remark, ("row", *shown), [[name, *(cell(row, m) for m in shown)] for name, row in rows.items()]))
-    said = of_ablations(ablations.get("video2rms", {}), ablations.get("rms2sound", {}), saved["onsets"])
-    sections.append(("The paper's claims: ablations and onsets", remark, COLUMNS, said))
-    return sections
+    said = ablations.get("claims", [("", "the paper's claims on ablations and onsets", "", "", verdicts.MISSING)])
+    return [*sections, ("The paper's claims: ablations and onsets", remark, COLUMNS, said)]
 
 
 MINUTES = ("stage", "budget (minutes)", "took")
-CURVES = ("e_l1", "e_l1_event", "e_l1_all", "correlation", "onset_f1_100ms", "jitter", "parameters")
-SOUNDS = ("e_l1", "e_l1_gain_matched", "correlation", "onset_f1_50ms", "fad", "clap", "material_accuracy")
+CURVES = ("e_l1", "e_l1_event", "e_l1_all", "correlation", "onset_f1_100ms", "jitter", "parameters", "e_l1 minus default")
+SOUNDS = ("e_l1", "e_l1_gain_matched", "correlation", "onset_f1_50ms", "fad", "clap", "material_accuracy", "e_l1 minus default")
 
 
 def write(p):
@@ -181,7 +180,8 @@ def write(p):
     for name, table in made.items():  # of this run alone; the page and REPRODUCTION.md also have what other stages saved
         table.to_csv(p.results(f"tables/{name}.csv"), index=False)
     made["table1"] = tables.table1(read["video2rms"], saved["video2rms_repeats"])
-    rows = claims(read["video2rms"], read["rms2sound"], read["foley"], facts) + of_case_studies(read["case_studies"])
+    clips = verdicts.read_clips(p.folder("scores") / "per_clip.csv")
+    rows = claims(read["rms2sound"], read["foley"], clips, facts) + of_case_studies(read["case_studies"])
     sections = [(title, remark, *_view(made[name])) for name, (title, remark) in TITLES.items()]
     sections += [("The paper's claims", "A verdict follows from the numbers; none is written by hand.", COLUMNS, rows)]
     left_out = json.loads((p.folder("clips") / "clips.json").read_text())["left_out"]
