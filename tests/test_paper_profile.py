@@ -13,9 +13,15 @@ TINY = {  # little of everything, on the paper profile's own code
     "clips": {"render_films": {"count": {"train": 3, "valid": 1, "test": 2}}},
     "sounds": {"count": 8, "valid_share": 0.25},
     "video2rms": {"model": {"width": 8, "lstm": 4, "bins": 16}, "train": {"steps": 2, "batch": 2}},
+    "onset_baseline": {"width": 4, "size": [32, 32], "train": {"steps": 2, "batch": 2}},
     "rms_controlnet": {"train": {"steps": 2, "batch": 2}},
     "generate": {"num_inference_steps": 2, "batch": 2, "films": 1},
     "repeats": {"seeds": 2},
+}
+VARIANTS = {  # one of each kind
+    "video2rms": ("default", "bins_32", "width_0", "raw_targets", "fixed_time", "regression"),
+    "features": ("rgb",),
+    "rms2sound": ("default", "bins_4", "guided_rms", "steps_5", "onsets"),
 }
 
 
@@ -46,6 +52,7 @@ def project(tmp_path_factory):
     values = yaml.safe_load((root / "params.yaml").read_text())
     values |= {"profile": "paper", "run": "paper"}
     put(values["paper"], TINY)
+    values["ablation"] = {block: {name: values["ablation"][block][name] for name in names} for block, names in VARIANTS.items()}
     (root / "params.yaml").write_text(yaml.safe_dump(values))
     assert dvc(root, "init", "--no-scm", "-q")[0] == 0
     return root
@@ -72,5 +79,6 @@ def test_every_notebook_runs_to_its_end(project):
         source.write_text(source.read_text().replace(f'"{published}"', f'"{own}"'))
     code, said = dvc(project, "repro")
     assert code == 0, said[-5000:]
-    assert {p.stem[:2] for p in (project / "runs/paper/notebooks").glob("*.ipynb")} >= {f"{n:02}" for n in range(1, 13)}
+    assert {p.stem[:2] for p in (project / "runs/paper/notebooks").glob("*.ipynb")} >= {f"{n:02}" for n in (*range(1, 13), 14, 16, 17)}
+    assert (project / "results/paper/metrics/ablations.json").exists()
     assert (project / "results/paper/metrics/foley.json").exists()
