@@ -18,6 +18,20 @@ def test_levels_starts_and_ends():
     assert level == pytest.approx([0.4, 0.2]) and start == pytest.approx([0.5, 1.2]) and end == pytest.approx([0.57, 1.8])
 
 
+def test_a_rooms_tone_does_not_hold_an_event():
+    curve = np.full(300, 0.006)
+    curve[50:60] = 0.05
+    _, _, end = events.measure(curve, [0.5], 100)
+    assert end == pytest.approx(0.6)
+
+
+def test_an_annotation_that_is_late_is_told_so():
+    late = two_events()
+    for seconds in (0.08, 0.15, 0.25):
+        _, start, _ = events.measure(late, [1.2 + seconds], 100, early=0.3)
+        assert start == pytest.approx(1.2)
+
+
 def test_what_rings_on_is_not_the_next_events_start():
     curve = np.full(300, 0.001)
     curve[50:125], curve[125:200] = 0.3, 0.4
@@ -39,6 +53,7 @@ def test_a_curve_agrees_with_itself_and_a_late_one_by_its_lag():
         "level_rank": pytest.approx(np.nan, nan_ok=True),
         "start_ms": 0,
         "end_ms": 0,
+        "length_ms": 0,
     }
     late = events.compare(curve, np.roll(curve, 3), times, 100)
     assert late["start_ms"] == pytest.approx(30) and late["end_ms"] == pytest.approx(30)

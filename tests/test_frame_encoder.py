@@ -83,7 +83,7 @@ def test_augmentation_moves_and_mirrors_all_channels_alike(seed):
     maps[:, :3] = 0
     maps[:, :3, 14:22, 8:16], maps[:, 3:, 14:22, 8:16] = 100, 188
     before = maps.clone()
-    moved = frame_encoder.augment(maps, torch.Generator().manual_seed(seed), hide=0).float()
+    moved = frame_encoder.augment(maps, torch.Generator().manual_seed(seed), ("difference", "flow"), hide=0).float()
     assert torch.equal(maps, before), "what is stored stays as it is"
     assert torch.equal(moved[0], moved[1]), "all frames alike"
     patch = moved[0, 1] > 0.6 * moved[0, 1].max()
@@ -91,6 +91,15 @@ def test_augmentation_moves_and_mirrors_all_channels_alike(seed):
     assert abs(y - 17.5) <= 4 and (abs(x - 11.5) <= 7 or abs(x - 35.5) <= 7)
     mirrored = x > 24
     assert moved[0, 4][patch].mean() > 160 and (moved[0, 3][patch].mean() < 96 if mirrored else moved[0, 3][patch].mean() > 160)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_flow_at_rest_stays_at_rest_and_grey_is_never_flow(seed):
+    still = torch.full((2, 2, 36, 48), 128, dtype=torch.uint8)
+    assert (frame_encoder.augment(still, torch.Generator().manual_seed(seed), ("flow",), hide=1) == 128).all()
+    black = torch.zeros(2, 6, 9, 12, dtype=torch.uint8)
+    seen = frame_encoder.augment(black, torch.Generator().manual_seed(seed), ("colour",), hide=0)
+    assert (seen[:, 3:] == 0).all() and len(seen[:, :3].unique()) == 1
 
 
 def test_augmentation_hides_a_box_from_all_frames():

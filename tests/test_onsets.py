@@ -59,20 +59,29 @@ def test_a_track_marks_the_start_of_each_sound():
     assert track.sum() == 8 and np.abs(starts - [100, 300]).max() <= 3
 
 
-def test_protocol_accuracy_is_a_recall_that_dense_clicks_win():
+def test_the_protocol_is_won_by_dense_clicks():
     reference, clicks = np.array([0.33, 1.21, 3.98]), np.arange(0.05, 5, 0.15)
-    assert onsets.accuracy(reference, clicks) == 1 and onsets.f1(reference, clicks, 0.05) < 0.2
-    assert onsets.accuracy(reference, [0.3]) == pytest.approx(1 / 3)
-    assert np.isnan(onsets.accuracy([], clicks)) and onsets.accuracy(reference, []) == 0
+    told = onsets.protocol(reference, clicks, np.ones(len(clicks)))
+    assert told["recall"] == 1 and told["accuracy"] == pytest.approx(3 / len(clicks)) and onsets.f1(reference, clicks, 0.05) < 0.2
 
 
-def test_average_precision_by_hand():
+def test_the_protocol_by_hand():
     reference, estimate, confidence = [1.0, 2.0, 3.0], [1.05, 1.5, 2.02, 4.0], [0.9, 0.8, 0.7, 0.1]
-    # hit, miss, hit, miss, and the onset at 3 s is never found
-    assert onsets.average_precision(reference, estimate, confidence) == pytest.approx((1 / 1 + 2 / 3) / 3)
-    assert onsets.average_precision(reference, reference, [0.2, 0.1, 0.3]) == 1
-    assert onsets.average_precision(reference, [1.01, 1.02], [0.5, 0.6]) == pytest.approx(1 / 3)  # each onset is found once
-    assert np.isnan(onsets.average_precision([], estimate, confidence)) and onsets.average_precision(reference, [], []) == 0
+    told = onsets.protocol(reference, estimate, confidence)
+    assert told["recall"] == pytest.approx(2 / 3) and told["accuracy"] == pytest.approx(2 / 5)
+    # by falling confidence: hit, false alarm, hit, false alarm, and the onset at 3 s, told with confidence 0
+    assert told["ap"] == pytest.approx((1 / 1 + 2 / 3 + 3 / 5) / 3)
+    assert onsets.protocol(reference, estimate, confidence, 0.75)["accuracy"] == pytest.approx(1 / 4)
+    assert onsets.protocol(reference, reference, [0.2, 0.1, 0.3]) == {"recall": 1, "accuracy": 1, "ap": 1}
+
+
+def test_the_protocol_gives_each_onset_the_surest_estimate_once():
+    told = onsets.protocol([1.0, 1.08], [1.04], [0.5])
+    assert told["recall"] == 0.5 and told["accuracy"] == 0.5
+    assert onsets.protocol([1.0], [0.95, 1.01], [0.9, 0.2], 0.5)["recall"] == 1
+    nothing = onsets.protocol([1.0], [], [])
+    assert nothing == {"recall": 0, "accuracy": 0, "ap": 0}
+    assert np.isnan(onsets.protocol([], [1.0], [0.5])["ap"])
 
 
 def test_the_best_threshold_tells_sure_from_unsure():

@@ -79,6 +79,8 @@ def test_every_notebook_runs_to_its_end(project):
         source.write_text(source.read_text().replace(f'"{published}"', f'"{own}"'))
     code, said = dvc(project, "repro")
     assert code == 0, said[-5000:]
-    assert {p.stem[:2] for p in (project / "runs/paper/notebooks").glob("*.ipynb")} >= {f"{n:02}" for n in (*range(1, 13), 14, 16, 17)}
+    assert {p.stem[:2] for p in (project / "runs/paper/notebooks").glob("*.ipynb")} >= {
+        f"{n:02}" for n in (*range(1, 13), 14, 16, 17)
+    }
     assert (project / "results/paper/metrics/ablations.json").exists()
     assert (project / "results/paper/metrics/foley.json").exists()

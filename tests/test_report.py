@@ -10,7 +10,7 @@ from project import ROOT
 
 from vf import params, published, report, tables, verdicts
 from vf.claims import FAILS, HOLDS, claims, of_ablations, of_case_studies
-from vf.verdicts import OPEN
+from vf.verdicts import MISSING, OPEN
 
 
 def leaf(value, width=0.001, **more):
@@ -37,7 +37,7 @@ def test_tables_set_the_papers_values_beside_ours():
     assert over.loc["predicted without label smoothing, over seeds", "E-L1"] == pytest.approx(0.3)
     assert t1.loc["predicted", "E-L1"] == 0.1 and t1.loc["predicted", "E-L1 paper"] == 0.0431
     assert t1.loc["random", "Acc@10 paper"] == 0.154 and np.isnan(t1.loc["silence", "E-L1 paper"])
-    t2 = tables.table2(FOLEY).set_index(["system", "prompt"])
+    t2 = tables.table2(FOLEY, {}).set_index(["system", "prompt"])
     assert t2.loc[("foley_audio", "audio"), "FAVD paper"] == 0.80 and t2.loc[("SyncFusion", "text"), "E-L1 paper"] == 0.0292
     t5 = tables.table5(RMS2SOUND).set_index(["system", "prompt"])
     assert t5.loc[("none", "text"), "E-L1 paper"] == 0.0276 and t5.loc[("discretised", "audio"), "FAD-P low"] == pytest.approx(
@@ -61,8 +61,8 @@ def per_clip(path, **e_l1):
     return verdicts.read_clips(path)
 
 
-def told(clips, **foley):
-    rows = claims(RMS2SOUND, FOLEY | foley, clips, {"silent_share": 0.8})
+def told(clips, apart=(), benchmark=()):
+    rows = claims(clips, {"silent_share": 0.8, "apart": dict(apart)}, dict(benchmark))
     return {claim: (ours, verdict) for _, claim, _, ours, verdict in rows}
 
 
@@ -75,16 +75,30 @@ def test_a_verdict_follows_the_clips(tmp_path):
     clips = per_clip(tmp_path / "x.csv", foley__foley_audio=0.1, foley__text_to_audio=np.array([0.09, 0.13, 0.08, 0.12]))
     assert told(clips)[claim][1] == OPEN
     assert "0.1015 against" in told(clips)[claim][0]
+    clips["foley/foley_audio"]["e_l1"] = np.nan
+    assert told(clips)[claim][1] == MISSING
+
+
+def test_a_verdict_on_sets_follows_their_difference():
     fad = "Video-Foley with an audio prompt beats text-to-audio in FAD"
-    assert told(clips, foley_audio=leaf(0.1), text_to_audio=leaf(0.4))[fad] == ("0.1 against 0.4", HOLDS)
-    assert told(clips, foley_audio=leaf(0.5), text_to_audio=leaf(0.4))[fad][1] == FAILS
-    assert told(clips, foley_audio=leaf(0.39, 0.1), text_to_audio=leaf(0.4))[fad][1] == OPEN
+    for low, high, verdict in ((-3, -1, HOLDS), (1, 3, FAILS), (-1, 1, OPEN)):
+        apart = {"foley/foley_audio minus foley/text_to_audio": {"fad": (low + high) / 2, "fad_interval": [low, high]}}
+        assert told({}, apart)[fad][1] == verdict
+    assert told({})["Video-Foley with an audio prompt beats text-to-audio in FAD-C"][1] == "needs the paper profile"
+
+
+def test_other_systems_have_claims_once_they_are_scored():
+    assert told({})["listeners prefer Video-Foley (MOS)"][1] == "needs listeners"
+    row = {"Video-Foley minus SyncFusion": {"e_l1": -0.01, "e_l1_interval": [-0.02, -0.005]}}
+    rows = told({}, benchmark=row)
+    assert rows["Video-Foley beats SyncFusion in E-L1"][1] == HOLDS and rows["Video-Foley beats SyncFusion in CLAP"][1] == MISSING
+    assert not any("needs the outputs" in verdict for _, verdict in rows.values())
+    scored = {"x": {"paper": "SyncFusion", "prompt": "text", "e_l1": 0.5}}
+    assert tables.table2(FOLEY, scored).set_index(["system", "prompt"]).loc[("SyncFusion", "text"), "E-L1"] == 0.5
 
 
 def test_what_was_not_measured_says_so():
-    clips = {"audio": {}, "text": {}}
-    assert {verdict for *_, verdict in of_ablations({}, {"default": {"audio": {}, "text": {}}}, {}, {}, clips)} == {"not measured"}
-    assert told({})["listeners prefer Video-Foley (MOS)"][1] == "needs listeners"
+    assert {verdict for *_, verdict in of_ablations({}, {}, {}, {}, {"audio": {}, "text": {}}, {})} == {MISSING}
 
 
 def test_verdicts_on_ablations_follow_the_numbers():
@@ -92,42 +106,61 @@ def test_verdicts_on_ablations_follow_the_numbers():
         return pd.DataFrame({"film": list("abc"), "e_l1": values})
 
     curves = {"default": frame(0.03, 0.05, 0.04), "regression": frame(0.05, 0.08, 0.06), "width_0": frame(0.02, 0.04, 0.03)}
-    audio = {"default": frame(1, 2, 3), "bins_256": frame(1.1, 1.9, 3), "guided_rms": frame(0.8, 1.9, 2.9), "onsets": frame(2, 3, 4)}
-    sounds = {"default": {"audio": {"fad": 1, "fad_interval": [0.9, 1.1]}}, "onsets": {"audio": {"fad": 2, "fad_interval": [1, 3]}}}
+    audio = {
+        "default": frame(1, 2, 3),
+        "bins_256": frame(1.01, 1.99, 3),
+        "guided_rms": frame(0.8, 1.9, 2.9),
+        "onsets": frame(2, 3, 4),
+    }
+    sets = {"audio": {"default minus onsets": {"fad": -1, "fad_interval": [-3, 1]}}}
     onsets = {"RMS and onsets minus RMS alone": {"e_l1": 0.001, "e_l1_interval": [-0.001, 0.002]}}
-    rows = of_ablations(curves, sounds, onsets, curves, {"audio": audio})
+    repeats = {"predicted minus hard_labels": {"e_l1": 0.002, "e_l1_interval": [0.001, 0.003]}}
+    rows = of_ablations(
+        {"bins_16": {"parameters": 9}, "bins_256": {"parameters": 9}}, onsets, repeats, curves, {"audio": audio}, sets
+    )
     said = {claim: verdict for _, claim, *_, verdict in rows}
     assert said["classification beats regression by L2 in E-L1"] == HOLDS
     assert said["label smoothing (W = 2) improves E-L1"] == FAILS
+    assert said["… and cost parameters"] == FAILS
     assert said["256 bins gain nothing on 64 in E-L1 (audio prompt)"] == HOLDS
     assert said["guidance on the curve does not improve E-L1 (audio prompt)"] == FAILS
-    assert said["a curve beats onsets in E-L1, all else equal (audio prompt)"] == HOLDS
-    assert said["… in FAD (audio prompt)"] == OPEN
+    assert said["a curve beats onsets, all else equal, in E-L1 (audio prompt)"] == HOLDS
+    assert said["a curve beats onsets, all else equal, in FAD (audio prompt)"] == OPEN
     assert said["onset labels do not improve E-L1 of the curve"] == HOLDS
 
 
+def test_nothing_is_gained_only_where_the_films_could_have_shown_it():
+    clips = {"base": pd.DataFrame({"film": list("abcd"), "e_l1": [1.0, 1, 1, 1]})}
+    for values, verdict in (([0.99, 1.01, 1, 1], HOLDS), ([0.5, 1.5, 0.4, 1.6], OPEN), ([0.5, 0.6, 0.5, 0.6], FAILS)):
+        clips["more"] = pd.DataFrame({"film": list("abcd"), "e_l1": values})
+        assert verdicts.no_gain(clips, "more", "base", "e_l1")[1] == verdict
+
+
 CASES = {
-    "text to audio": {"level_rank": 0.0, "level_rank_interval": [-0.1, 0.1], "start_ms": 100.0, "start_ms_interval": [80, 120]},
-    "Video-Foley, audio prompt": {
-        "level_rank": 0.6, "level_rank_interval": [0.5, 0.7], "start_ms": 20.0, "start_ms_interval": [10, 30],
-        "hit_seconds": 0.2, "hit_seconds_interval": [0.1, 0.3], "scratch_seconds": 0.6, "scratch_seconds_interval": [0.5, 0.7],
-    },
-    "onset annotations": {"late_ms_5%": -5.0, "late_ms_50%": 1.0, "late_ms_95%": 20.0},
+    "Video-Foley, audio prompt minus text to audio": {"level_rank": 0.6, "level_rank_interval": [0.5, 0.7], "start_ms": -80,
+        "start_ms_interval": [-90, -70]},
+    "Video-Foley, audio prompt": {"hit_minus_scratch_seconds": -0.4, "hit_minus_scratch_seconds_interval": [-0.6, -0.2]},
+    "onset annotations": {"late_ms_5%": -5.0, "late_ms_50%": 1.0, "late_ms_95%": 20.0, "films": "greatest_hits"},
     "shapes": {"A": 0.9, "A_interval": [0.8, 0.95], "V": 0.6, "V_interval": [0.4, 0.7]},
-    "prompts": {"own": 0.4, "own_interval": [0.3, 0.5], "others": 0.1, "others_interval": [0.0, 0.2], "own_is_nearest": 0.5},
+    "prompts": {"own_minus_others": 0.3, "own_minus_others_interval": [0.1, 0.5], "own_is_nearest": 0.5,
+        "own_is_nearest_interval": [0.3, 0.6]},
 }  # fmt: skip
 
 
 def test_verdicts_on_case_studies_follow_the_numbers():
-    rows = {claim: (ours, verdict) for _, claim, _, ours, verdict in of_case_studies(CASES)}
-    assert rows["Video-Foley beats text-to-audio: its events start when they should"] == ("20 against 100", HOLDS)
-    assert rows["Video-Foley beats text-to-audio: … and end when they should"][1] == "not measured"
-    assert rows["in Video-Foley hits sound shorter than scratches (s)"] == ("0.2 against 0.6", HOLDS)
-    assert rows["onset annotations lie more than 50 ms apart from where sounds start"][1] == FAILS
-    assert rows["sound follows a drawn curve, A (correlation above 0.5)"][1] == HOLDS
-    assert rows["sound follows a drawn curve, V (correlation above 0.5)"][1] == FAILS
-    assert rows["with one curve, sound is nearer to its own prompt than to others (CLAP)"][1] == HOLDS
-    assert {verdict for *_, verdict in of_case_studies({})} == {"not measured"}
+    rows = {claim: verdict for _, claim, _, _, verdict in of_case_studies(CASES)}
+    assert rows["Video-Foley beats text-to-audio: its events start when they should"] == HOLDS
+    assert rows["Video-Foley beats text-to-audio: … and end when they should"] == MISSING
+    assert rows["in Video-Foley hits sound shorter than scratches of the same film (s)"] == HOLDS
+    late = "onset annotations lie more than 50 ms apart from where sounds start"
+    assert rows[late] == FAILS
+    rendered = of_case_studies(CASES | {"onset annotations": CASES["onset annotations"] | {"films": "render"}})
+    assert [verdict for _, claim, *_, verdict in rendered if claim == late] == ["needs real films"]
+    assert rows["sound follows a drawn curve, A (correlation above 0.5)"] == HOLDS
+    assert rows["sound follows a drawn curve, V (correlation above 0.5)"] == OPEN
+    assert rows["with one curve, sound is nearer to its own prompt than to others (CLAP)"] == HOLDS
+    assert rows["… its own prompt is the nearest of six, more often than by chance (0.17)"] == HOLDS
+    assert {verdict for *_, verdict in of_case_studies({})} == {MISSING}
 
 
 def test_only_the_blocks_of_the_run_are_written():
@@ -140,7 +173,18 @@ def test_only_the_blocks_of_the_run_are_written():
 
 def test_reproduction_has_every_block_of_the_small_run():
     text = (ROOT / "REPRODUCTION.md").read_text()
-    for name in ("claims", "table1", "table2", "table3", "table5", "minutes", "case_studies", "drawn", "onsets", "ablation_claims"):
+    for name in (
+        "claims",
+        "table1",
+        "table2",
+        "table3",
+        "table5",
+        "minutes",
+        "case_studies",
+        "drawn",
+        "onsets",
+        "ablation_claims",
+    ):
         assert len(re.findall(f"<!-- (end )?small {name} -->", text)) == 2
 
 
@@ -153,7 +197,7 @@ def test_the_page_is_whole_and_offline(tmp_path):
     for folder in ("scores", "clips", "figures"):
         p.folder(folder).mkdir(parents=True)
     (p.results("metrics/case_studies.json")).write_text(json.dumps(CASES))
-    (p.folder("scores") / "facts.json").write_text('{"silent_share": 0.8}')
+    (p.folder("scores") / "facts.json").write_text('{"silent_share": 0.8, "apart": {}}')
     per_clip(p.folder("scores") / "per_clip.csv", foley__foley_audio=0.1, foley__silence=0.2)
     left_out = [{"file": "<b>.mp4", "line": None, "reason": "has no sound", "remedy": "x"}]
     (p.folder("clips") / "clips.json").write_text(json.dumps({"left_out": left_out}))
@@ -171,7 +215,12 @@ def test_the_page_is_whole_and_offline(tmp_path):
 
 
 def test_minutes_come_from_the_notebooks_that_ran(tmp_path):
-    for name, source, seconds in (("01_data", "01_data", 90), ("13/a", "13_x", 60), ("13/b", "13_x", 120), ("99_new", "99_new", None)):
+    for name, source, seconds in (
+        ("01_data", "01_data", 90),
+        ("13/a", "13_x", 60),
+        ("13/b", "13_x", 120),
+        ("99_new", "99_new", None),
+    ):
         path = tmp_path / f"{name}.ipynb"
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps({"metadata": {"papermill": {"duration": seconds, "input_path": f"notebooks/{source}.ipynb"}}}))

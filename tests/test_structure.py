@@ -26,7 +26,19 @@ FLOORS = [  # imports point down, or within a floor to the left
         "session",
         "listening",
     ],
-    ["published", "verdicts", "paper_values", "tables", "claims", "figures", "comparisons", "report", "studio", "editor", "widgets"],
+    [
+        "published",
+        "verdicts",
+        "paper_values",
+        "tables",
+        "claims",
+        "figures",
+        "comparisons",
+        "report",
+        "studio",
+        "editor",
+        "widgets",
+    ],
 ]
 LOWEST_MAY_IMPORT = {"params": {"timeline"}}
 

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -32,6 +33,11 @@ def test_the_layer_over_time_starts_as_interpolation():
     assert torch.allclose(model.over_time(ramp), expected, atol=1e-5)
 
 
+def test_interpolation_can_be_had_whatever_the_start():
+    drawn = Video2RMS(features=5, **TINY, init_std=0.02).interpolate()
+    assert torch.equal(drawn.over_time.weight, Video2RMS(features=5, **TINY).over_time.weight) and not drawn.over_time.bias.any()
+
+
 def test_the_authors_initialisation_and_relu():
     torch.manual_seed(0)
     model = Video2RMS(features=64, **(TINY | {"relu_logits": True, "width": 64}), init_std=0.02)
@@ -50,6 +56,16 @@ def test_smoothed_loss_by_hand():
     logp = logits.log_softmax(-1)[0, 0]
     weights = torch.tensor([0, 0, -2, -0.5, 0, -0.5, -2, 0]).exp() * torch.tensor([0, 0, 1, 1, 1, 1, 1, 0])
     assert torch.allclose(video2rms.classification_loss(logits, classes, 2), -(weights * logp).sum())
+
+
+def test_normalised_labels_weigh_every_frame_alike():
+    logits = torch.zeros(1, 2, 8)  # each class is as likely: a frame's loss is log 8 times the weight of its labels
+    for classes in ([[4, 0]], [[0, 0]]):
+        normal = video2rms.classification_loss(logits, torch.tensor(classes), 2, normalise=True)
+        assert normal.item() == pytest.approx(2 * np.log(8), rel=1e-5)
+    assert video2rms.classification_loss(logits, torch.tensor([[4, 0]]), 2).item() == pytest.approx(
+        (2 + 2 * np.exp(-0.5) + 2 * np.exp(-2)) * np.log(8), rel=1e-5
+    )
 
 
 def test_decode_rules_by_hand():

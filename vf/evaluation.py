@@ -35,15 +35,14 @@ def curve_scores(truth, target, curve, scores, bins, rate, reference_onsets):
 
 
 def onset_scores(references, found, threshold):
-    """Per-clip numbers of an onset detector (App. C), its accuracy and precision beside what one-to-one matching says.
+    """Per-clip numbers of an onset detector: by the protocol (App. C), and beside it F-measures with the best one-to-one matching.
 
     references: a list of arrays of seconds. found: for each (seconds, confidences). threshold: confidence from which on an
     estimate counts, for all but average precision. Returns {metric: (b,)}; NaN where a clip has no onset.
     """
     sure = [times[confidence >= threshold] for times, confidence in found]
-    return {
-        "onset_accuracy": np.array([onsets.accuracy(r, t) for r, t in zip(references, sure)]),
-        "onset_ap": np.array([onsets.average_precision(r, t, c) for r, (t, c) in zip(references, found)]),
+    told = [onsets.protocol(r, t, c, threshold) for r, (t, c) in zip(references, found)]
+    return {f"onset_{name}": np.array([row[name] for row in told]) for name in ("recall", "accuracy", "ap")} | {
         "onset_f1_100ms": np.array([onsets.f1(r, t, 0.1) for r, t in zip(references, sure)]),
         "onset_f1_50ms": np.array([onsets.f1(r, t, 0.05) for r, t in zip(references, sure)]),
     }
@@ -143,15 +142,30 @@ def set_distance(reference, estimates, groups, seed, resamples=100, few=False):
     reference: (b, w, e), w windows a clip. estimates: a list of such, one for each training or seed of a system.
     few: of `metrics.frechet_distance`. Returns ([distance of each], (low, high)).
     """
+    together, distances = _sets(reference, estimates, few)
+    interval = metrics.bootstrap(together, groups, lambda windows: np.mean(distances(windows)), resamples, seed=seed)
+    return distances(together), interval
+
+
+def set_difference(reference, one, other, groups, seed, resamples=100, few=False):
+    """Frechet distance of `one` to the reference minus that of `other`, the same films drawn for all three: (value, (low, high)).
+
+    reference, one, other: (b, w, e). few: of `metrics.frechet_distance`.
+    """
+    together, distances = _sets(reference, [one, other], few)
+    interval = metrics.bootstrap(together, groups, lambda windows: -np.diff(distances(windows))[0], resamples, seed=seed)
+    return float(-np.diff(distances(together))[0]), interval
+
+
+def _sets(reference, estimates, few):
+    """Sets of window embeddings side by side, (b, w, sum of e), and the function from such to each estimate's distance."""
     dims = reference.shape[-1]
-    together = np.concatenate([reference, *estimates], -1).astype(np.float64)
 
     def distances(windows):
         first, *others = np.split(windows.reshape(-1, windows.shape[-1]), windows.shape[-1] // dims, axis=1)
         return [metrics.frechet_distance(first, other, few) for other in others]
 
-    interval = metrics.bootstrap(together, groups, lambda windows: np.mean(distances(windows)), resamples, seed=seed)
-    return distances(together), interval
+    return np.concatenate([reference, *estimates], -1).astype(np.float64), distances
 
 
 def remaining_share(estimate, worst, best, groups, seed):

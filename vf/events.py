@@ -4,15 +4,16 @@ import numpy as np
 from scipy.stats import spearmanr
 
 
-def measure(curve, times, rate, early=0.05):
+def measure(curve, times, rate, early=0.05, floor=0.01):
     """Level, start and end of each event.
 
     curve: (n,) RMS. times: (e,) seconds, increasing; an event lasts until the next one or the end. rate: frames per second.
-    early: seconds by which a sound may come ahead of its event's time. Returns (e,) arrays: level, the largest RMS; start and
-    end (s), where half of it is first reached and where a tenth of it is last held, NaN for an event of no length or no sound.
+    early: seconds by which a sound may come ahead of its event's time, but not ahead of the event before. floor: RMS of silence.
+    Returns (e,) arrays: level, the largest RMS; start and end (s), where half of it is first reached and where a tenth of it, or
+    the floor if that is more, is last held, NaN for an event of no length or no sound.
     """
     curve, times = np.asarray(curve, np.float64), np.asarray(times, np.float64)
-    borders = np.append(np.maximum(times - early, 0), len(curve) / rate)
+    borders = np.append(np.maximum(times - early, np.append(0, times[:-1])[: len(times)]), len(curve) / rate)
     rows = []
     for first, last in zip(borders[:-1], borders[1:]):
         a, b = round(first * rate), round(last * rate)
@@ -25,22 +26,25 @@ def measure(curve, times, rate, early=0.05):
         # backwards from the peak: what rings on from the event before is not this one's start
         below = np.flatnonzero(piece[:peak] < level / 2)
         start = below[-1] + 1 if len(below) else 0
-        end = np.flatnonzero(piece >= level / 10)[-1] + 1
+        # a room's tone may lie above a tenth of a quiet event, and would have it last for ever
+        end = np.flatnonzero(piece >= max(level / 10, min(floor, level / 2)))[-1] + 1
         rows.append((level, (a + start) / rate, (a + end) / rate))
     return np.array(rows).reshape(-1, 3).T
 
 
 def compare(truth, estimate, times, rate):
-    """How the events of one curve are like those of another: {level_rank, start_ms, end_ms}.
+    """How the events of one curve are like those of another: {level_rank, start_ms, end_ms, length_ms}.
 
     truth, estimate: (n,) RMS. level_rank: Spearman's correlation of their levels, NaN for fewer than three events or where one
-    curve has no levels to tell apart; start_ms, end_ms: median distance of starts and of ends, NaN without events.
+    curve has no levels to tell apart; start_ms, end_ms, length_ms: median distance of starts, ends and lengths, NaN without events.
     """
-    (level, *borders), (other, *others) = measure(truth, times, rate), measure(estimate, times, rate)
-    apart = [np.abs(a - b) for a, b in zip(borders, others)]
-    start, end = (1000 * float(np.nanmedian(d)) if np.isfinite(d).any() else np.nan for d in apart)
+    (level, begin, end), (other, begins, ends) = measure(truth, times, rate), measure(estimate, times, rate)
     ranked = len(level) > 2 and len(set(level)) > 1 and len(set(other)) > 1
-    return {"level_rank": spearmanr(level, other).statistic if ranked else np.nan, "start_ms": start, "end_ms": end}
+    result = {"level_rank": spearmanr(level, other).statistic if ranked else np.nan}
+    for name, a, b in (("start", begin, begins), ("end", end, ends), ("length", end - begin, ends - begins)):
+        apart = np.abs(a - b)
+        result[f"{name}_ms"] = 1000 * float(np.nanmedian(apart)) if np.isfinite(apart).any() else np.nan
+    return result
 
 
 def lengths(curve, events, rate):

@@ -67,16 +67,17 @@ class Video2Onset(ModelMixin, ConfigMixin):
         return self.head(self.layers(x).mean((3, 4)).transpose(1, 2))[..., 0]
 
 
-def train(model, frames, labels, steps, batch, lr, seconds, seed, checkpoint=None, precision="no"):
+def train(model, frames, labels, among, steps, batch, lr, seconds, seed, checkpoint=None, precision="no"):
     """Train Video2Onset with binary cross entropy on random stretches of the films. Returns the loss of every step.
 
-    frames: (clips, t, h, w, 3) uint8 at 15 fps, perhaps on disk. labels: (clips, t) in {0, 1}. seconds: of a stretch.
+    frames: (clips, t, h, w, 3) uint8 at 15 fps, perhaps on disk. labels: (clips, t) in {0, 1}. among: indices
+    of the clips to learn from. seconds: of a stretch.
     """
     labels, length = torch.as_tensor(labels), min(round(seconds * FPS), frames.shape[1])
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
 
     def loss(generator):
-        clips = torch.randint(len(labels), (batch,), generator=generator).tolist()
+        clips = [among[i] for i in torch.randint(len(among), (batch,), generator=generator).tolist()]
         starts = torch.randint(frames.shape[1] - length + 1, (batch,), generator=generator).tolist()
         x = torch.stack([torch.from_numpy(frames[i, s : s + length].copy()) for i, s in zip(clips, starts)])
         wanted = torch.stack([labels[i, s : s + length] for i, s in zip(clips, starts)])

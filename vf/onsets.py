@@ -3,6 +3,7 @@
 import mir_eval
 import numpy as np
 from scipy.signal import find_peaks
+from sklearn.metrics import average_precision_score
 
 
 def detect(curve, rate, floor=0.01, rise=2.0, gap=0.1):
@@ -54,38 +55,36 @@ def peaks(confidence, rate, gap=0.05):
     return (index - 0.5) / rate, padded[index]
 
 
-def accuracy(reference, estimate, tolerance=0.1):
-    """CondFoleyGen's onset accuracy: share of true onsets with an estimate within `tolerance` seconds.
+def protocol(reference, estimate, confidence, threshold=0.0, tolerance=0.1):
+    """Onsets by CondFoleyGen's protocol (App. C): {"recall", "accuracy", "ap"}.
 
-    It is a recall and one estimate may serve several onsets, so dense clicks score high; NaN without true onsets.
+    reference: true onsets, seconds. estimate, confidence: of each estimate, after `peaks`. threshold: confidence from which on an
+    estimate counts, for all but `ap`. tolerance: seconds. Each true onset in turn takes the surest estimate within the tolerance that
+    is still free. recall: share of true onsets that got one, which CondFoleyGen calls accuracy; accuracy: hits of all hits, misses
+    and false alarms, as App. C leaves true negatives out; ap: average precision over all estimates, a true onset that got none
+    counting as told with confidence 0 (so where next to nothing is told it is flattering). NaN without true onsets.
     """
-    reference, estimate = np.asarray(reference, float), np.asarray(estimate, float)
+    reference, estimate, confidence = (np.asarray(x, float) for x in (reference, estimate, confidence))
     if not len(reference):
-        return np.nan
-    if not len(estimate):
-        return 0.0
-    return float((np.abs(reference[:, None] - estimate).min(1) <= tolerance).mean())
+        return {"recall": np.nan, "accuracy": np.nan, "ap": np.nan}
+    sure = confidence >= threshold
+    hits = np.isfinite(_matched(reference, estimate[sure], confidence[sure], tolerance)[0]).sum()
+    told, free = _matched(reference, estimate, confidence, tolerance)
+    truth = np.concatenate([np.ones(len(reference)), np.zeros(free.sum())])
+    ap = average_precision_score(truth, np.concatenate([np.nan_to_num(told), confidence[free]])) if len(estimate) else 0.0
+    accuracy = hits / (len(reference) + sure.sum() - hits)
+    return {"recall": float(hits / len(reference)), "accuracy": float(accuracy), "ap": float(ap)}
 
 
-def average_precision(reference, estimate, confidence, tolerance=0.1):
-    """Average precision of onsets in the order of their confidence, by CondFoleyGen's protocol (App. C).
-
-    reference, estimate: seconds. confidence: of each estimate. The surer estimates choose first, each the nearest true onset
-    within `tolerance` that is still free; onsets that nobody finds count as misses, and there are no true negatives.
-    Returns a float in [0, 1], NaN without true onsets.
-    """
-    free = np.ones(len(reference), bool)
-    reference, estimate = np.asarray(reference, float), np.asarray(estimate, float)
-    if not len(reference):
-        return np.nan
-    hits = []
-    for i in np.argsort(-np.asarray(confidence), kind="stable"):
-        distance = np.where(free, np.abs(reference - estimate[i]), np.inf)
-        hits.append(distance.min() <= tolerance)
-        free[distance.argmin()] &= not hits[-1]
-    hits = np.array(hits, bool)
-    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-    return float(precision[hits].sum() / len(reference))
+def _matched(reference, estimate, confidence, tolerance):
+    """Confidence of what each true onset got, NaN where nothing, and which estimates stay free."""
+    free, told = np.ones(len(estimate), bool), np.full(len(reference), np.nan)
+    for i in np.argsort(reference, kind="stable"):
+        near = np.flatnonzero(free & (np.abs(estimate - reference[i]) < tolerance))
+        if len(near):
+            best = near[confidence[near].argmax()]
+            told[i], free[best] = confidence[best], False
+    return told, free
 
 
 def f1(reference, estimate, tolerance):

@@ -32,8 +32,8 @@ def mean(row, metric):
 def cell(row, metric):
     """`value [low, high]` of a row of a metrics file; a list of values, one a seed, by its mean."""
     value, interval = mean(row, metric), row.get(f"{metric}_interval")
-    if value is None:
-        return "–"
+    if value is None or isinstance(value, str):
+        return value or "–"
     return f"{value:.4g}" + (f" [{interval[0]:.4g}, {interval[1]:.4g}]" if interval else "")
 
 

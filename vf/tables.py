@@ -10,7 +10,7 @@ OPINIONS = {f"MOS {criterion}": f"mos_{criterion}" for criterion in ("quality", 
 COLUMNS2 = {"FAD-P": "fad", "FAD-C": "fad_c", "E-L1": "e_l1", "CLAP": "clap", "FAVD": "favd", **OPINIONS}
 COLUMNS3 = {"PEAVS": "peavs", "MOS temporal": "mos_temporal"}
 COLUMNS4 = {
-    "E-L1": "e_l1", "Acc@5": "acc@5", "Onset Acc": "onset_accuracy", "Onset AP": "onset_ap",
+    "E-L1": "e_l1", "Acc@5": "acc@5", "Onset Acc": "onset_accuracy", "Onset recall": "onset_recall", "Onset AP": "onset_ap",
     "F1 at 100 ms": "onset_f1_100ms", "F1 at 50 ms": "onset_f1_50ms",
 }  # fmt: skip
 COLUMNS5 = {"FAD-P": "fad", "FAD-C": "fad_c", "CLAP": "clap", "E-L1": "e_l1"}
@@ -42,10 +42,15 @@ def table1(video2rms, repeats):
     )
 
 
-def table2(foley):
-    """Table 2 from metrics/foley.json, the systems not made here below ours. Returns a DataFrame."""
+def table2(foley, benchmark):
+    """Table 2 from metrics/foley.json, other systems below ours: what metrics/benchmark.json has of them ({}: not run).
+
+    Returns a DataFrame.
+    """
     rows = [_row({"system": s, "prompt": PROMPTS.get(s, "")}, COLUMNS2, ours, TABLE2.get(s, {})) for s, ours in foley.items()]
-    rows += [_row({"system": s, "prompt": p}, COLUMNS2, {}, paper) for (s, p), paper in TABLE2_OTHERS.items()]
+    scored = {(row["paper"], row["prompt"]): row for row in benchmark.values() if row.get("paper")}
+    for (system, prompt), paper in TABLE2_OTHERS.items():
+        rows.append(_row({"system": system, "prompt": prompt}, COLUMNS2, scored.get((system, prompt), {}), paper))
     return pd.DataFrame(rows)
 
 

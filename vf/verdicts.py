@@ -37,6 +37,8 @@ def minus(clips, one, other, key):
 def _verdict(interval, lower):
     """What the interval of a difference says of its first one being better."""
     low, high = interval if lower else (-interval[1], -interval[0])
+    if np.isnan(low) or np.isnan(high):
+        return MISSING
     return HOLDS if high < 0 else FAILS if low > 0 else OPEN
 
 
@@ -49,26 +51,15 @@ def paired(clips, better, worse, key, lower=True):
     return f"{a:.4g} against {b:.4g}, difference {apart:+.2g} [{low:+.2g}, {high:+.2g}]", _verdict((low, high), lower)
 
 
-def no_gain(clips, more, base, key, lower=True):
-    """(text, verdict) for "`more` gains nothing on `base` in `key`": holds unless it is better and the interval leaves 0 out."""
+def no_gain(clips, more, base, key, lower=True, margin=0.05):
+    """(text, verdict) for "`more` gains nothing on `base` in `key`": holds where the interval leaves no gain of more than a share
+    `margin` of what `base` has, fails where a gain is certain, and is undecided else."""
     text, verdict = paired(clips, more, base, key, lower)
-    return text, {HOLDS: FAILS, FAILS: HOLDS, OPEN: HOLDS}.get(verdict, verdict)
-
-
-def unpaired(rows, better, worse, key, lower=True):
-    """(text, verdict) as of `paired`, of what has no value a clip: undecided where the intervals of the two rows overlap.
-
-    rows: {row: {metric: value or a list, one a seed, metric_interval: [low, high]}}.
-    """
-    a, b = (mean(rows.get(name, {}), key) for name in (better, worse))
-    if a is None or b is None:
-        return MISSING, MISSING
-    a_low, a_high = rows[better].get(f"{key}_interval") or (a, a)
-    b_low, b_high = rows[worse].get(f"{key}_interval") or (b, b)
-    text = f"{a:.4g} against {b:.4g}"
-    if a_low <= b_high and b_low <= a_high and a_low < a_high:
-        return f"{text}, intervals overlap", OPEN
-    return text, HOLDS if (a < b) == lower and a != b else FAILS
+    found = difference(clips, more, base, key)
+    if found is None or verdict in (HOLDS, MISSING):
+        return text, FAILS if verdict == HOLDS else MISSING
+    gain = -found[3][0] if lower else found[3][1]
+    return text, HOLDS if gain <= margin * abs(found[1]) else OPEN
 
 
 def saved(rows, name, key, lower=True):

@@ -51,10 +51,15 @@ class Video2RMS(ModelMixin, ConfigMixin):
                     nn.init.normal_(module.weight, 0, init_std)
                     nn.init.zeros_(module.bias)
         else:
-            interpolation = F.interpolate(torch.eye(frames)[None], rms_frames, mode="linear")[0].T
-            with torch.no_grad():
-                self.over_time.weight.copy_(interpolation)
-                self.over_time.bias.zero_()
+            self.interpolate()
+
+    @torch.no_grad()
+    def interpolate(self):
+        """Make the layer over time linear interpolation. Returns the model."""
+        frames, rms_frames = self.config.frames, self.config.rms_frames
+        self.over_time.weight.copy_(F.interpolate(torch.eye(frames)[None], rms_frames, mode="linear")[0].T)
+        self.over_time.bias.zero_()
+        return self
 
     @property
     def classes(self):
@@ -87,12 +92,14 @@ class Video2RMS(ModelMixin, ConfigMixin):
         return F.relu(logits) if self.config.relu_logits else logits
 
 
-def classification_loss(logits, classes, width, sigma=1.0):
+def classification_loss(logits, classes, width, sigma=1.0, normalise=False):
     """Cross entropy against the smoothed labels of Eq. 3, summed over the frames, mean over the batch.
 
-    logits: (b, n, k). classes: (b, n). width: W; 0 is plain cross entropy.
+    logits: (b, n, k). classes: (b, n). width: W; 0 is plain cross entropy. normalise: labels of a frame sum to 1; without it, as in
+    the paper, a frame that sounds weighs 2.5 times as much as a silent one where W = 2, since silence is not smoothed.
     """
     labels = rms.smooth_labels(classes.cpu(), logits.shape[-1], width, sigma).to(logits.device)
+    labels = labels / labels.sum(-1, keepdim=True) if normalise else labels
     return -(labels * logits.log_softmax(-1)).sum((-1, -2)).mean()
 
 
@@ -122,13 +129,13 @@ def decode(probability, bins, rule="mean"):
 
 def train(
     model, features, curves, bins, steps, batch, lr, seed, label_width=2, sigma=1.0, schedule="step", halve_every=100,
-    betas=(0.5, 0.999), weight_decay=0.0, onsets=None, onset_weight=1e-3, rms_weight=1.0, checkpoint=None,
+    betas=(0.5, 0.999), weight_decay=0.0, normalise=False, onsets=None, onset_weight=1e-3, rms_weight=1.0, checkpoint=None,
 ):  # fmt: skip
     """Train Video2RMS.
 
     features: (clips, t, d) array, perhaps on disk. curves: (clips, n) target RMS. bins: rms.Bins; None for a regression by
     `squared_error`, with a model of one class. schedule: "step", StepLR that halves the rate every `halve_every` steps (the
-    paper), or "cosine" to zero. onsets: (clips, t) labels of a model with an onset head, whose cross entropy, summed over
+    paper), or "cosine" to zero. label_width, sigma, normalise: of `classification_loss`. onsets: (clips, t) labels of a model with an onset head, whose cross entropy, summed over
     the frames, is added times `onset_weight`; rms_weight: 0 for onsets alone (App. E.1). Returns the loss of every step.
     """
     targets = torch.as_tensor(curves).float() if bins is None else bins.encode(torch.as_tensor(curves))
@@ -147,11 +154,11 @@ def train(
             logits, told = model.with_onsets(x)
             wanted = _tensor(onsets[pick.numpy()], model.device)
             told = F.binary_cross_entropy_with_logits(told, wanted, reduction="sum") / batch
-            return rms_weight * classification_loss(logits, targets[pick], label_width, sigma) + onset_weight * told
+            return rms_weight * classification_loss(logits, targets[pick], label_width, sigma, normalise) + onset_weight * told
         logits = model(x)
         if bins is None:
             return squared_error(logits, targets[pick])
-        return classification_loss(logits, targets[pick], label_width, sigma)
+        return classification_loss(logits, targets[pick], label_width, sigma, normalise)
 
     return fit.fit(model, loss, steps, optimizer, seed=seed, scheduler=scheduler, checkpoint=checkpoint, label="Video2RMS")
 

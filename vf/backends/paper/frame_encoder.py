@@ -18,7 +18,7 @@ def train(maps, *_, **__):
     return Frozen(), []
 
 
-def encode(encoder, maps, among=None, generator=None):
+def encode(encoder, maps, among=None, generator=None, kinds=None):
     """Features (clips, t, d) as the reader gave them; `among`: indices of the clips wanted (default: all)."""
     return np.array(maps if among is None else maps[among])
 

@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 from vf import fit
 
+CHANNELS = {"difference": 3, "flow": 2, "colour": 6}  # of `frames.KINDS`
 FLOOR_DB, UNIT_DB = -45.0, 10.0  # levels are told in units of 10 dB above the quietest that counts
 
 
@@ -82,10 +83,10 @@ def levels(curves, frames, groups=None):
     return level
 
 
-def augment(maps, generator, shift=0.07, zoom=0.3, hide=0.5):
+def augment(maps, generator, kinds=("difference",), shift=0.07, zoom=0.3, hide=0.5):
     """The same stretch of film as another camera would see it: mirrored, moved, nearer or further, paler, partly hidden.
 
-    maps: uint8 (t, c, h, w): grey, brightening, darkening and perhaps flow x, y. shift: furthest move, in picture sizes.
+    maps: uint8 (t, c, h, w), the channels of `frames.KINDS` one kind after the other. shift: furthest move, in picture sizes.
     zoom: largest change of size, in octaves. hide: how often a box of a quarter of each side is blanked.
     """
     mirror, dy, dx, size, stretch, contrast, paler, grey, box, top, left = torch.rand(11, generator=generator).tolist()
@@ -98,26 +99,32 @@ def augment(maps, generator, shift=0.07, zoom=0.3, hide=0.5):
     # one grid for all frames and channels
     seen = F.grid_sample(maps.flatten(0, 1)[None].float(), grid, padding_mode="border", align_corners=False)[0]
     seen = seen.unflatten(0, maps.shape[:2])
-    if maps.shape[1] > 3:  # flow turns and grows with the picture
-        seen[:, 3] = 128 + (seen[:, 3] - 128) * flip / wide
-        seen[:, 4] = 128 + (seen[:, 4] - 128) / tall
-    seen[:, :3] *= 2 ** (2 * contrast - 1)
-    # what the scene looks like must not give the film away; how it changes is what counts
-    seen[:, 0] = seen[:, 0] * (0.5 + paler) + 60 * (grey - 0.5)
-    if box < hide:
-        y, x = int(top * h * 0.75), int(left * w * 0.75)
-        seen[:, :3, y : y + h // 4, x : x + w // 4] = 0
+    y, x = int(top * h * 0.75), int(left * w * 0.75)
+    first = 0
+    for kind in kinds:
+        part = seen[:, first : first + CHANNELS[kind]]  # a view: it is changed in place
+        if kind == "flow":  # turns and grows with the picture
+            part[:, 0] = 128 + (part[:, 0] - 128) * flip / wide
+            part[:, 1] = 128 + (part[:, 1] - 128) / tall
+        else:
+            part *= 2 ** (2 * contrast - 1)
+            # what the scene looks like must not give the film away; how it changes is what counts
+            looks = part[:, :1] if kind == "difference" else part[:, :3]
+            looks.mul_(0.5 + paler).add_(60 * (grey - 0.5))
+        if box < hide:
+            part[:, :, y : y + h // 4, x : x + w // 4] = 128 if kind == "flow" else 0
+        first += CHANNELS[kind]
     return seen.round().clamp(0, 255).to(torch.uint8)
 
 
 def train(
     maps, curves, groups, among, *, steps, widths=(12, 32, 48, 96), window=32, batch=24, lr=3e-3, balance=0.5, seed=0,
-    start=None, checkpoint=None, precision="bf16",
+    start=None, checkpoint=None, precision="bf16", kinds=("difference",),
 ):  # fmt: skip
     """Train a FrameEncoder on training films.
 
     maps: (clips, t, c, h, w) uint8, perhaps on disk. curves: (clips, n) RMS of the same clips, groups: their films. among:
-    indices of the clips to learn from. window: frames of a sample; a share `balance` of them lies around a frame drawn in proportion
+    indices of the clips to learn from. kinds: of the maps. window: frames of a sample; a share `balance` of them lies around a frame drawn in proportion
     to its level. start: folder of a trained encoder to go on from. Returns (encoder, losses).
     Raises FileNotFoundError where `start` has no encoder.
     """
@@ -138,7 +145,7 @@ def train(
         else:
             start = int(torch.randint(last + 1, (1,), generator=generator))
         stretch = slice(start, start + window)
-        return augment(torch.from_numpy(np.array(maps[i, stretch])), generator), target[i][stretch]
+        return augment(torch.from_numpy(np.array(maps[i, stretch])), generator, kinds), target[i][stretch]
 
     def loss(generator):
         x, y = (torch.stack(part) for part in zip(*(draw(generator) for _ in range(batch))))
@@ -153,16 +160,16 @@ def train(
 
 
 @torch.no_grad()
-def encode(encoder, maps, among=None, generator=None, batch=4):
+def encode(encoder, maps, among=None, generator=None, batch=4, kinds=("difference",)):
     """Vectors of many clips: (clips, t, c, h, w) uint8, perhaps on disk -> (clips, t, d) float16.
 
-    among: indices of the clips wanted (default: all). generator: with it each clip is seen as `augment` shows it.
+    among: indices of the clips wanted (default: all). generator: with it each clip is seen as `augment` shows maps of these kinds.
     """
     parts, among = [], list(range(len(maps)) if among is None else among)
     for i in tqdm(range(0, len(among), batch), desc="frames", mininterval=2.0):
         x = torch.from_numpy(np.array(maps[among[i : i + batch]]))
         if generator is not None:
-            x = torch.stack([augment(clip, generator) for clip in x])
+            x = torch.stack([augment(clip, generator, kinds) for clip in x])
         parts.append(encoder(x.to(encoder.device)).cpu().numpy().astype(np.float16))
     return np.concatenate(parts)
 
