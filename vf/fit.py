@@ -83,6 +83,11 @@ def fit(
     return history
 
 
+def device():
+    """Where networks run: accelerate's choice, a GPU where there is one."""
+    return Accelerator().device
+
+
 def one_cycle(optimizer, steps, warmup=0.1):
     """A schedule that raises the rate over the first share `warmup` of the steps and lowers it to zero along a cosine."""
     rise = max(1, round(warmup * steps))

@@ -232,6 +232,7 @@ def train_controlnet(
         raise ValueError(f"{len(latents)} latents, {len(timbres)} timbres, {len(rms)} curves; wanted one of each")
     torch.manual_seed(seed)
     stride, rate = pipeline.latent_stride, pipeline.vocoder.config.sampling_rate
+    pipeline.to(fit.device())
     net = start or RMSControlNet.from_unet(pipeline.unet, stride=stride, kernel=kernel, mu=mu)
     pipeline.unet.requires_grad_(False).eval()
     net.requires_grad_(True)
@@ -242,7 +243,7 @@ def train_controlnet(
     pipeline.vae.requires_grad_(False)
 
     def model(z_t, t, timbre, curve):
-        return predict(pipeline.unet.to(z_t.device), net, z_t, t, timbre, curve)
+        return predict(pipeline.unet, net, z_t, t, timbre, curve)
 
     def loss(generator):
         items, starts, length = draw(len(latents), latents.shape[2], batch, crop, generator)

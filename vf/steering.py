@@ -18,12 +18,14 @@ def steer(pipeline, output, z_t, t, curve, strength, quiet=0.005):
     quiet: RMS below which levels count as this, so that silence is not raised. Returns an output like the one that came.
     """
     scheduler = pipeline.scheduler
-    clean, alpha = estimate(scheduler, output, z_t, t.expand(len(z_t)))
-    mel = pipeline.decode_mel(clean).float()
-    got = energy(mel, pipeline.vocoder.config.sampling_rate)
-    gain = (curve.clamp(min=quiet) / got.clamp(min=quiet)).log()
-    moved = (mel + strength * gain[..., None]).clamp(min=math.log(FLOOR))
-    clean = clean + pipeline.encode_mel(moved) - pipeline.encode_mel(mel)
+    with torch.autocast(z_t.device.type, enabled=False):  # levels are told more finely than bf16 tells them
+        output, z_t, curve = output.float(), z_t.float(), curve.float()
+        clean, alpha = estimate(scheduler, output, z_t, t.expand(len(z_t)))
+        mel = pipeline.decode_mel(clean)
+        got = energy(mel, pipeline.vocoder.config.sampling_rate)
+        gain = (curve.clamp(min=quiet) / got.clamp(min=quiet)).log()
+        moved = (mel + strength * gain[..., None]).clamp(min=math.log(FLOOR))
+        clean = clean + pipeline.encode_mel(moved) - pipeline.encode_mel(mel)
     sigma = (1 - alpha**2).sqrt()
     if scheduler.config.prediction_type == "epsilon":
         return (z_t - alpha * clean) / sigma

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from vf import media, rms2sound
+from vf import media, rms2sound, steering
 
 PIECE = 1024  # mel frames of a piece of vocoding: after so many the small vocoder's first phases begin again
 SPARE = 192  # mel frames that two pieces share; the vocoder hears no further than half of them
@@ -59,13 +59,13 @@ def noise(seeds, step, start, stop, shape, block=64):
 @torch.no_grad()
 def sample(
     pipeline, latents, curve, voices, seeds, window, overlap, guidance_scale=3.5, num_inference_steps=25, eta=0.0, batch=8,
-    precision="no", tick=lambda share: None,
+    precision="no", follow=0.0, tick=lambda share: None,
 ):  # fmt: skip
     """Denoise latents of any length, in place.
 
     pipeline: RMS2Sound. latents: (l, c, g) array to fill. curve: (l * stride,) condition. voices: see Voice. seeds: see `noise`.
     window, overlap: latent frames. batch: windows at a time. guidance_scale, num_inference_steps, eta: of RMS2Sound. precision: "no",
-    or "bf16" for the networks. tick: called with the share done before each pass through the networks; may raise to stop.
+    or "bf16" for the networks. follow: strength of `steering.steer`. tick: called with the share done before each pass through the networks; may raise to stop.
     """
     total, shape = latents.shape[0], latents.shape[1:]
     begins = starts(total, window, overlap)
@@ -92,6 +92,8 @@ def sample(
             with torch.autocast(pipeline.device.type, torch.bfloat16, enabled=precision == "bf16"):
                 z = torch.stack([torch.from_numpy(np.array(latents[s : s + window])) for s in group])
                 outputs = _outputs(pipeline, schedulers[g], z, t, group, curve, voices, null, guidance_scale, batch)
+            if follow:
+                outputs = _steered(pipeline, outputs, z, t, group, curve, follow, batch)
             for s, output in zip(group, outputs):
                 said[s - begin : s - begin + window] += weights[:, None, None] * output
                 weight[s - begin : s - begin + window] += weights[:, None, None]
@@ -134,6 +136,16 @@ def _outputs(pipeline, scheduler, z, t, group, curve, voices, null, guidance_sca
                 mixed += weight[:, None, None] * own
         outputs.append(mixed)
     return outputs
+
+
+def _steered(pipeline, outputs, z, t, group, curve, follow, batch):
+    """What `_outputs` said, held to the curve in each window."""
+    window, stride, held = z.shape[1], pipeline.latent_stride, []
+    for i in range(0, len(group), batch):
+        curves = torch.stack([curve[s * stride : (s + window) * stride] for s in group[i : i + batch]]).to(pipeline.device)
+        said, z_t = (torch.stack(list(x[i : i + batch])).transpose(1, 2).to(pipeline.device) for x in (outputs, z))
+        held += steering.steer(pipeline, said, z_t, t, curves, follow).cpu().transpose(1, 2)
+    return held
 
 
 @torch.no_grad()

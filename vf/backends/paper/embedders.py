@@ -91,9 +91,9 @@ def _whole(waves, unit, least):
     return np.pad(waves, ((0, 0), (0, size - waves.shape[-1])))
 
 
-def load(folder):
-    """Read what `Embedders.save` wrote."""
-    return Embedders(json.loads((Path(folder) / "embedders.json").read_text())["weights"])
+def load(folder, device="cpu"):
+    """Read what `Embedders.save` wrote. device: where the networks run."""
+    return Embedders(json.loads((Path(folder) / "embedders.json").read_text())["weights"], device)
 
 
 def prepare(waves=None, captions=None, *, folder="weights", **nothing_to_train):

@@ -163,8 +163,8 @@ class Embedders:
         return name_material(self.tagger, waves, materials)
 
 
-def load(folder):
-    """Read what `Embedders.save` wrote."""
+def load(folder, device="cpu"):
+    """Read what `Embedders.save` wrote. device: of pretrained networks; these small ones stay on the CPU."""
     folder = Path(folder)
     return Embedders(Tagger.from_pretrained(folder / "tagger").eval(), SmallClap.from_pretrained(folder / "clap").eval())
 
