@@ -36,7 +36,7 @@ SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_fi
 	small.embedders.dims=4 small.embedders.picture_dims=2 small.embedders.tagger.steps=6 small.embedders.clap.steps=6 \
 	small.rms_controlnet.train.steps=6 small.generate.num_inference_steps=3 small.generate.films=1 small.repeats.seeds=2 \
 	small.onset_baseline.train.steps=2 \
-	$(foreach v,bins_32 bins_128 width_0 width_1 width_5 width_10 raw_targets low_passed_targets,~ablation.video2rms.$(v)) \
+	$(foreach v,bins_32 bins_128 width_0 width_1 width_5 width_10 other_targets wide normalised mean_decode,~ablation.video2rms.$(v)) \
 	$(foreach v,rgb both,~ablation.features.$(v)) \
 	$(foreach v,bins_8 bins_16 bins_32 bins_128 guidance_1 guidance_3 guidance_5 steps_5 steps_10 steps_50,~ablation.rms2sound.$(v))
 

@@ -19,7 +19,7 @@ TINY = {  # little of everything, on the paper profile's own code
     "repeats": {"seeds": 2},
 }
 VARIANTS = {  # one of each kind
-    "video2rms": ("default", "bins_32", "width_0", "raw_targets", "fixed_time", "regression"),
+    "video2rms": ("default", "bins_32", "width_0", "other_targets", "fixed_time", "regression"),
     "features": ("rgb",),
     "rms2sound": ("default", "bins_4", "guided_rms", "steps_5", "onsets"),
 }

@@ -98,8 +98,9 @@ def classification_loss(logits, classes, width, sigma=1.0, normalise=False):
     logits: (b, n, k). classes: (b, n). width: W; 0 is plain cross entropy. normalise: labels of a frame sum to 1; without it, as in
     the paper, a frame that sounds weighs 2.5 times as much as a silent one where W = 2, since silence is not smoothed.
     """
-    labels = rms.smooth_labels(classes.cpu(), logits.shape[-1], width, sigma).to(logits.device)
-    labels = labels / labels.sum(-1, keepdim=True) if normalise else labels
+    table = rms.smooth_labels(torch.arange(logits.shape[-1]), logits.shape[-1], width, sigma)  # one row for each class
+    table = table / table.sum(-1, keepdim=True) if normalise else table
+    labels = table.to(logits.device)[classes.to(logits.device)]
     return -(labels * logits.log_softmax(-1)).sum((-1, -2)).mean()
 
 
@@ -108,7 +109,7 @@ def squared_error(values, curves):
 
     values: (b, n, 1), a model of one class. curves: (b, n) RMS.
     """
-    return (values[..., 0] - curves.to(values.device)).square().sum(-1).mean()
+    return (values[..., 0].float() - curves.to(values.device)).square().sum(-1).mean()
 
 
 def decode(probability, bins, rule="mean"):
@@ -130,13 +131,15 @@ def decode(probability, bins, rule="mean"):
 def train(
     model, features, curves, bins, steps, batch, lr, seed, label_width=2, sigma=1.0, schedule="step", halve_every=100,
     betas=(0.5, 0.999), weight_decay=0.0, normalise=False, onsets=None, onset_weight=1e-3, rms_weight=1.0, checkpoint=None,
+    precision="no",
 ):  # fmt: skip
     """Train Video2RMS.
 
     features: (clips, t, d) array, perhaps on disk. curves: (clips, n) target RMS. bins: rms.Bins; None for a regression by
     `squared_error`, with a model of one class. schedule: "step", StepLR that halves the rate every `halve_every` steps (the
     paper), or "cosine" to zero. label_width, sigma, normalise: of `classification_loss`. onsets: (clips, t) labels of a model with an onset head, whose cross entropy, summed over
-    the frames, is added times `onset_weight`; rms_weight: 0 for onsets alone (App. E.1). Returns the loss of every step.
+    the frames, is added times `onset_weight`; rms_weight: 0 for onsets alone (App. E.1). precision: of
+    `fit.fit`. Returns the loss of every step.
     """
     targets = torch.as_tensor(curves).float() if bins is None else bins.encode(torch.as_tensor(curves))
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, betas=tuple(betas), weight_decay=weight_decay)
@@ -160,7 +163,7 @@ def train(
             return squared_error(logits, targets[pick])
         return classification_loss(logits, targets[pick], label_width, sigma, normalise)
 
-    return fit.fit(model, loss, steps, optimizer, seed=seed, scheduler=scheduler, checkpoint=checkpoint, label="Video2RMS")
+    return fit.fit(model, loss, steps, optimizer, seed=seed, scheduler=scheduler, checkpoint=checkpoint, precision=precision, label="Video2RMS")
 
 
 def _tensor(features, device):
