@@ -36,9 +36,11 @@ SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_fi
 	small.embedders.dims=4 small.embedders.picture_dims=2 small.embedders.tagger.steps=6 small.embedders.clap.steps=6 \
 	small.rms_controlnet.train.steps=6 small.generate.num_inference_steps=3 small.generate.films=1 small.repeats.seeds=2 \
 	small.onset_baseline.train.steps=2 \
-	$(foreach v,bins_32 bins_128 width_0 width_1 width_5 width_10 other_targets wide normalised mean_decode,~ablation.video2rms.$(v)) \
+	$(foreach v,bins_16 bins_32 bins_128 bins_256 width_0 width_1 width_5 width_10 width_20 wide normalised mean_decode other_targets \
+		fixed_time,~ablation.video2rms.$(v)) \
 	$(foreach v,rgb both,~ablation.features.$(v)) \
-	$(foreach v,bins_8 bins_16 bins_32 bins_128 guidance_1 guidance_3 guidance_5 steps_5 steps_10 steps_50,~ablation.rms2sound.$(v))
+	$(foreach v,bins_4 bins_8 bins_16 bins_32 bins_128 bins_256 continuous guidance_1 guidance_3 guidance_5 guided_rms steps_5 steps_10 \
+		steps_50,~ablation.rms2sound.$(v))
 
 smoke: install
 	$(RUN) dvc exp run $(foreach s,$(SMOKE),-S '$(s)')

@@ -101,7 +101,7 @@ class VideoFoley:
         features = frame_encoder.load(p.folder("features") / "encoder", reader, device)
         if name == "authors":
             features = frames.in_authors_order(features)
-        options = {k: p.generate[k] for k in ("guidance_scale", "num_inference_steps", "eta")}
+        options = {k: p.generate[k] for k in ("guidance_scale", "num_inference_steps", "eta")} | {"follow": p.studio.follow}
         size, decode = tuple(p.features.size), p.video2rms.decode
         return cls(model.to(device), pipeline.to(device), features, size, p.timeline, decode, options, name)
 

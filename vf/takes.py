@@ -55,7 +55,7 @@ def factors(timeline, frames, places):
 def take(pipeline, timeline, wanted, voices, seed, places, options, tick):
     """The sound of a curve that `hear` has checked, (n * hop,) float32, on disk.
 
-    options: guidance_scale, num_inference_steps, eta and precision. tick: called with the share that is done; may raise to stop.
+    options: guidance_scale, num_inference_steps, eta, precision and follow. tick: called with the share that is done; may raise to stop.
     """
     total, stride = len(voices[0].weight), timeline.latent_stride
     place = ((np.arange(total * stride) + 0.5) * timeline.sound_hop / timeline.video_hop).astype(int)
