@@ -145,6 +145,20 @@ def test_bad_answer_files_are_named_and_left_out(made, tmp_path):
     assert "has no page, listener and answers" in why["list.json"] and len(why) == 7
 
 
+def test_an_answer_file_gives_scores_and_nothing_else(made, tmp_path):
+    _, key = made
+    given = answers(key, "a")
+    for item in given["answers"][key["questions"][0]["id"]].values():
+        item |= {"listener": "b", "system": "truth", "more": 1}
+    (tmp_path / "marked.json").write_text(json.dumps(given), "utf-8-sig")  # as some editors save
+    text = answers(key, "c", lambda *_: "4")
+    files = [tmp_path / "marked.json", save(tmp_path, "text.json", text), save(tmp_path, "deep.json", "[" * 100000)]
+    ratings, left_out = opinions.read_answers(key, files)
+    assert set(ratings.listener) == {"a"} and ratings.system.value_counts().to_dict() == {"truth": 4, "good": 4, "bad": 4}
+    assert list(ratings) == ["listener", "question", "system", *opinions.CRITERIA]
+    assert "is '4'; wanted 1 to 5" in left_out[0][1] and "is no JSON file" in left_out[1][1]
+
+
 def test_mean_opinions_by_hand():
     ratings = pd.DataFrame({"listener": list("aabb"), "system": "x", **{c: [1, 2, 4, 5] for c in opinions.CRITERIA}})
     row = opinions.mean_scores(ratings, ["x"]).iloc[0]
@@ -174,6 +188,19 @@ def test_peavs_ranks_against_listeners_as_the_paper_found():
         opinions.correlate(scores, pd.DataFrame({"system": ["z"], "PEAVS": [1.0]}))
     with pytest.raises(ValueError, match="wanted `system` and one a metric"):
         opinions.correlate(scores, pd.DataFrame({"name": ["z"]}))
+
+
+def test_a_table_of_metrics_has_a_row_a_system_and_numbers():
+    scores = pd.DataFrame({"system": ["truth", "b", "a"], **{c: [5.0, 4.0, 3.0] for c in opinions.CRITERIA}})
+    scores = scores.assign(**{f"{c} ±": 0.1 for c in opinions.CRITERIA})
+    measured = pd.DataFrame({"system": ["z", "a", "truth", "y"], "PEAVS": [1.0, 2.0, np.nan, 4.0]})
+    shown = [line.split(" | ")[0] for line in opinions.markdown(scores, measured).splitlines()[2:]]
+    assert shown == ["| truth", "| b", "| a", "| z", "| y"], "the order of the key, then systems that have metrics alone"
+    for use in (opinions.correlate, opinions.markdown):
+        with pytest.raises(ValueError, match="two rows for a; wanted one a system"):
+            use(scores, pd.DataFrame({"system": ["a", "truth", "a"], "PEAVS": [1.0, 2.0, 3.0]}))
+        with pytest.raises(ValueError, match="have '0,3' in column PEAVS; wanted a number"):
+            use(scores, pd.DataFrame({"system": ["truth", "a", "b"], "PEAVS": ["1", None, "0,3"]}))
 
 
 def test_the_command_scores_answers(made, tmp_path, capsys):

@@ -210,7 +210,7 @@ def score(out, answers, measured=None):
     if ratings.empty:
         raise ValueError(f"none of {len(answers)} files can be used; see above")
     scores = opinions.mean_scores(ratings, key["systems"])
-    measured = pd.read_csv(measured) if measured else None
+    measured = pd.read_csv(measured, dtype={"system": str}) if measured else None
     table = None if measured is None else opinions.correlate(scores, measured)
     shown = opinions.markdown(scores, measured)
     evaluation.write_csv(out / "mos.csv", scores)
