@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import tomllib
+from datetime import datetime
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -120,6 +121,42 @@ def test_what_keeps_a_page_from_being_made_is_said_and_leaves_nothing(made, fold
     with pytest.raises(ValueError, match="00-wood.wav: is 0.50 s long; wanted 1 s"):
         listening.make(films, [tmp_path / "theirs"], tmp_path / "new", cases="any", seconds=SECONDS)
     assert not list(tmp_path.glob("*new*")) and not list(tmp_path.glob(".*new*"))
+
+
+def test_systems_are_told_apart_by_the_names_of_their_folders(folders, tmp_path):
+    films, options = folders / "films", {"cases": "any", "seconds": SECONDS}
+    for name in ("other/good", "truth"):
+        shutil.copytree(folders / "good", tmp_path / name)
+    with pytest.raises(ValueError, match="good and .*other/good are both called good; wanted a name for each"):
+        listening.make(films, [folders / "good", f"{tmp_path}/other/good/"], tmp_path / "new", **options)
+    with pytest.raises(ValueError, match="is called truth, as the true sound is; wanted another name"):
+        listening.make(films, [tmp_path / "truth"], tmp_path / "new", **options)
+    with pytest.raises(ValueError, match="no folder of a system; wanted one or more"):
+        listening.make(films, [], tmp_path / "new", **options)
+    shutil.copytree(films, tmp_path / "bare", ignore=shutil.ignore_patterns("*.txt"))
+    with pytest.raises(ValueError, match=r"bare: none of its 6 films has annotations .*00-wood_times.txt"):
+        listening.make(tmp_path / "bare", [folders / "good"], tmp_path / "new", **options)
+    assert not (tmp_path / "new").exists()
+
+
+def test_files_tell_nothing_by_their_times_or_order(made, folders, tmp_path, monkeypatch):
+    out, _ = made
+    assert {p.stat().st_mtime for p in (out / "page" / "media").iterdir()} == {listening.WRITTEN}
+    assert datetime.fromtimestamp(listening.WRITTEN).year >= 1999, "a zip begins with 1980, wherever it is packed"
+    written, write = [], writing.write_film
+    monkeypatch.setattr(
+        writing, "write_film", lambda path, *rest, **more: written.append(path.stem) or write(path, *rest, **more)
+    )
+    key = listening.make(folders / "films", [folders / "bad"], tmp_path / "page", cases="any", seconds=SECONDS)
+    for question in key["questions"]:
+        codes = [code for code in written if code in question["items"]]
+        assert codes == sorted(codes) and len(codes) == 2
+
+
+def test_a_page_with_other_codes_is_another_page(folders, tmp_path):
+    options = {"cases": "any", "seconds": SECONDS}
+    keys = [listening.make(folders / "films", [folders / "bad"], tmp_path / f"{i}", seed=i // 2, **options) for i in range(3)]
+    assert keys[0]["page"] == keys[1]["page"] != keys[2]["page"]
 
 
 def test_bad_answer_files_are_named_and_left_out(made, tmp_path):
