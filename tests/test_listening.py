@@ -260,73 +260,153 @@ def test_the_command_scores_answers(made, tmp_path, capsys):
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+BROWSER = {"executable_path": CHROMIUM, "args": ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]}
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        yield playwright.chromium
+
+
+@pytest.fixture
+def visit(made, chromium):
+    """The page as a new listener sees it in a window of some size, when its films are there."""
+    browser = chromium.launch(**BROWSER)
+
+    def open_page(width=1280, height=900, start=True):
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.goto((made[0] / "page" / "index.html").resolve().as_uri())
+        if start:
+            page.click("#start")
+        page.wait_for_function("[...document.querySelectorAll('video')].slice(0, 2).every(v => v.readyState > 0)")
+        return page
+
+    yield open_page
+    browser.close()
+
+
+RATINGS = "[...document.querySelectorAll('.card')].map(c => [...c.querySelectorAll('input:checked')].map(i => +i.value))"
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_a_listener_goes_from_the_first_click_to_the_table(made, tmp_path):
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+@pytest.mark.parametrize("width", [390, 800, 1280])
+def test_the_page_opens_at_its_top_and_fits_its_window(visit, width):
+    page = visit(width, 844, start=False)
+    assert page.evaluate("[scrollY, document.activeElement.id]") == [0, "start"]
+    fits = "document.documentElement.scrollWidth <= innerWidth"
+    assert page.evaluate(fits)
+    page.click("#start")
+    assert page.evaluate("scrollY") == 0 and page.evaluate(fits)
+    tops = page.eval_on_selector_all("fieldset:first-of-type label", "labels => labels.map(l => l.getBoundingClientRect().top)")
+    assert len(set(tops)) == 3, "the five points of a scale lie on one line, in each of three sounds"
+    page.keyboard.press("Enter")
+    box, height = page.locator("#say").bounding_box(), page.viewport_size["height"]
+    assert "Please play" in page.inner_text("#say") and box["y"] >= 0 and box["y"] + box["height"] <= height
+
+
+@pytest.mark.slow
+def test_keys_rate_after_a_click_on_a_film_or_on_nothing(visit):
+    page = visit()
+    film = page.locator(".card video").nth(1)
+    film.click()
+    assert page.evaluate("document.activeElement.tagName") == "VIDEO"
+    page.keyboard.press("4")
+    assert page.evaluate(RATINGS) == [[], [4], []]
+    for key in ("ArrowDown", "ArrowUp"):
+        page.evaluate("document.querySelectorAll('.card video')[1].focus()")
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.ariaLabel.split(' ')[0]") == "Action", "the first row that is open"
+    assert film.evaluate("v => v.volume") == 1
+    page.mouse.click(5, 400)
+    assert page.evaluate("document.activeElement.tagName") == "BODY"
+    for key in "235":
+        page.keyboard.press(key)
+    assert page.evaluate(RATINGS) == [[], [4, 2, 3, 5], []]
+    film.focus()
+    page.keyboard.press("1")
+    assert page.evaluate(RATINGS) == [[], [4, 2, 3, 1], []], "the last row where all are rated"
+    film.focus()
+    page.keyboard.press("Enter")
+    assert "Please play" in page.inner_text("#say")
+
+
+@pytest.mark.slow
+def test_films_share_one_volume_and_play_one_at_a_time(visit):
+    page = visit(start=False)
+    first, second = (page.locator("video").nth(i) for i in range(2))
+    first.evaluate("v => { v.loop = true; return v.play(); }")
+    second.evaluate("v => { v.loop = true; return v.play(); }")
+    page.wait_for_function("document.querySelectorAll('video')[0].paused && !document.querySelectorAll('video')[1].paused")
+    second.evaluate("v => { v.volume = 0.5; v.muted = true; }")
+    alike = "[...document.querySelectorAll('video')].every(v => v.volume === 0.5 && v.muted)"
+    page.wait_for_function(alike)
+    page.click("#start")
+    assert page.locator(".card video").count() == 3 and page.evaluate(alike)
+
+
+@pytest.mark.slow
+def test_a_listener_goes_from_the_first_click_to_the_table(made, chromium, tmp_path):
     out, key = made
     system_of = {code: system for q in key["questions"] for code, system in q["items"].items()}
     score = {"truth": 5, "good": 4, "bad": 2}
-    with sync_api.sync_playwright() as playwright:
-        options = {"executable_path": CHROMIUM, "args": ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]}
-        context = playwright.chromium.launch_persistent_context(
-            str(tmp_path / "profile"), viewport={"width": 1100, "height": 900}, **options
-        )
-        problems = []
+    context = chromium.launch_persistent_context(str(tmp_path / "profile"), viewport={"width": 1100, "height": 900}, **BROWSER)
+    problems = []
 
-        def fresh():
-            page = context.new_page()
-            page.on("pageerror", lambda error: problems.append(str(error)))
-            page.on("requestfailed", lambda request: problems.append(request.url))
-            page.goto((out / "page" / "index.html").resolve().as_uri())
-            return page
+    def fresh():
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("requestfailed", lambda request: problems.append(request.url))
+        page.goto((out / "page" / "index.html").resolve().as_uri())
+        return page
 
-        def rate():
-            """Play and rate every sound of a film with the keyboard alone."""
-            for card in page.query_selector_all(".card"):
-                card.query_selector("input").focus()
-                page.keyboard.press("Space")
-                video = card.query_selector("video")
-                page.wait_for_function("v => v.ended", arg=video, timeout=20000)
-                for _ in opinions.CRITERIA:
-                    page.keyboard.press(str(score[system_of[card.get_attribute("data-code")]]))
+    def rate():
+        """Play and rate every sound of a film with the keyboard alone."""
+        for card in page.query_selector_all(".card"):
+            card.query_selector("input").focus()
+            page.keyboard.press("Space")
+            video = card.query_selector("video")
+            page.wait_for_function("v => v.ended", arg=video, timeout=20000)
+            for _ in opinions.CRITERIA:
+                page.keyboard.press(str(score[system_of[card.get_attribute("data-code")]]))
 
-        page = fresh()
-        shots = os.environ.get("VF_SCREENSHOTS")
-        if shots:
-            page.wait_for_timeout(1500)
-            page.screenshot(path=f"{shots}/intro.png", full_page=True)
-        page.click("#start")
-        assert page.inner_text("#where") == "Film 1 of 4"
-        orders = [page.eval_on_selector_all(".card", "cards => cards.map(c => c.dataset.code)")]
-        page.click("#next")
-        assert "play to the end: Sound A, Sound B, Sound C; rate on all four" in page.inner_text("#say")
+    page = fresh()
+    shots = os.environ.get("VF_SCREENSHOTS")
+    if shots:
+        page.wait_for_timeout(1500)
+        page.screenshot(path=f"{shots}/intro.png", full_page=True)
+    page.click("#start")
+    assert page.inner_text("#where") == "Film 1 of 4"
+    orders = [page.eval_on_selector_all(".card", "cards => cards.map(c => c.dataset.code)")]
+    page.click("#next")
+    assert "play to the end: Sound A, Sound B, Sound C; rate on all four" in page.inner_text("#say")
+    rate()
+    if shots:
+        page.wait_for_timeout(500)
+        page.screenshot(path=f"{shots}/question.png", full_page=True)
+    page.keyboard.press("Enter")
+    assert page.inner_text("#where") == "Film 2 of 4"
+    rate()
+    page.close()
+    page = fresh()  # a closed window: nothing is lost, the order is the same
+    assert page.inner_text("#where") == "Film 2 of 4" and len(page.query_selector_all(".card.done")) == 3
+    page.click("#back")
+    assert page.eval_on_selector_all(".card", "cards => cards.map(c => c.dataset.code)") == orders[0]
+    page.click("#next")
+    page.click("#next")
+    for _ in range(2):
         rate()
-        if shots:
-            page.wait_for_timeout(500)
-            page.screenshot(path=f"{shots}/question.png", full_page=True)
-        page.keyboard.press("Enter")
-        assert page.inner_text("#where") == "Film 2 of 4"
-        rate()
-        page.close()
-        page = fresh()  # a closed window: nothing is lost, the order is the same
-        assert page.inner_text("#where") == "Film 2 of 4" and len(page.query_selector_all(".card.done")) == 3
-        page.click("#back")
-        assert page.eval_on_selector_all(".card", "cards => cards.map(c => c.dataset.code)") == orders[0]
         page.click("#next")
-        page.click("#next")
-        for _ in range(2):
-            rate()
-            page.click("#next")
-        with page.expect_download() as download:
-            page.click("#save")
-        if shots:
-            page.screenshot(path=f"{shots}/end.png", full_page=True)
-        download.value.save_as(tmp_path / "answers.json")
-        assert not problems
-        context.close()
+    with page.expect_download() as download:
+        page.click("#save")
+    if shots:
+        page.screenshot(path=f"{shots}/end.png", full_page=True)
+    download.value.save_as(tmp_path / "answers.json")
+    assert not problems
+    context.close()
     listening.main(["score", str(out), str(tmp_path / "answers.json")])
     scores = pd.read_csv(out / "mos.csv").set_index("system")
     assert {s: scores.loc[s, "material"] for s in score} == score and (scores["ratings"] == 4).all()
