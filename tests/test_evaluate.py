@@ -69,6 +69,62 @@ def test_every_column_has_a_meaning(folders):
     assert named == set(evaluate.MEANINGS)
 
 
+class Wide(Listen):
+    """Embeddings of 40 numbers, one a sound."""
+
+    def windows(self, waves):
+        return {"fad": np.abs(np.fft.rfft(waves)[:, None, 100:4100:100])}
+
+
+def fad_columns(table):
+    return table.loc[0, [c for c in table if c.startswith("fad")]]
+
+
+def test_too_few_clips_for_fad_leave_it_empty_and_all_else_stands(folders, capsys):
+    table, per_clip = evaluate.evaluate(folders / "ours", folders / "truth", Wide())
+    said = capsys.readouterr().out
+    assert said.count("left empty") == 1 and said.startswith(
+        "fad, fad_inf, fad_inf_fadtk left empty: 4 clips have 4 windows of 40"
+    )
+    assert "wanted 42 or more: give more clips" in said
+    assert list(fad_columns(table).index) == ["fad", "fad low", "fad high", "fad_inf", "fad_inf_fadtk"]
+    assert fad_columns(table).isna().all() and table.clap[1] == pytest.approx(1) and len(per_clip) == 16
+    rest = table.drop(columns=[c for c in table if c.startswith(("fad", "clap"))])
+    pd.testing.assert_frame_equal(rest, evaluate.evaluate(folders / "ours", folders / "truth")[0])
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_the_least_that_fad_takes_is_what_metrics_take(few):
+    least = evaluate.least_windows(12, few)
+    for items, empty in (
+        (least, []),
+        (least - 1, ["fad_inf", "fad_inf_fadtk"]),
+        (least - 2, ["fad", "fad_inf", "fad_inf_fadtk"]),
+    ):
+        sets = [[x[None] for x in gaussians(items, seed)[1]] for seed in (2, 3)]
+        scores = evaluate.set_scores(*sets, np.arange(items), few=few, resamples=5)
+        assert [name for name in ("fad", "fad_inf", "fad_inf_fadtk") if np.isnan(scores[name])] == empty
+        assert np.isnan(scores["fad_interval"]).all() == np.isnan(scores["fad"])
+    with pytest.raises(ValueError, match="wanted more"):
+        metrics.frechet_infinity(gaussians(200)[1], gaussians(least - 1)[1], few=few)
+
+
+def test_draws_with_too_few_windows_are_left_out():
+    # two films of 20 windows and one of 2: with the short one drawn thrice there are no more windows than numbers
+    random = np.random.default_rng(0)
+    reference, estimate = ([random.normal(size=(n, 12)) for n in (20, 20, 2)] for _ in range(2))
+    scores = evaluate.set_scores(reference, estimate, [0, 1, 2])
+    assert np.isfinite(scores["fad_interval"]).all() and scores["fad_interval"][0] < scores["fad_interval"][1]
+
+
+def test_one_clip_has_no_other(folders):
+    for folder in ("ours", "truth"):
+        for i in range(1, 4):
+            (folders / folder / f"film{i // 2}_{i:02d}.wav").unlink()
+    table, per_clip = evaluate.evaluate(folders / "ours", folders / "truth")
+    assert list(table.system) == list(per_clip.system) == ["estimate", "truth", "silence"]
+
+
 def test_fad_against_scipys_square_root_and_clap_by_hand(folders):
     table, per_clip = evaluate.evaluate(folders / "ours", folders / "truth", Listen())
     ours, truth = (
@@ -167,6 +223,44 @@ def test_missing_doubled_and_differently_long_files_are_named(folders):
         evaluate.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128, 1.8)
     a, b = evaluate.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128, 1.0)
     assert len(a) == len(b) == 16000
+
+
+def test_sounds_that_cannot_be_judged_are_named(folders):
+    ours, truth = folders / "ours", folders / "truth"
+    wave = knocks(0)
+    wave[100] = np.nan
+    soundfile.write(truth / "film0_00.wav", wave, RATE, subtype="FLOAT")
+    with pytest.raises(ValueError, match="truth/film0_00.wav: has NaN or infinite samples"):
+        evaluate.evaluate(ours, truth)
+    for folder in (ours, truth):
+        soundfile.write(folder / "film0_00.wav", knocks(0)[:400], RATE)
+    with pytest.raises(ValueError, match="ours/film0_00.wav: is 0.025 s long; wanted 0.1 s or more"):
+        evaluate.evaluate(ours, truth)
+    for folder in (ours, truth):
+        soundfile.write(folder / "film0_00.wav", knocks(0)[: round(evaluate.SHORTEST * RATE)], RATE)
+    assert len(evaluate.evaluate(ours, truth)[0]) == 4
+
+    class Deaf(Listen):
+        def score(self, waves):
+            raise RuntimeError("kernel size 12")
+
+    with pytest.raises(ValueError, match=r"ours/film0_00.wav: the embedders cannot take it \(kernel size 12\); wanted"):
+        evaluate.evaluate(ours, truth, Deaf())
+    for seconds in (0, -1, np.nan):
+        with pytest.raises(ValueError, match="seconds is .*; wanted 0.1 or more"):
+            evaluate.evaluate(ours, truth, seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "out, why", [("ours", "is a folder"), ("ours/film0_00.wav/table.csv", "cannot be written"), ("", "is a folder")]
+)
+def test_a_table_that_cannot_be_written_is_said_before_anything_is_measured(folders, monkeypatch, capsys, out, why):
+    monkeypatch.setattr(evaluate, "evaluate", lambda *_, **__: pytest.fail("measured"))
+    with pytest.raises(SystemExit):
+        evaluate.main(
+            [str(folders / "ours"), str(folders / "truth"), "--out", str(folders / out) if out else "", "--no-embedders"]
+        )
+    assert why in capsys.readouterr().err
 
 
 def test_the_command_writes_both_tables_or_says_what_is_wrong(folders, capsys):

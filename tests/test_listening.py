@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import tomllib
+from datetime import datetime
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -122,6 +123,42 @@ def test_what_keeps_a_page_from_being_made_is_said_and_leaves_nothing(made, fold
     assert not list(tmp_path.glob("*new*")) and not list(tmp_path.glob(".*new*"))
 
 
+def test_systems_are_told_apart_by_the_names_of_their_folders(folders, tmp_path):
+    films, options = folders / "films", {"cases": "any", "seconds": SECONDS}
+    for name in ("other/good", "truth"):
+        shutil.copytree(folders / "good", tmp_path / name)
+    with pytest.raises(ValueError, match="good and .*other/good are both called good; wanted a name for each"):
+        listening.make(films, [folders / "good", f"{tmp_path}/other/good/"], tmp_path / "new", **options)
+    with pytest.raises(ValueError, match="is called truth, as the true sound is; wanted another name"):
+        listening.make(films, [tmp_path / "truth"], tmp_path / "new", **options)
+    with pytest.raises(ValueError, match="no folder of a system; wanted one or more"):
+        listening.make(films, [], tmp_path / "new", **options)
+    shutil.copytree(films, tmp_path / "bare", ignore=shutil.ignore_patterns("*.txt"))
+    with pytest.raises(ValueError, match=r"bare: none of its 6 films has annotations .*00-wood_times.txt"):
+        listening.make(tmp_path / "bare", [folders / "good"], tmp_path / "new", **options)
+    assert not (tmp_path / "new").exists()
+
+
+def test_files_tell_nothing_by_their_times_or_order(made, folders, tmp_path, monkeypatch):
+    out, _ = made
+    assert {p.stat().st_mtime for p in (out / "page" / "media").iterdir()} == {listening.WRITTEN}
+    assert datetime.fromtimestamp(listening.WRITTEN).year >= 1999, "a zip begins with 1980, wherever it is packed"
+    written, write = [], writing.write_film
+    monkeypatch.setattr(
+        writing, "write_film", lambda path, *rest, **more: written.append(path.stem) or write(path, *rest, **more)
+    )
+    key = listening.make(folders / "films", [folders / "bad"], tmp_path / "page", cases="any", seconds=SECONDS)
+    for question in key["questions"]:
+        codes = [code for code in written if code in question["items"]]
+        assert codes == sorted(codes) and len(codes) == 2
+
+
+def test_a_page_with_other_codes_is_another_page(folders, tmp_path):
+    options = {"cases": "any", "seconds": SECONDS}
+    keys = [listening.make(folders / "films", [folders / "bad"], tmp_path / f"{i}", seed=i // 2, **options) for i in range(3)]
+    assert keys[0]["page"] == keys[1]["page"] != keys[2]["page"]
+
+
 def test_bad_answer_files_are_named_and_left_out(made, tmp_path):
     _, key = made
     other = answers(key, "b") | {"page": "0000"}
@@ -143,6 +180,20 @@ def test_bad_answer_files_are_named_and_left_out(made, tmp_path):
     assert "is 6; wanted 1 to 5" in why["wrong.json"] and "is of listener a, as" in why["again.json"]
     assert "is no JSON file" in why["broken.json"] and "is no JSON file" in why["none.json"]
     assert "has no page, listener and answers" in why["list.json"] and len(why) == 7
+
+
+def test_an_answer_file_gives_scores_and_nothing_else(made, tmp_path):
+    _, key = made
+    given = answers(key, "a")
+    for item in given["answers"][key["questions"][0]["id"]].values():
+        item |= {"listener": "b", "system": "truth", "more": 1}
+    (tmp_path / "marked.json").write_text(json.dumps(given), "utf-8-sig")  # as some editors save
+    text = answers(key, "c", lambda *_: "4")
+    files = [tmp_path / "marked.json", save(tmp_path, "text.json", text), save(tmp_path, "deep.json", "[" * 100000)]
+    ratings, left_out = opinions.read_answers(key, files)
+    assert set(ratings.listener) == {"a"} and ratings.system.value_counts().to_dict() == {"truth": 4, "good": 4, "bad": 4}
+    assert list(ratings) == ["listener", "question", "system", *opinions.CRITERIA]
+    assert "is '4'; wanted 1 to 5" in left_out[0][1] and "is no JSON file" in left_out[1][1]
 
 
 def test_mean_opinions_by_hand():
@@ -176,6 +227,19 @@ def test_peavs_ranks_against_listeners_as_the_paper_found():
         opinions.correlate(scores, pd.DataFrame({"name": ["z"]}))
 
 
+def test_a_table_of_metrics_has_a_row_a_system_and_numbers():
+    scores = pd.DataFrame({"system": ["truth", "b", "a"], **{c: [5.0, 4.0, 3.0] for c in opinions.CRITERIA}})
+    scores = scores.assign(**{f"{c} ±": 0.1 for c in opinions.CRITERIA})
+    measured = pd.DataFrame({"system": ["z", "a", "truth", "y"], "PEAVS": [1.0, 2.0, np.nan, 4.0]})
+    shown = [line.split(" | ")[0] for line in opinions.markdown(scores, measured).splitlines()[2:]]
+    assert shown == ["| truth", "| b", "| a", "| z", "| y"], "the order of the key, then systems that have metrics alone"
+    for use in (opinions.correlate, opinions.markdown):
+        with pytest.raises(ValueError, match="two rows for a; wanted one a system"):
+            use(scores, pd.DataFrame({"system": ["a", "truth", "a"], "PEAVS": [1.0, 2.0, 3.0]}))
+        with pytest.raises(ValueError, match="have '0,3' in column PEAVS; wanted a number"):
+            use(scores, pd.DataFrame({"system": ["truth", "a", "b"], "PEAVS": ["1", None, "0,3"]}))
+
+
 def test_the_command_scores_answers(made, tmp_path, capsys):
     out, key = made
     files = [
@@ -196,73 +260,153 @@ def test_the_command_scores_answers(made, tmp_path, capsys):
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+BROWSER = {"executable_path": CHROMIUM, "args": ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]}
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        yield playwright.chromium
+
+
+@pytest.fixture
+def visit(made, chromium):
+    """The page as a new listener sees it in a window of some size, when its films are there."""
+    browser = chromium.launch(**BROWSER)
+
+    def open_page(width=1280, height=900, start=True):
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.goto((made[0] / "page" / "index.html").resolve().as_uri())
+        if start:
+            page.click("#start")
+        page.wait_for_function("[...document.querySelectorAll('video')].slice(0, 2).every(v => v.readyState > 0)")
+        return page
+
+    yield open_page
+    browser.close()
+
+
+RATINGS = "[...document.querySelectorAll('.card')].map(c => [...c.querySelectorAll('input:checked')].map(i => +i.value))"
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_a_listener_goes_from_the_first_click_to_the_table(made, tmp_path):
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+@pytest.mark.parametrize("width", [390, 800, 1280])
+def test_the_page_opens_at_its_top_and_fits_its_window(visit, width):
+    page = visit(width, 844, start=False)
+    assert page.evaluate("[scrollY, document.activeElement.id]") == [0, "start"]
+    fits = "document.documentElement.scrollWidth <= innerWidth"
+    assert page.evaluate(fits)
+    page.click("#start")
+    assert page.evaluate("scrollY") == 0 and page.evaluate(fits)
+    tops = page.eval_on_selector_all("fieldset:first-of-type label", "labels => labels.map(l => l.getBoundingClientRect().top)")
+    assert len(set(tops)) == 3, "the five points of a scale lie on one line, in each of three sounds"
+    page.keyboard.press("Enter")
+    box, height = page.locator("#say").bounding_box(), page.viewport_size["height"]
+    assert "Please play" in page.inner_text("#say") and box["y"] >= 0 and box["y"] + box["height"] <= height
+
+
+@pytest.mark.slow
+def test_keys_rate_after_a_click_on_a_film_or_on_nothing(visit):
+    page = visit()
+    film = page.locator(".card video").nth(1)
+    film.click()
+    assert page.evaluate("document.activeElement.tagName") == "VIDEO"
+    page.keyboard.press("4")
+    assert page.evaluate(RATINGS) == [[], [4], []]
+    for key in ("ArrowDown", "ArrowUp"):
+        page.evaluate("document.querySelectorAll('.card video')[1].focus()")
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.ariaLabel.split(' ')[0]") == "Action", "the first row that is open"
+    assert film.evaluate("v => v.volume") == 1
+    page.mouse.click(5, 400)
+    assert page.evaluate("document.activeElement.tagName") == "BODY"
+    for key in "235":
+        page.keyboard.press(key)
+    assert page.evaluate(RATINGS) == [[], [4, 2, 3, 5], []]
+    film.focus()
+    page.keyboard.press("1")
+    assert page.evaluate(RATINGS) == [[], [4, 2, 3, 1], []], "the last row where all are rated"
+    film.focus()
+    page.keyboard.press("Enter")
+    assert "Please play" in page.inner_text("#say")
+
+
+@pytest.mark.slow
+def test_films_share_one_volume_and_play_one_at_a_time(visit):
+    page = visit(start=False)
+    first, second = (page.locator("video").nth(i) for i in range(2))
+    first.evaluate("v => { v.loop = true; return v.play(); }")
+    second.evaluate("v => { v.loop = true; return v.play(); }")
+    page.wait_for_function("document.querySelectorAll('video')[0].paused && !document.querySelectorAll('video')[1].paused")
+    second.evaluate("v => { v.volume = 0.5; v.muted = true; }")
+    alike = "[...document.querySelectorAll('video')].every(v => v.volume === 0.5 && v.muted)"
+    page.wait_for_function(alike)
+    page.click("#start")
+    assert page.locator(".card video").count() == 3 and page.evaluate(alike)
+
+
+@pytest.mark.slow
+def test_a_listener_goes_from_the_first_click_to_the_table(made, chromium, tmp_path):
     out, key = made
     system_of = {code: system for q in key["questions"] for code, system in q["items"].items()}
     score = {"truth": 5, "good": 4, "bad": 2}
-    with sync_api.sync_playwright() as playwright:
-        options = {"executable_path": CHROMIUM, "args": ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]}
-        context = playwright.chromium.launch_persistent_context(
-            str(tmp_path / "profile"), viewport={"width": 1100, "height": 900}, **options
-        )
-        problems = []
+    context = chromium.launch_persistent_context(str(tmp_path / "profile"), viewport={"width": 1100, "height": 900}, **BROWSER)
+    problems = []
 
-        def fresh():
-            page = context.new_page()
-            page.on("pageerror", lambda error: problems.append(str(error)))
-            page.on("requestfailed", lambda request: problems.append(request.url))
-            page.goto((out / "page" / "index.html").resolve().as_uri())
-            return page
+    def fresh():
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("requestfailed", lambda request: problems.append(request.url))
+        page.goto((out / "page" / "index.html").resolve().as_uri())
+        return page
 
-        def rate():
-            """Play and rate every sound of a film with the keyboard alone."""
-            for card in page.query_selector_all(".card"):
-                card.query_selector("input").focus()
-                page.keyboard.press("Space")
-                video = card.query_selector("video")
-                page.wait_for_function("v => v.ended", arg=video, timeout=20000)
-                for _ in opinions.CRITERIA:
-                    page.keyboard.press(str(score[system_of[card.get_attribute("data-code")]]))
+    def rate():
+        """Play and rate every sound of a film with the keyboard alone."""
+        for card in page.query_selector_all(".card"):
+            card.query_selector("input").focus()
+            page.keyboard.press("Space")
+            video = card.query_selector("video")
+            page.wait_for_function("v => v.ended", arg=video, timeout=20000)
+            for _ in opinions.CRITERIA:
+                page.keyboard.press(str(score[system_of[card.get_attribute("data-code")]]))
 
-        page = fresh()
-        shots = os.environ.get("VF_SCREENSHOTS")
-        if shots:
-            page.wait_for_timeout(1500)
-            page.screenshot(path=f"{shots}/intro.png", full_page=True)
-        page.click("#start")
-        assert page.inner_text("#where") == "Film 1 of 4"
-        orders = [page.eval_on_selector_all(".card", "cards => cards.map(c => c.dataset.code)")]
-        page.click("#next")
-        assert "play to the end: Sound A, Sound B, Sound C; rate on all four" in page.inner_text("#say")
+    page = fresh()
+    shots = os.environ.get("VF_SCREENSHOTS")
+    if shots:
+        page.wait_for_timeout(1500)
+        page.screenshot(path=f"{shots}/intro.png", full_page=True)
+    page.click("#start")
+    assert page.inner_text("#where") == "Film 1 of 4"
+    orders = [page.eval_on_selector_all(".card", "cards => cards.map(c => c.dataset.code)")]
+    page.click("#next")
+    assert "play to the end: Sound A, Sound B, Sound C; rate on all four" in page.inner_text("#say")
+    rate()
+    if shots:
+        page.wait_for_timeout(500)
+        page.screenshot(path=f"{shots}/question.png", full_page=True)
+    page.keyboard.press("Enter")
+    assert page.inner_text("#where") == "Film 2 of 4"
+    rate()
+    page.close()
+    page = fresh()  # a closed window: nothing is lost, the order is the same
+    assert page.inner_text("#where") == "Film 2 of 4" and len(page.query_selector_all(".card.done")) == 3
+    page.click("#back")
+    assert page.eval_on_selector_all(".card", "cards => cards.map(c => c.dataset.code)") == orders[0]
+    page.click("#next")
+    page.click("#next")
+    for _ in range(2):
         rate()
-        if shots:
-            page.wait_for_timeout(500)
-            page.screenshot(path=f"{shots}/question.png", full_page=True)
-        page.keyboard.press("Enter")
-        assert page.inner_text("#where") == "Film 2 of 4"
-        rate()
-        page.close()
-        page = fresh()  # a closed window: nothing is lost, the order is the same
-        assert page.inner_text("#where") == "Film 2 of 4" and len(page.query_selector_all(".card.done")) == 3
-        page.click("#back")
-        assert page.eval_on_selector_all(".card", "cards => cards.map(c => c.dataset.code)") == orders[0]
         page.click("#next")
-        page.click("#next")
-        for _ in range(2):
-            rate()
-            page.click("#next")
-        with page.expect_download() as download:
-            page.click("#save")
-        if shots:
-            page.screenshot(path=f"{shots}/end.png", full_page=True)
-        download.value.save_as(tmp_path / "answers.json")
-        assert not problems
-        context.close()
+    with page.expect_download() as download:
+        page.click("#save")
+    if shots:
+        page.screenshot(path=f"{shots}/end.png", full_page=True)
+    download.value.save_as(tmp_path / "answers.json")
+    assert not problems
+    context.close()
     listening.main(["score", str(out), str(tmp_path / "answers.json")])
     scores = pd.read_csv(out / "mos.csv").set_index("system")
     assert {s: scores.loc[s, "material"] for s in score} == score and (scores["ratings"] == 4).all()

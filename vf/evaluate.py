@@ -6,6 +6,7 @@ python -m vf.evaluate FOLDER REFERENCE --out table.csv
 import argparse
 import importlib
 import re
+import tempfile
 from pathlib import Path
 
 import librosa
@@ -16,6 +17,7 @@ from vf import evaluation, media, metrics, onsets, params, rms, systems
 from vf.timeline import Timeline
 
 SLACK = 0.1  # seconds that two files of a pair may differ in length: a codec's padding, not another clip
+SHORTEST = 0.1  # seconds: less has next to no curve
 
 MEANINGS = {
     "e_l1": "E-L1 of generated sound: all frames, raw level, RMS 512/128 (App. C)",
@@ -32,7 +34,8 @@ MEANINGS = {
     "onset_f1_50ms": "F1 of onsets, one-to-one within 50 ms",
     "onset_f1_100ms": "the same within 100 ms",
     "clap": "CLAP score: cosine of embeddings",
-    "fad": "Frechet distance of window embeddings (Eq. 6)",
+    "fad": "Frechet distance of window embeddings (Eq. 6). Its interval lies too high and may leave the distance itself out: sets in "
+    "which some films come twice and some not at all are on average farther apart",
     "fad_inf": "FAD for endless many sounds: a line over 1 / N, subsets drawn without replacement",
     "fad_inf_fadtk": "the same drawn with replacement, as fadtk does",
 }
@@ -60,9 +63,14 @@ def _some(names):
 def read_pair(path, reference, sample_rate, hop, seconds=None):
     """Two sounds of one length: float32 (s,), s whole hops. seconds: only the first so many.
 
-    Raises ValueError where they differ by more than SLACK, or are shorter than `seconds`.
+    Raises ValueError where they differ by more than SLACK, are shorter than `seconds` or SHORTEST, or hold what is no number.
     """
     sounds = [media.read_sound(p, sample_rate) for p in (path, reference)]
+    for p, sound in zip((path, reference), sounds):
+        if not np.isfinite(sound).all():
+            raise ValueError(f"{p}: has NaN or infinite samples; wanted numbers in [-1, 1]: write the file again")
+        if len(sound) < SHORTEST * sample_rate:
+            raise ValueError(f"{p}: is {len(sound) / sample_rate:.3f} s long; wanted {SHORTEST} s or more: give longer sounds")
     lengths = [len(s) / sample_rate for s in sounds]
     if seconds is not None:
         for p, length in zip((path, reference), lengths):
@@ -109,22 +117,33 @@ def peak_e_l1(reference, estimate, window, hop):
 def set_scores(reference, estimate, groups, seed=0, few=False, resamples=100):
     """FAD of two lists of window embeddings (w, e), one a clip, and what it comes to for endless many sounds.
 
-    groups: the film of each clip, for the interval. few: of `metrics.frechet_distance`.
-    Returns {fad, fad_interval, fad_inf, fad_inf_fadtk}.
+    groups: the film of each clip, for the interval, which lies too high (see MEANINGS). few: of `metrics.frechet_distance`.
+    Returns {fad, fad_interval, fad_inf, fad_inf_fadtk}; NaN where there are too few windows (see `least_windows`). A draw of the
+    interval that has too few is left out.
     """
+    every, heard = np.concatenate(reference), np.concatenate(estimate)
+    order, least = np.arange(len(estimate)), least_windows(every.shape[1], few)
 
     def distance(clips):
-        clips = np.asarray(clips, int)
-        return metrics.frechet_distance(*(np.concatenate([x[i] for i in clips]) for x in (reference, estimate)), few)
+        sets = [np.concatenate([x[i] for i in np.asarray(clips, int)]) for x in (reference, estimate)]
+        return metrics.frechet_distance(*sets, few) if min(map(len, sets)) >= least - 1 else np.nan
 
-    every, heard = np.concatenate(reference), np.concatenate(estimate)
-    order = np.arange(len(estimate))
+    def endless(replace):
+        enough = min(len(every), len(heard)) >= least
+        return metrics.frechet_infinity(every, heard, replace=replace, seed=seed, few=few) if enough else np.nan
+
+    fad = distance(order)
     return {
-        "fad": distance(order),
-        "fad_interval": metrics.bootstrap(order, groups, distance, resamples, seed=seed),
-        "fad_inf": metrics.frechet_infinity(every, heard, seed=seed, few=few),
-        "fad_inf_fadtk": metrics.frechet_infinity(every, heard, replace=True, seed=seed, few=few),
+        "fad": fad,
+        "fad_interval": (fad, fad) if np.isnan(fad) else metrics.bootstrap(order, groups, distance, resamples, seed=seed),
+        "fad_inf": endless(False),
+        "fad_inf_fadtk": endless(True),
     }
+
+
+def least_windows(dims, few=False):
+    """How many embeddings of `dims` numbers FAD for endless many sounds takes, two sizes of set; FAD itself takes one less."""
+    return 3 if few else dims + 2
 
 
 def evaluate(folder, reference, listen=None, timeline=None, seconds=None, seed=0):
@@ -132,10 +151,13 @@ def evaluate(folder, reference, listen=None, timeline=None, seconds=None, seed=0
 
     listen: embedders of a back-end (vf.backends.<profile>.embedders.load), for CLAP and FAD; left out without them. timeline:
     sample rate, window and hop of the curves; the paper's without it. seconds: only the first so many of each file.
-    Returns (table, per_clip), two DataFrames: a row for `estimate`, `truth`, `silence` and `other_clip`, columns the means over
-    clips with bootstrap intervals (`low`, `high`; segments <film>_<number> are drawn by film), see MEANINGS; and a row a clip and system.
-    Raises ValueError for files that are missing, doubled, of different lengths or unreadable.
+    Returns (table, per_clip), two DataFrames: a row for `estimate`, `truth`, `silence` and, of two clips or more, `other_clip`,
+    columns the means over clips with bootstrap intervals (`low`, `high`; segments <film>_<number> are drawn by film; FAD's lies too
+    high), see MEANINGS; and a row a clip and system. Where there are too few clips for FAD it is left empty, and that is printed.
+    Raises ValueError for files that are missing, doubled, of different lengths, too short, unreadable or no numbers.
     """
+    if seconds is not None and not seconds >= SHORTEST:
+        raise ValueError(f"seconds is {seconds:g}; wanted {SHORTEST} or more: ask for more, or leave it out for whole files")
     timeline, bins = timeline or Timeline(), rms.Bins()
     found = pairs(folder, reference)
     names = [name for name, *_ in found]
@@ -149,7 +171,10 @@ def evaluate(folder, reference, listen=None, timeline=None, seconds=None, seed=0
         "silence": [np.zeros_like(t) for t in truth],
         "other_clip": [np.resize(truth[others[i]], len(t)) for i, t in enumerate(truth)],
     }
-    heard = {name: _hear(listen, waves) for name, waves in rows_of.items()} if listen else {}
+    if len(names) == 1:
+        del rows_of["other_clip"]  # there is none: it would be the truth itself
+    paths = {name: [a if name == "estimate" else b for _, a, b in found] for name in rows_of}
+    heard = {name: _hear(listen, waves, paths[name]) for name, waves in rows_of.items()} if listen else {}
     rows, clips = [], []
     for system, waves in rows_of.items():
         scores = pd.DataFrame([clip_scores(t, w, timeline, bins) for t, w in zip(truth, waves)])
@@ -161,12 +186,35 @@ def evaluate(folder, reference, listen=None, timeline=None, seconds=None, seed=0
             summary |= set_scores(heard["truth"][0], heard[system][0], groups, seed, getattr(listen, "few", False))
         rows.append({"system": system, "clips": len(names)} | _flat(summary))
         clips.append(pd.concat([pd.DataFrame({"system": system, "clip": names}), scores], axis=1))
+    if listen:
+        _note_too_few(rows[0], heard["truth"][0], getattr(listen, "few", False))
     return pd.DataFrame(rows), pd.concat(clips, ignore_index=True)
 
 
-def _hear(listen, waves):
+def _note_too_few(row, windows, few):
+    """Say once why FAD is empty, of a row of the table and the window embeddings (w, e) of each clip."""
+    empty = [name for name in ("fad", "fad_inf", "fad_inf_fadtk") if np.isnan(row[name])]
+    if empty:
+        count, dims = sum(map(len, windows)), windows[0].shape[1]
+        print(
+            f"{', '.join(empty)} left empty: {len(windows)} clips have {count} windows of {dims} numbers; wanted "
+            f"{least_windows(dims, few)} or more: give more clips, or longer ones\n"
+        )
+
+
+def _hear(listen, waves, paths):
     """Window embeddings of the FAD and CLAP embedding of each sound, one at a time as they may differ in length."""
-    return [listen.windows(w[None])["fad"][0] for w in waves], [listen.score(w[None])[0] for w in waves]
+    windows, scores = [], []
+    for wave, path in zip(waves, paths):
+        try:
+            windows.append(listen.windows(wave[None])["fad"][0])
+            scores.append(listen.score(wave[None])[0])
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(
+                f"{path}: the embedders cannot take it ({error}); wanted a second or more, of round length: "
+                "give --seconds, or go without CLAP and FAD: --no-embedders"
+            ) from error
+    return windows, scores
 
 
 def _flat(summary):
@@ -198,16 +246,30 @@ def main(arguments=None):
     parser.add_argument("--run", help="which run they come from (that of params.yaml)")
     parser.add_argument("--no-embedders", action="store_true", help="leave CLAP and FAD out")
     args = parser.parse_args(arguments)
+    out = Path(args.out)
     try:
+        _check_out(out)
         listen = None if args.no_embedders else embedders(args.profile, args.run)
         table, per_clip = evaluate(args.folder, args.reference, listen, seconds=args.seconds)
-    except (ValueError, FileNotFoundError) as error:
+        shown = table.set_index("system").drop(columns=[c for c in table if c.endswith((" low", " high"))]).T
+        print(shown.to_string(float_format=lambda v: f"{v:.4g}"))
+        evaluation.write_csv(out, table)
+        evaluation.write_csv(out.with_suffix(".per_clip.csv"), per_clip)
+    except (ValueError, OSError) as error:
         parser.exit(2, f"{error}\n")
-    out = Path(args.out)
-    evaluation.write_csv(out, table)
-    evaluation.write_csv(out.with_suffix(".per_clip.csv"), per_clip)
-    shown = table.set_index("system").drop(columns=[c for c in table if c.endswith((" low", " high"))]).T
-    print(shown.to_string(float_format=lambda v: f"{v:.4g}"))
+
+
+def _check_out(out):
+    """Raises ValueError where no table can be written, before minutes go into it."""
+    if not out.name or out.is_dir():
+        raise ValueError(f"{out}: is a folder; wanted the name of a new table: add one, such as {out / 'table.csv'}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out.parent).close()
+    except OSError as error:
+        raise ValueError(
+            f"{out}: cannot be written ({error.strerror}); wanted a place for a table: check the folder and its rights"
+        ) from error
 
 
 if __name__ == "__main__":

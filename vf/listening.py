@@ -24,6 +24,9 @@ CASES = [  # App. D: scratches first, hits on materials that these leave over
     *((m, "hit") for m in ("carpet", "ceramic", "metal", "water", "wood", "leaf")),
 ]
 RATE, WIDTH = 16000, 480  # of the films on the page: section 3.2's sample rate; wide enough to see a stick
+WRITTEN = (
+    946684800  # time of every film on the page, 2000-01-01: the order of writing would tell, and a zip knows none before 1980
+)
 
 
 def material_and_action(events, seconds):
@@ -69,13 +72,19 @@ def make(films, folders, out, truth=None, cases="paper", seconds=4.0, seed=0):
     films: folder of <name>.mp4 with <name>_times.txt in Greatest Hits' form. folders: of the systems, one sound or film each
     under the names of the films; a folder's name is the system's. truth: folder of the true sound, else the films' own.
     seconds: of each film, from its start. seed: of the names that hide the systems. Returns the key.
-    Raises ValueError for cases that no film shows, for sounds that are missing or too short, and where OUT exists.
+    Raises ValueError for cases that no film shows, for sounds that are missing or too short, for folders whose names do not
+    tell them apart, for none, and where OUT exists.
     """
-    out, folders = Path(out), {Path(f).name: Path(f) for f in folders}
+    out, folders = Path(out), _by_name(folders)
     if out.exists():
         raise ValueError(f"{out}: exists; wanted a new folder, as answers belong to one page: choose another name")
     paths = systems.named(films, media.SUFFIXES)
     events = {n: read_times(t) for n, p in paths.items() if (t := p.with_name(f"{n}_times.txt")).exists()}
+    if not events:
+        raise ValueError(
+            f"{films}: none of its {len(paths)} films has annotations beside it ({next(iter(paths))}_times.txt and so on); wanted "
+            "them, as they tell what material and action a film shows: add them"
+        )
     asked = choose(events, seconds, cases)
     sounds = {TRUTH: paths if truth is None else systems.named(truth), **{n: systems.named(f) for n, f in folders.items()}}
     for system, files in sounds.items():
@@ -89,13 +98,12 @@ def make(films, folders, out, truth=None, cases="paper", seconds=4.0, seed=0):
     questions, digest = [], hashlib.sha256()
     for number, ((material, action), name) in enumerate(asked.items()):
         picture = _picture(paths[name], seconds)
-        items = {}
-        for system in sounds:
-            code = hashlib.sha256(f"{seed} {number} {name} {system}".encode()).hexdigest()[:10]
+        codes = {hashlib.sha256(f"{seed} {number} {name} {s}".encode()).hexdigest()[:10]: s for s in sounds}
+        items = dict(sorted(codes.items()))
+        for code, system in items.items():  # in the order of the codes, as a file system may tell what was written first
             _write(partial, code, picture, waves[system, name], digest)
-            items[code] = system
         question = {"id": f"q{number + 1:02d}", "film": name, "material": material, "action": action}
-        questions.append(question | {"items": dict(sorted(items.items()))})
+        questions.append(question | {"items": items})
     shown = _examples(partial, paths, events, set(asked.values()), sounds[TRUTH], seconds, digest)
     key = {"page": digest.hexdigest()[:16], "seconds": seconds, "seed": seed, "systems": list(sounds), "questions": questions}
     told = {
@@ -109,6 +117,26 @@ def make(films, folders, out, truth=None, cases="paper", seconds=4.0, seed=0):
     (partial / "key.json").write_text(json.dumps(key, indent=1) + "\n")
     os.replace(partial, out)
     return key
+
+
+def _by_name(folders):
+    """{name of the system: folder}. Raises ValueError for no folder, two of one name, and one that is called as the truth is."""
+    found = {}
+    for folder in map(Path, folders):
+        name = Path(os.path.abspath(folder)).name
+        if name == TRUTH:
+            raise ValueError(
+                f"{folder}: is called {TRUTH}, as the true sound is; wanted another name for a system: rename it, "
+                f"or give it as --truth if it holds the true sound"
+            )
+        if name in found:
+            raise ValueError(
+                f"{found[name]} and {folder} are both called {name}; wanted a name for each system, and that is its folder's: rename one"
+            )
+        found[name] = folder
+    if not found:
+        raise ValueError("no folder of a system; wanted one or more between the films and the new folder: add them")
+    return found
 
 
 def _read(path, seconds):
@@ -132,7 +160,8 @@ def _picture(path, seconds):
 def _write(folder, code, picture, wave, digest):
     target = folder / "page" / "media" / f"{code}.mp4"
     writing.write_film(target, *picture, wave, RATE, quality=20)
-    digest.update(target.read_bytes())
+    os.utime(target, (WRITTEN, WRITTEN))
+    digest.update(code.encode() + target.read_bytes())  # a page with other codes takes other answers
 
 
 def _examples(folder, paths, events, asked, truth, seconds, digest):
@@ -210,7 +239,7 @@ def score(out, answers, measured=None):
     if ratings.empty:
         raise ValueError(f"none of {len(answers)} files can be used; see above")
     scores = opinions.mean_scores(ratings, key["systems"])
-    measured = pd.read_csv(measured) if measured else None
+    measured = pd.read_csv(measured, dtype={"system": str}) if measured else None
     table = None if measured is None else opinions.correlate(scores, measured)
     shown = opinions.markdown(scores, measured)
     evaluation.write_csv(out / "mos.csv", scores)

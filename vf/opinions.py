@@ -21,9 +21,9 @@ def read_answers(key, paths):
     rows, left_out, seen = [], [], {}
     for path in map(Path, paths):
         try:
-            answers = json.loads(path.read_text())
+            answers = json.loads(path.read_text("utf-8-sig"))
             mine = _rated(key, answers)
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
             left_out.append((str(path), f"is no JSON file that can be read ({error}); wanted the file that the page saved"))
         except ValueError as error:
             left_out.append((str(path), str(error)))
@@ -53,9 +53,10 @@ def _rated(key, answers):
                 score = scores.get(criterion) if isinstance(scores, dict) else None
                 if type(score) is not int or not 1 <= score <= 5:
                     raise ValueError(
-                        f"question {question['id']}: {criterion} of sound {code} is {score}; wanted 1 to 5: have it completed"
+                        f"question {question['id']}: {criterion} of sound {code} is {score!r}; wanted 1 to 5: have it completed"
                     )
-            rows.append({"listener": answers["listener"], "question": question["id"], "system": system, **scores})
+            row = {"listener": answers["listener"], "question": question["id"], "system": system}
+            rows.append(row | {criterion: scores[criterion] for criterion in CRITERIA})  # and nothing else that a file holds
     return rows
 
 
@@ -82,17 +83,17 @@ def correlate(scores, measured):
     """Spearman's rank correlation of every metric with every criterion over the systems that both tables have.
 
     scores: of `mean_scores`. measured: a DataFrame with `system` and a column a metric, PEAVS or any other. Returns rows of metric,
-    criterion, rho, p and systems; rho is NaN under three systems. Raises ValueError without a common system.
+    criterion, rho, p and systems; rho is NaN under three systems. Raises ValueError without a common system, for a system with two
+    rows, and for a cell that is no number.
     """
-    if "system" not in measured:
-        raise ValueError(f"the metrics have columns {', '.join(map(str, measured.columns))}; wanted `system` and one a metric")
+    names = _metrics(measured)
     both = scores.merge(measured, on="system", suffixes=("", " measured"))
     if both.empty:
         raise ValueError(
             f"the metrics are of {', '.join(map(str, measured.system))}; wanted some of {', '.join(scores.system)}: name them alike"
         )
     rows = []
-    for metric in measured.select_dtypes("number"):
+    for metric in names:
         column = f"{metric} measured" if metric in scores else metric
         for criterion in CRITERIA:
             pair = both[[column, criterion]].dropna()
@@ -102,19 +103,38 @@ def correlate(scores, measured):
     return pd.DataFrame(rows)
 
 
+def _metrics(measured):
+    """Names of the columns of a table of metrics, checked: see `correlate`."""
+    if "system" not in measured:
+        raise ValueError(f"the metrics have columns {', '.join(map(str, measured.columns))}; wanted `system` and one a metric")
+    doubled = measured.system[measured.system.duplicated()]
+    if len(doubled):
+        raise ValueError(f"the metrics have two rows for {doubled.iloc[0]}; wanted one a system: remove one")
+    names = [c for c in measured if c != "system"]
+    for name in names:
+        cells = measured[name].dropna().astype(str)
+        text = cells[pd.to_numeric(cells, errors="coerce").isna()]
+        if len(text):
+            raise ValueError(
+                f"the metrics have {text.iloc[0]!r} in column {name}; wanted a number or an empty cell: mend it, or drop the column"
+            )
+    return names
+
+
 def markdown(scores, measured=None):
     """Table 3's form as Markdown: a row a system, metrics first, then each opinion as `mean (± half of the interval)`.
 
-    scores: of `mean_scores`. measured: as for `correlate`; its systems without an opinion have a row as well.
+    scores: of `mean_scores`; its order is kept. measured: as for `correlate`; its systems without an opinion follow.
     """
-    extra = [] if measured is None else list(measured.select_dtypes("number"))
-    rows = (
-        scores if measured is None else scores.merge(measured, on="system", how="outer", sort=False, suffixes=("", " measured"))
-    )
+    extra, rows = [], scores.set_index("system")
+    if measured is not None:
+        extra = _metrics(measured)
+        both = scores.merge(measured, on="system", how="outer", suffixes=("", " measured")).set_index("system")
+        rows = both.loc[list(dict.fromkeys([*scores.system, *measured.system]))]
     lines = [f"| {' | '.join(['system', *extra, *CRITERIA])} |", "|---" * (len(extra) + len(CRITERIA) + 1) + "|"]
-    for _, row in rows.iterrows():
+    for system, row in rows.iterrows():
         cells = [row[f"{m} measured" if m in scores else m] for m in extra]
         shown = ["–" if pd.isna(c) else f"{c:.4g}" for c in cells]
         shown += ["–" if pd.isna(row[c]) else f"{row[c]:.2f} (±{row[f'{c} ±']:.2f})" for c in CRITERIA]
-        lines.append(f"| {' | '.join([str(row.system), *shown])} |")
+        lines.append(f"| {' | '.join([str(system), *shown])} |")
     return "\n".join(lines)
