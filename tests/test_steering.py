@@ -19,7 +19,7 @@ def pipeline(kind):
     )
 
 
-def said(kind, t=300):
+def said(kind, t=100):
     """What a network says that has noise of a loudness of about 0.02 in mind, with z_t of that time."""
     generator = torch.Generator().manual_seed(0)
     clean = mel.log_mel(0.02 * torch.randn(2, 64 * 160, generator=generator))[:, None]
@@ -42,6 +42,11 @@ def test_the_sound_in_mind_gets_the_levels_asked_for(kind):
     half = steering.steer(pipeline(kind), output, z_t, t, curve, 0.5)
     between = (level(kind, output, z_t, t) * curve).sqrt()
     assert torch.allclose(level(kind, half, z_t, t), between, rtol=1e-2)
+
+
+def test_mostly_noise_is_left_alone():
+    output, z_t, t = said("v_prediction", 900)
+    assert steering.steer(pipeline("v_prediction"), output, z_t, t, torch.full((2, 64), 0.1), 1.0) is output
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])

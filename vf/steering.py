@@ -15,9 +15,12 @@ def steer(pipeline, output, z_t, t, curve, strength, quiet=0.005):
     loudness, as DDNM's (Wang et al. 2023) onto the images of a measurement; not in the paper.
 
     output: of `predict`, after guidance, for z_t (b, c, l, g) at time t. curve: (b, n) RMS. strength: share of the way, in dB.
-    quiet: RMS below which levels count as this, so that silence is not raised. Returns an output like the one that came.
+    quiet: RMS below which levels count as this, so that silence is not raised. Returns an output like the one that came; while
+    z_t is more noise than sound, that one itself.
     """
     scheduler = pipeline.scheduler
+    if scheduler.alphas_cumprod[int(t)] < 0.5:
+        return output  # what is in mind then is a mean over many sounds, and steering it costs time and brings nothing
     with torch.autocast(z_t.device.type, enabled=False):  # levels are told more finely than bf16 tells them
         output, z_t, curve = output.float(), z_t.float(), curve.float()
         clean, alpha = estimate(scheduler, output, z_t, t.expand(len(z_t)))
