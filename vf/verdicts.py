@@ -48,7 +48,7 @@ def paired(clips, better, worse, key, lower=True):
     if found is None:
         return MISSING, MISSING
     a, b, apart, (low, high) = found
-    return f"{a:.4g} against {b:.4g}, difference {apart:+.2g} [{low:+.2g}, {high:+.2g}]", _verdict((low, high), lower)
+    return f"{a:.4g} against {b:.4g}, difference {apart:+.3g} [{low:+.3g}, {high:+.3g}]", _verdict((low, high), lower)
 
 
 def no_gain(clips, more, base, key, lower=True, margin=0.05):
@@ -69,4 +69,4 @@ def saved(rows, name, key, lower=True):
     if value is None:
         return MISSING, MISSING
     low, high = interval
-    return f"difference {value:+.2g} [{low:+.2g}, {high:+.2g}]", _verdict(interval, lower)
+    return f"difference {value:+.3g} [{low:+.3g}, {high:+.3g}]", _verdict(interval, lower)
