@@ -79,7 +79,7 @@ def table5(rms2sound):
 
 def readable(table):
     """A table for people: `value [low, high] (paper: x)` in one cell a metric. Returns a DataFrame of strings."""
-    result = table[["system", "prompt"]].copy()
+    result = table[["system", "prompt"] if table["prompt"].any() else ["system"]].copy()
     for column in [c.removesuffix(" paper") for c in table if c.endswith(" paper")]:
         cells = []
         for _, row in table.iterrows():
