@@ -163,7 +163,17 @@ def train(
             return squared_error(logits, targets[pick])
         return classification_loss(logits, targets[pick], label_width, sigma, normalise)
 
-    return fit.fit(model, loss, steps, optimizer, seed=seed, scheduler=scheduler, checkpoint=checkpoint, precision=precision, label="Video2RMS")
+    return fit.fit(
+        model,
+        loss,
+        steps,
+        optimizer,
+        seed=seed,
+        scheduler=scheduler,
+        checkpoint=checkpoint,
+        precision=precision,
+        label="Video2RMS",
+    )
 
 
 def _tensor(features, device):
