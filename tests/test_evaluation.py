@@ -133,7 +133,7 @@ def test_two_sets_lie_as_far_apart_as_their_distances_and_the_same_films_are_dra
     rng = np.random.default_rng(0)
     truth, noise = rng.standard_normal((2, 30, 4, 3))
     near, far = truth + 0.1 * noise + 0.2, truth + 0.1 * noise + 1.0
-    value, (low, high) = evaluation.set_difference(truth, near, far, range(30), 0)
+    value, (low, high) = evaluation.set_difference(truth, [near], [far, far], range(30), 0)
     both = [evaluation.set_distance(truth, [x], range(30), 0) for x in (near, far)]
     assert value == pytest.approx(both[0][0][0] - both[1][0][0]) and low < value < high < 0
-    assert evaluation.set_difference(truth, near, near, range(30), 0) == (0, (0, 0))
+    assert evaluation.set_difference(truth, [near], [near], range(30), 0) == (0, (0, 0))

@@ -44,12 +44,14 @@ def test_tables_set_the_papers_values_beside_ours():
         0.099
     )
     view = tables.readable(t2.reset_index()).set_index("system")
-    assert view.loc["ground_truth", "E-L1"].endswith("(paper: 0)")
-    assert view.loc["foley_audio", "MOS temporal"] == "– (paper: 4.4 ±0.11)"
+    assert view.loc["ground_truth", "E-L1 ↓"].endswith("(paper: 0)")
+    assert view.loc["foley_audio", "MOS temporal ↑"] == "– (paper: 4.4 ±0.11)"
     t3 = tables.readable(tables.table3()).set_index("system")
-    assert t3.loc["Diff-Foley", "PEAVS"] == "– (paper: 2.25)" and t3.loc["Diff-Foley", "MOS temporal"] == "– (paper: 1.86 ±0.14)"
+    assert (
+        t3.loc["Diff-Foley", "PEAVS ↑"] == "– (paper: 2.25)" and t3.loc["Diff-Foley", "MOS temporal ↑"] == "– (paper: 1.86 ±0.14)"
+    )
     t4 = tables.table4({"Video2Onset": {"onset_ap": [0.2, 0.4], "onset_ap_interval": [0.1, 0.5]}})
-    assert tables.readable(t4).set_index("system").loc["Video2Onset", "Onset AP"] == "0.3 [0.1, 0.5]"
+    assert tables.readable(t4).set_index("system").loc["Video2Onset", "Onset AP ↑"] == "0.3 [0.1, 0.5]"
 
 
 def per_clip(path, **e_l1):
@@ -113,7 +115,12 @@ def test_verdicts_on_ablations_follow_the_numbers():
         "onsets": frame(2, 3, 4),
     }
     sets = {"audio": {"default minus onsets": {"fad": -1, "fad_interval": [-3, 1]}}}
-    onsets = {"RMS and onsets minus RMS alone": {"e_l1": 0.001, "e_l1_interval": [-0.001, 0.002]}}
+    sets["audio"] |= {"default": {"fad": 10}, "bins_256 minus default": {"fad": -0.2, "fad_interval": [-0.4, 0.1]}}
+    onsets = {
+        "RMS and onsets minus RMS alone": {"e_l1": 0.001, "e_l1_interval": [-0.001, 0.002]},
+        "RMS alone": {"e_l1": [0.04, 0.06]},
+    }
+    onsets |= {"onsets alone minus Video2Onset": {"onset_ap": 0.5, "onset_ap_interval": [0.4, 0.6]}}
     repeats = {"predicted minus hard_labels": {"e_l1": 0.002, "e_l1_interval": [0.001, 0.003]}}
     rows = of_ablations(
         {"bins_16": {"parameters": 9}, "bins_256": {"parameters": 9}}, onsets, repeats, curves, {"audio": audio}, sets
@@ -126,7 +133,9 @@ def test_verdicts_on_ablations_follow_the_numbers():
     assert said["guidance on the curve does not improve E-L1 (audio prompt)"] == FAILS
     assert said["a curve beats onsets, all else equal, in E-L1 (audio prompt)"] == HOLDS
     assert said["a curve beats onsets, all else equal, in FAD (audio prompt)"] == OPEN
+    assert said["256 bins gain nothing on 64 in FAD (audio prompt)"] == HOLDS
     assert said["onset labels do not improve E-L1 of the curve"] == HOLDS
+    assert said["Video2RMS's network and R(2+1)D are comparable in AP"] == FAILS
 
 
 def test_nothing_is_gained_only_where_the_films_could_have_shown_it():
@@ -134,6 +143,15 @@ def test_nothing_is_gained_only_where_the_films_could_have_shown_it():
     for values, verdict in (([0.99, 1.01, 1, 1], HOLDS), ([0.5, 1.5, 0.4, 1.6], OPEN), ([0.5, 0.6, 0.5, 0.6], FAILS)):
         clips["more"] = pd.DataFrame({"film": list("abcd"), "e_l1": values})
         assert verdicts.no_gain(clips, "more", "base", "e_l1")[1] == verdict
+
+
+def test_saved_differences_say_what_they_are_differences_of():
+    rows = {"a minus b": {"fad": -2, "fad_interval": [-3, -1]}, "a": {"fad": [1, 3]}, "b": {"fad": 4}}
+    assert verdicts.saved(rows, "a minus b", "fad") == ("2 against 4, difference -2 [-3, -1]", HOLDS)
+    for interval, verdict in (([-0.1, 0.1], HOLDS), ([-1, 0.1], OPEN), ([-3, -1], FAILS), ([1, 2], HOLDS)):
+        rows["a minus b"]["fad_interval"] = interval
+        assert verdicts.saved_no_gain(rows, "a", "b", "fad")[1] == verdict
+    assert verdicts.saved_no_gain({}, "a", "b", "fad") == (MISSING, MISSING)
 
 
 CASES = {
@@ -151,8 +169,8 @@ def test_verdicts_on_case_studies_follow_the_numbers():
     rows = {claim: verdict for _, claim, _, _, verdict in of_case_studies(CASES)}
     assert rows["Video-Foley beats text-to-audio: its events start when they should"] == HOLDS
     assert rows["Video-Foley beats text-to-audio: … and end when they should"] == MISSING
-    assert rows["in Video-Foley hits sound shorter than scratches of the same film (s)"] == HOLDS
-    late = "onset annotations lie more than 50 ms apart from where sounds start"
+    assert rows["… and in Video-Foley's hits are shorter than scratches of the same film (s)"] == HOLDS
+    late = "annotations of hits lie within more than 50 ms around where they sound"
     assert rows[late] == FAILS
     rendered = of_case_studies(CASES | {"onset annotations": CASES["onset annotations"] | {"films": "render"}})
     assert [verdict for _, claim, *_, verdict in rendered if claim == late] == ["needs real films"]
@@ -190,7 +208,8 @@ def test_reproduction_has_every_block_of_the_small_run():
 
 def test_the_page_is_whole_and_offline(tmp_path):
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    (tmp_path / "REPRODUCTION.md").write_text("<!-- small claims -->\n<!-- end small claims -->\n")
+    blocks = "<!-- small claims -->\n<!-- end small claims -->\n<!-- small why -->\n- **because** x < y\n<!-- end small why -->\n"
+    (tmp_path / "REPRODUCTION.md").write_text(blocks)
     p = params.load("small", tmp_path)
     for name, values in (("video2rms", VIDEO2RMS), ("rms2sound", RMS2SOUND), ("foley", FOLEY)):
         p.results(f"metrics/{name}.json").write_text(json.dumps(values))
@@ -208,6 +227,7 @@ def test_the_page_is_whole_and_offline(tmp_path):
     p.results("metrics/onsets.json").write_text(json.dumps({"Video2Onset": {"onset_ap": [0.123, 0.125]}}))
     report.write(p)
     assert "0.124" in p.folder("report.html").read_text()
+    assert "<strong>because</strong> x &lt; y" in page and "guidance_scale: 2.0" in page
     assert "data:image/png;base64" in page and "&lt;b&gt;.mp4" in page and "1 films or segments" in page
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
     assert pd.read_csv(p.results("tables/table2.csv")).shape[0] == len(FOLEY) + 5

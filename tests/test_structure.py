@@ -30,6 +30,7 @@ FLOORS = [  # imports point down, or within a floor to the left
         "published",
         "verdicts",
         "paper_values",
+        "captions",
         "tables",
         "claims",
         "figures",

@@ -1,6 +1,7 @@
 """Scores of curves and of sounds against the truth, per clip and over the set, with intervals (section 3.2, App. C)."""
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,8 @@ def onset_scores(references, found, threshold):
     """Per-clip numbers of an onset detector: by the protocol (App. C), and beside it F-measures with the best one-to-one matching.
 
     references: a list of arrays of seconds. found: for each (seconds, confidences). threshold: confidence from which on an
-    estimate counts, for all but average precision. Returns {metric: (b,)}; NaN where a clip has no onset.
+    estimate counts, for all but average precision. Returns {metric: (b,)}; recall, accuracy and ap are NaN where a
+    clip has no onset.
     """
     sure = [times[confidence >= threshold] for times, confidence in found]
     told = [onsets.protocol(r, t, c, threshold) for r, (t, c) in zip(references, found)]
@@ -46,6 +48,18 @@ def onset_scores(references, found, threshold):
         "onset_f1_100ms": np.array([onsets.f1(r, t, 0.1) for r, t in zip(references, sure)]),
         "onset_f1_50ms": np.array([onsets.f1(r, t, 0.05) for r, t in zip(references, sure)]),
     }
+
+
+def onset_times(films, curves, rate, floor):
+    """When each clip's events are, for the onset metrics: annotated, or detected in the true curve where nothing is annotated.
+
+    films: a list of clips.Clip. curves: (b, n) true RMS. rate: its frames per second. floor: RMS of silence. Returns a list of
+    arrays of seconds.
+    """
+    return [
+        np.array([e.time for e in clip.events]) if clip.events else onsets.detect(curve, rate, floor)
+        for clip, curve in zip(films, np.asarray(curves))
+    ]
 
 
 def class_scores(classes, count):
@@ -147,22 +161,29 @@ def set_distance(reference, estimates, groups, seed, resamples=100, few=False):
     return distances(together), interval
 
 
-def set_difference(reference, one, other, groups, seed, resamples=100, few=False):
-    """Frechet distance of `one` to the reference minus that of `other`, the same films drawn for all three: (value, (low, high)).
+def set_difference(reference, ones, others, groups, seed, resamples=1000, few=False):
+    """Mean Frechet distance of `ones` to the reference minus that of `others`, the same films drawn for all: (value, (low, high)).
 
-    reference, one, other: (b, w, e). few: of `metrics.frechet_distance`.
+    reference: (b, w, e). ones, others: lists of such, one for each training or seed. few: of `metrics.frechet_distance`.
     """
-    together, distances = _sets(reference, [one, other], few)
-    interval = metrics.bootstrap(together, groups, lambda windows: -np.diff(distances(windows))[0], resamples, seed=seed)
-    return float(-np.diff(distances(together))[0]), interval
+    together, distances = _sets(reference, [*ones, *others], few)
+
+    def apart(windows):
+        each = distances(windows)
+        return float(np.mean(each[: len(ones)]) - np.mean(each[len(ones) :]))
+
+    return apart(together), metrics.bootstrap(together, groups, apart, resamples, seed=seed)
 
 
 def _sets(reference, estimates, few):
-    """Sets of window embeddings side by side, (b, w, sum of e), and the function from such to each estimate's distance."""
+    """Sets of window embeddings side by side, (b, w, sum of e), and the function from such to each estimate's distance, NaN where
+    there are no more embeddings than dimensions."""
     dims = reference.shape[-1]
 
     def distances(windows):
         first, *others = np.split(windows.reshape(-1, windows.shape[-1]), windows.shape[-1] // dims, axis=1)
+        if len(first) <= (1 if few else dims):
+            return [np.nan] * len(others)
         return [metrics.frechet_distance(first, other, few) for other in others]
 
     return np.concatenate([reference, *estimates], -1).astype(np.float64), distances
@@ -183,7 +204,7 @@ def remaining_share(estimate, worst, best, groups, seed):
 
 
 def summarise(per_clip, groups, seed):
-    """Means over clips and their bootstrap intervals: {metric: mean, metric_interval: [low, high]}."""
+    """Means over clips and their bootstrap intervals: {metric: mean, metric_interval: [low, high]}; None where there is none."""
     result = {}
     for name, values in per_clip.items():
         if np.isnan(values).all():
@@ -191,7 +212,7 @@ def summarise(per_clip, groups, seed):
             continue
         result[name] = round(float(np.nanmean(values)), 6)
         low, high = metrics.bootstrap(values, groups, seed=seed)
-        result[f"{name}_interval"] = [round(low, 6), round(high, 6)]
+        result[f"{name}_interval"] = None if np.isnan(low) else [round(low, 6), round(high, 6)]
     return result
 
 
@@ -202,7 +223,8 @@ def over_seeds(draws, groups, seed):
     """
     result = {}
     for name, row in summarise(mean_draw(draws), groups, seed).items():
-        result[name] = row if name.endswith("_interval") else [round(float(np.nanmean(d[name])), 6) for d in draws]
+        each = name.endswith("_interval") or row is None
+        result[name] = row if each else [round(float(np.nanmean(d[name])), 6) for d in draws]
     return result
 
 
@@ -214,7 +236,9 @@ def paired_difference(draws, others, groups, seed):
 
 def mean_draw(draws):
     """Per-clip scores averaged over draws: a list of {metric: (b,)} -> {metric: (b,)}."""
-    return {name: np.mean([d[name] for d in draws], 0) for name in draws[0]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a clip that no draw has is NaN
+        return {name: np.nanmean([d[name] for d in draws], 0) for name in draws[0]}
 
 
 def pick(summary, keys):
@@ -223,10 +247,18 @@ def pick(summary, keys):
 
 
 def write_json(path, values):
-    """Write numbers as JSON, sorted as given, whole or not at all."""
+    """Write numbers as JSON, sorted as given, NaN as null, whole or not at all."""
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(values, indent=1) + "\n")
+    partial.write_text(json.dumps(_finite(values), indent=1, allow_nan=False) + "\n")
     partial.replace(path)
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def write_csv(path, table):

@@ -156,11 +156,16 @@ def bootstrap(values, groups=None, statistic=np.nanmean, resamples=1000, level=0
     """Percentile bootstrap interval of a statistic over clips.
 
     values: (items, ...), resampled along the first axis. groups: (items,), e.g. the film of each clip; whole groups are
-    drawn, since segments of one film are alike. Returns (low, high). The statistic gets the resampled values.
+    drawn, since segments of one film are alike. Returns (low, high), NaN for one group, which tells nothing of others. The
+    statistic gets the resampled values. Raises ValueError where values and groups are not of one length.
     """
     values = np.asarray(values)
     groups = np.arange(len(values)) if groups is None else np.asarray(groups)
+    if len(groups) != len(values):
+        raise ValueError(f"{len(values)} values have {len(groups)} groups; wanted a group for each value")
     members = [np.flatnonzero(groups == g) for g in dict.fromkeys(groups.tolist())]
+    if len(members) < 2:
+        return np.nan, np.nan
     rng = np.random.default_rng(seed)
     drawn = []
     for _ in range(resamples):

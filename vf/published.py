@@ -16,6 +16,12 @@ def reproduction_blocks(text, run, blocks):
     return text
 
 
+def block(text, run, name):
+    """What stands between the markers of a block of REPRODUCTION.md, `text`; "" where it has none."""
+    found = re.search(f"<!-- {re.escape(run)} {name} -->(.*?)<!-- end {re.escape(run)} {name} -->", text, re.DOTALL)
+    return found.group(1).strip() if found else ""
+
+
 def markdown(columns, rows):
     """A markdown table of strings."""
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
@@ -34,7 +40,7 @@ def cell(row, metric):
     value, interval = mean(row, metric), row.get(f"{metric}_interval")
     if value is None or isinstance(value, str):
         return value or "–"
-    return f"{value:.4g}" + (f" [{interval[0]:.4g}, {interval[1]:.4g}]" if interval else "")
+    return f"{value:.4g}" + (f" [{interval[0]:.4g}, {interval[1]:.4g}]" if interval and None not in interval else "")
 
 
 def publish(p, blocks):

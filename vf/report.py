@@ -6,14 +6,19 @@ import html
 import json
 from pathlib import Path
 
+import mistune
+import yaml
+
 from vf import params, tables, verdicts
+from vf.captions import FIGURES, GLOSSARY, TABLES
 from vf.claims import COLUMNS, claims, of_case_studies
-from vf.published import cell, markdown, publish
+from vf.published import block, cell, markdown, publish
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; }
 table { border-collapse: collapse; font-size: 13px; margin: 1rem 0; display: block; overflow-x: auto; }
 th, td { border-bottom: 1px solid #ddd; padding: .3rem .6rem; text-align: left; vertical-align: top; }
+dt { font-weight: 600; } summary { cursor: pointer; } pre { font-size: 12px; overflow-x: auto; }
 th { border-bottom: 2px solid #444; } td:first-child { white-space: nowrap; }
 img { max-width: 100%; } figure { margin: 1.5rem 0; } figcaption { font-size: 13px; color: #555; }
 .films { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1rem; } video { width: 100%; }
@@ -58,23 +63,34 @@ def _table(columns, rows):
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def page(p, sections, left_out, captions):
+def page(p, sections, left_out):
     """The whole report as one HTML text with pictures and films inside it, for reading offline.
 
-    sections: (title, remark, columns, rows) of its tables. left_out: dicts of file, line, reason, remedy. captions: {figure: text}.
+    sections: (title, remark, columns, rows) of its tables. left_out: dicts of file, line, reason, remedy.
     """
     parts = [f"<h1>Video-Foley: {html.escape(p.run)}</h1>"]
     parts.append(
         f"<p>Profile <b>{p.profile}</b>, films from <b>{html.escape(p.films.source)}</b>, sound from "
         f"<b>{html.escape(', '.join(p.audio.sources))}</b>, seed {p.seed}. Intervals are 95% bootstrap intervals over films. The "
-        "paper's values come from its own data and are no target for another corpus; what compares is the order of the rows."
-        "</p>"
+        "paper's values come from its own data and networks and are no target for another corpus; what compares is the order of the "
+        "rows. Where this differs from the paper, and why: REPRODUCTION.md. Arrows say which way is better.</p>"
     )
+    settings = yaml.safe_load((p.root / "params.yaml").read_text())[p.profile]
+    settings = yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=120)
+    parts.append(f"<details><summary>Parameters of this profile</summary><pre>{html.escape(settings)}</pre></details>")
+    terms = "".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(text)}</dd>" for term, text in GLOSSARY.items())
+    parts.append(f"<details><summary>Rows and metrics</summary><dl>{terms}</dl></details>")
     for title, remark, columns, rows in sections:
         parts.append(f"<h2>{html.escape(title)}</h2><p>{html.escape(remark)}</p>" + _table(columns, rows))
+    why = block((p.root / "REPRODUCTION.md").read_text(), p.run, "why")
+    if why:
+        parts.append("<h2>Where a trend of the paper does not show, and why</h2><p>Written of the published run.</p>")
+        parts.append(mistune.html(why))
     parts.append("<h2>Figures</h2>")
-    for path in sorted(p.folder("figures").glob("*.png")):
-        caption = captions.get(path.stem, path.stem.replace("_", " "))
+    order = [*FIGURES]
+    drawn = {path.stem: path for path in p.folder("figures").glob("*.png")}
+    for name in sorted(drawn, key=lambda name: (order.index(name) if name in order else len(order), name)):
+        path, caption = drawn[name], FIGURES.get(name, name.replace("_", " "))
         parts.append(
             f'<figure><img src="{_embed(path)}" alt="{html.escape(caption)}"><figcaption>{html.escape(caption)}</figcaption></figure>'
         )
@@ -96,39 +112,6 @@ def page(p, sections, left_out, captions):
         + "\n".join(parts)
         + "</html>\n"
     )
-
-
-CAPTIONS = {
-    "01_clips": "A training film: strip, waveform with annotated events, spectrogram.",
-    "01_statistics": "The clips of this run beside Greatest Hits: gaps between events, levels of frames, materials in a clip.",
-    "02_rms": "From waveform to RMS curve, to classes, to smoothed labels (Eqs. 1 to 3).",
-    "03_features": "Kinds of features: how well a linear probe reads the RMS curve from each, on validation films.",
-    "04_losses": "Training loss of Video2RMS.",
-    "04_predictions": "True and predicted curves of three test films.",
-    "05_losses": "Training losses of the backbone's parts.",
-    "05_embedders": "Training losses of the metrics' embedders.",
-    "06_losses": "Training loss of RMS-ControlNet (Eq. 4).",
-    "08_video2rms": "Video2RMS and the rows that keep it honest, with 95% intervals.",
-    "08_rms2sound": "RMS2Sound with true curves, with 95% intervals.",
-    "08_foley_e_l1": "Video-Foley: E-L1 of each system, with 95% intervals.",
-    "08_foley_fad": "Video-Foley: Frechet distance of each system, with 95% intervals.",
-    "09_fig3": "Figure 3's counterpart: several events in one film.",
-    "09_fig4": "Figure 4's counterpart: intensity and nuance.",
-    "09_fig5": "Figure 5's counterpart: onset annotations over waveforms.",
-    "09_fig9": "Figure 9's counterpart: hits and scratches.",
-    "09_fig10": "Figure 10's counterpart: intensity and nuance, another film.",
-    "09_fig11": "Figure 11's counterpart: start and end of every event.",
-    "09_fig12": "Figure 12's counterpart: four shapes, one prompt.",
-    "09_fig13": "Figure 13's counterpart: one curve, several prompts.",
-    "10_studio": "A curve drawn in the studio and the sound that came of it.",
-    "11_video2rms_repeats": "Video2RMS over seeds and folds, with 95% intervals.",
-    "12_rms2sound_repeats": "RMS2Sound with true curves over seeds, with 95% intervals.",
-    "16_onsets": "Table 4's counterpart: onsets told by Video2RMS and by R(2+1)D.",
-    "17_fig2": "Figure 2's counterpart: number of bins, for Video2RMS (over seeds) and RMS2Sound.",
-    "17_fig8": "Figure 8's counterpart: width of the smoothed labels, over seeds.",
-    "17_video2rms": "Video2RMS, one change at a time, over seeds, with 95% intervals.",
-    "17_rms2sound": "RMS2Sound, one change at a time, with 95% intervals.",
-}
 
 
 BEYOND = (
@@ -190,10 +173,10 @@ def write(p):
     made["table2"] = tables.table2(read["foley"], saved["benchmark"])
     clips = verdicts.read_clips(p.folder("scores") / "per_clip.csv")
     rows = claims(clips, facts, saved["benchmark"]) + of_case_studies(read["case_studies"])
-    sections = [(title, remark, *_view(made[name])) for name, (title, remark) in TITLES.items()]
+    sections = [(title, remark, *_view(made[name])) for name, (title, remark) in TABLES.items()]
     sections += [("The paper's claims", "A verdict follows from the numbers; none is written by hand.", COLUMNS, rows)]
     left_out = json.loads((p.folder("clips") / "clips.json").read_text())["left_out"]
-    (p.folder("report.html")).write_text(page(p, sections + _beyond(p, saved), left_out, CAPTIONS))
+    (p.folder("report.html")).write_text(page(p, sections + _beyond(p, saved), left_out))
     blocks = {"claims": markdown(COLUMNS, rows)} | {name: markdown(*_view(table)) for name, table in made.items()}
     blocks["minutes"] = markdown(MINUTES, minutes(p.folder("notebooks")))
     publish(p, blocks)
@@ -201,12 +184,6 @@ def write(p):
 
 
 MORE = ("video2rms_repeats", "rms2sound_repeats", "onsets", "ablations", "benchmark")
-TITLES = {
-    "table1": ("Table 1: Video2RMS", "Rows over seeds are of the stage video2rms_repeats."),
-    "table2": ("Table 2: Video-Foley", "Opinions (MOS) need listeners: docs/listening.md."),
-    "table3": ("Table 3: PEAVS and opinions on timing", "Needs listeners and PEAVS's own network: docs/listening.md."),
-    "table5": ("Table 5: RMS2Sound with true curves", ""),
-}
 
 
 def main():

@@ -13,6 +13,7 @@ COLUMNS4 = {
     "E-L1": "e_l1", "Acc@5": "acc@5", "Onset Acc": "onset_accuracy", "Onset recall": "onset_recall", "Onset AP": "onset_ap",
     "F1 at 100 ms": "onset_f1_100ms", "F1 at 50 ms": "onset_f1_50ms",
 }  # fmt: skip
+RISING = ("Acc", "CLAP", "MOS", "PEAVS", "Onset", "F1")  # how columns begin in which more is better
 COLUMNS5 = {"FAD-P": "fad", "FAD-C": "fad_c", "CLAP": "clap", "E-L1": "e_l1"}
 PROMPTS = {"foley_audio": "audio", "foley_text": "text", "text_to_audio": "text", "envelope": "audio", "envelope_text": "text"}
 ONSETS = ("RMS alone", "RMS and onsets", "onsets alone", "Video2Onset", "a click every 0.15 s")
@@ -89,5 +90,5 @@ def readable(table):
             theirs, half = row[f"{column} paper"], row.get(f"{column} paper ±")
             half = "" if pd.isna(half) else f" ±{half:g}"
             cells.append(ours + ("" if pd.isna(theirs) else f" (paper: {theirs:g}{half})"))
-        result[column] = cells
+        result[f"{column} {'↑' if column.startswith(RISING) else '↓'}"] = cells
     return result

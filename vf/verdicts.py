@@ -19,19 +19,23 @@ def read_clips(path):
 def difference(clips, one, other, key):
     """Of `one` minus `other`, clip by clip: (mean of one, mean of other, mean difference, its 95% interval over films).
 
-    clips: {row: DataFrame of metrics and `film`, a line a clip}. None where one of the two was not measured.
+    clips: {row: DataFrame of metrics and `film`, a line a clip}. Of the clips that have both; None where none has.
     """
     if not all(name in clips and key in clips[name] for name in (one, other)):
         return None
     a, b = clips[one][key].to_numpy(float), clips[other][key].to_numpy(float)
-    return np.nanmean(a), np.nanmean(b), np.nanmean(a - b), metrics.bootstrap(a - b, clips[one]["film"].to_numpy())
+    both = np.isfinite(a - b)
+    if not both.any():
+        return None
+    a, b, films = a[both], b[both], clips[one]["film"].to_numpy()[both]
+    return a.mean(), b.mean(), (a - b).mean(), metrics.bootstrap(a - b, films)
 
 
 def minus(clips, one, other, key):
     """`difference` as an entry of a metrics row: {"key minus other": mean, "key minus other_interval": [low, high]}."""
     found = difference(clips, one, other, key)
     name = f"{key} minus {other}"
-    return {} if found is None else {name: round(found[2], 6), f"{name}_interval": [round(v, 6) for v in found[3]]}
+    return {} if found is None else {name: round(float(found[2]), 6), f"{name}_interval": [round(v, 6) for v in found[3]]}
 
 
 def _verdict(interval, lower):
@@ -51,22 +55,39 @@ def paired(clips, better, worse, key, lower=True):
     return f"{a:.4g} against {b:.4g}, difference {apart:+.3g} [{low:+.3g}, {high:+.3g}]", _verdict((low, high), lower)
 
 
-def no_gain(clips, more, base, key, lower=True, margin=0.05):
-    """(text, verdict) for "`more` gains nothing on `base` in `key`": holds where the interval leaves no gain of more than a share
-    `margin` of what `base` has, fails where a gain is certain, and is undecided else."""
-    text, verdict = paired(clips, more, base, key, lower)
+def no_gain(clips, more, base, key, lower=True):
+    """(text, verdict) for "`more` gains nothing on `base` in `key`" (`_nothing_gained`)."""
     found = difference(clips, more, base, key)
-    if found is None or verdict in (HOLDS, MISSING):
-        return text, FAILS if verdict == HOLDS else MISSING
-    gain = -found[3][0] if lower else found[3][1]
-    return text, HOLDS if gain <= margin * abs(found[1]) else OPEN
+    if found is None:
+        return MISSING, MISSING
+    return paired(clips, more, base, key, lower)[0], _nothing_gained(found[1], found[3], lower)
+
+
+def _nothing_gained(base, interval, lower, margin=0.05):
+    """Holds where the interval of a difference leaves no gain of more than a share `margin` of what the base has, fails where a
+    gain is certain, and is undecided else."""
+    verdict = _verdict(interval, lower)
+    if verdict in (HOLDS, MISSING):
+        return FAILS if verdict == HOLDS else MISSING
+    gain = -interval[0] if lower else interval[1]
+    return HOLDS if gain <= margin * abs(base) else OPEN
 
 
 def saved(rows, name, key, lower=True):
-    """(text, verdict) from a difference that a stage saved as a row `a minus b` of its metrics file."""
+    """(text, verdict) from a difference that a stage saved as a row `a minus b` of its metrics, beside rows `a` and `b` or not."""
     row = rows.get(name, {})
     value, interval = mean(row, key), row.get(f"{key}_interval")
-    if value is None:
+    if value is None or interval is None or None in interval:
         return MISSING, MISSING
     low, high = interval
-    return f"difference {value:+.3g} [{low:+.3g}, {high:+.3g}]", _verdict(interval, lower)
+    levels = [mean(rows.get(each, {}), key) for each in name.split(" minus ")]
+    told = "" if None in levels else " against ".join(f"{level:.4g}" for level in levels) + ", "
+    return f"{told}difference {value:+.3g} [{low:+.3g}, {high:+.3g}]", _verdict(interval, lower)
+
+
+def saved_no_gain(rows, more, base, key, lower=True):
+    """`no_gain` from saved rows `more minus base`, `more` and `base`."""
+    text, verdict = saved(rows, f"{more} minus {base}", key, lower)
+    if verdict == MISSING:
+        return text, verdict
+    return text, _nothing_gained(mean(rows[base], key), rows[f"{more} minus {base}"][f"{key}_interval"], lower)
