@@ -56,6 +56,37 @@ def test_condfoleygen_is_found_whatever_sound_it_was_conditioned_on(tmp_path):
     assert np.allclose(load(tmp_path, join="condfoleygen")[0][:, 500:-500], ramp(10)[500:-500], atol=1e-4)
 
 
+def test_condfoleygen_writes_less_than_its_steps(tmp_path):
+    written = 5 * 160 * 256 / 22050
+    for clip in CLIPS:
+        write(tmp_path, f"{clip.name}_to_other.wav", ramp(written, rate=22050), 22050)
+    wave = load(tmp_path, join="condfoleygen")[0][0]
+    kept = round(written * RATE)
+    assert np.allclose(wave[500 : kept - 500], ramp(10)[500 : kept - 500], atol=1e-4) and (wave[kept + 1 :] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (None, "wanted a mapping"),
+        ("outputs/x", "wanted a mapping"),
+        ({"folder": None}, "wanted folder"),
+        ({"folder": "x", "rate": "22050"}, "rate is '22050'; wanted a number"),
+        ({"folder": "x", "prompt": "Text"}, "wanted one of none, audio, text"),
+    ],
+)
+def test_an_entry_that_cannot_be_read_is_said(entry, said):
+    with pytest.raises(ValueError, match=said):
+        systems.load("theirs", entry, CLIPS, RATE)
+
+
+def test_sound_that_is_no_number_is_said(tmp_path):
+    for clip in CLIPS:
+        write(tmp_path, f"{clip.name}.wav", ramp(10) * np.nan)
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        load(tmp_path)
+
+
 def test_a_name_is_taken_at_its_word(tmp_path):
     clip = Clip("take [1]_00", None, 0.0, 10.0, "test", "take [1]")
     write(tmp_path, "take [1]_00.wav", ramp(10))
@@ -112,6 +143,11 @@ def test_a_folder_that_is_not_there(tmp_path):
 def test_leakage_is_counted_or_taken_from_the_released_lists(tmp_path):
     (tmp_path / "train.json").write_text('["film0", "film7"]')
     assert systems.leakage("x", train=tmp_path / "train.json", films=["film0", "film0", "film1"]) == "1 of 2 films"
+    (tmp_path / "list.json").write_text('{"train": ["2015-03-12-18-38-49_271215", "x/2015-02-16_denoised.mp4"]}')
+    films = ["2015-03-12-18-38-49", "2015-02-16", "2015-02-17"]
+    assert systems.leakage("x", train=tmp_path / "list.json", films=films) == "2 of 3 films"
+    (tmp_path / "train.txt").write_text("my film\nanother_mic\n")
+    assert systems.leakage("x", train=tmp_path / "train.txt", films=["my film", "another", "film"]) == "2 of 3 films"
     assert systems.leakage("SyncFusion audio", "film") == "172 of 242 official test films"
     assert systems.leakage("x", "condfoleygen") == "212 of 242 official test films"
     assert systems.leakage("Diff-Foley", "diff_foley") == "not known"

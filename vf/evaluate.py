@@ -1,4 +1,4 @@
-"""Any folder of sounds or films against its references: every metric of the paper in each of its published definitions.
+"""Any folder of sounds or films against its references: every metric that needs sound alone, in each of its published definitions.
 
 python -m vf.evaluate FOLDER REFERENCE --out table.csv
 """
@@ -147,7 +147,7 @@ def least_windows(dims, few=False):
 
 
 def evaluate(folder, reference, listen=None, timeline=None, seconds=None, seed=0):
-    """Every metric of a folder of sounds or films against the folder of its references, with rows that keep it honest.
+    """A folder of sounds or films against the folder of its references, with rows that keep it honest.
 
     listen: embedders of a back-end (vf.backends.<profile>.embedders.load), for CLAP and FAD; left out without them. timeline:
     sample rate, window and hop of the curves; the paper's without it. seconds: only the first so many of each file.

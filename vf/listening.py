@@ -95,6 +95,17 @@ def make(films, folders, out, truth=None, cases="paper", seconds=4.0, seed=0):
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "page" / "media").mkdir(parents=True)
+    try:
+        key = _write_page(partial, paths, events, asked, sounds, waves, seconds, seed)
+        os.replace(partial, out)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return key
+
+
+def _write_page(partial, paths, events, asked, sounds, waves, seconds, seed):
+    """The page and its key in a folder, see `make`. waves: {(system, film): (s,)}. Returns the key."""
     questions, digest = [], hashlib.sha256()
     for number, ((material, action), name) in enumerate(asked.items()):
         picture = _picture(paths[name], seconds)
@@ -115,7 +126,6 @@ def make(films, folders, out, truth=None, cases="paper", seconds=4.0, seed=0):
     template = Path(__file__).with_suffix(".html").read_text()
     (partial / "page" / "index.html").write_text(template.replace("__DATA__", json.dumps(told).replace("<", "\\u003c")))
     (partial / "key.json").write_text(json.dumps(key, indent=1) + "\n")
-    os.replace(partial, out)
     return key
 
 
@@ -141,10 +151,20 @@ def _by_name(folders):
 
 def _read(path, seconds):
     wave = media.read_sound(path, RATE)
+    if not np.isfinite(wave).all():
+        raise ValueError(f"{path}: has NaN or infinite samples; wanted numbers in [-1, 1]: write the file again")
     if len(wave) < (seconds - 0.05) * RATE:
         raise ValueError(f"{path}: is {len(wave) / RATE:.2f} s long; wanted {seconds:g} s: give the whole clip")
     count = round(seconds * RATE)
     return np.pad(wave[:count], (0, max(0, count - len(wave))))
+
+
+def _whole(film, sound, seconds):
+    """Whether a film that no question needs can serve as an example; one that cannot is passed over."""
+    try:
+        return media.probe(film).seconds >= seconds and len(_read(sound, seconds)) > 0
+    except ValueError:
+        return False
 
 
 def _picture(path, seconds):
@@ -171,7 +191,7 @@ def _examples(folder, paths, events, asked, truth, seconds, digest):
     material in another action, the true sound too late, the true sound in noise. None where no films are left over.
     """
     cases = {n: material_and_action(events[n], seconds) for n in sorted(events) if n not in asked and n in truth}
-    left = [n for n in cases if cases[n] and media.probe(paths[n]).seconds >= seconds]
+    left = [n for n in cases if cases[n] and _whole(paths[n], truth[n], seconds)]
     if not left:
         return {}
     name = left[0]
@@ -221,7 +241,7 @@ def main(arguments=None):
             print(f"{len(key['questions'])} questions on {', '.join(key['systems'])}: give {args.out}/page to listeners")
         else:
             score(args.out, args.answers, args.metrics)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         parser.exit(2, f"{error}\n")
 
 
@@ -233,6 +253,8 @@ def score(out, answers, measured=None):
     if measured and not Path(measured).is_file():
         raise ValueError(f"{measured}: no such file; wanted a CSV with `system` and a column a metric: check the path")
     key = json.loads((out / "key.json").read_text())
+    if not isinstance(key, dict) or not {"page", "systems", "questions"} <= set(key):
+        raise ValueError(f"{out / 'key.json'}: has no page, systems and questions; wanted the file that `make` wrote: take that one")
     ratings, left_out = opinions.read_answers(key, answers)
     for path, why in left_out:
         print(f"left out {path}: {why}")

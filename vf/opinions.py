@@ -83,7 +83,7 @@ def correlate(scores, measured):
     """Spearman's rank correlation of every metric with every criterion over the systems that both tables have.
 
     scores: of `mean_scores`. measured: a DataFrame with `system` and a column a metric, PEAVS or any other. Returns rows of metric,
-    criterion, rho, p and systems; rho is NaN under three systems. Raises ValueError without a common system, for a system with two
+    criterion, rho and systems; rho is NaN under three systems, and of a handful of systems it proves little. Raises ValueError without a common system, for a system with two
     rows, and for a cell that is no number.
     """
     names = _metrics(measured)
@@ -98,8 +98,8 @@ def correlate(scores, measured):
         for criterion in CRITERIA:
             pair = both[[column, criterion]].dropna()
             enough = len(pair) > 2 and pair.nunique().min() > 1
-            rho, p = scipy.stats.spearmanr(pair[column], pair[criterion]) if enough else (np.nan, np.nan)
-            rows.append({"metric": metric, "criterion": criterion, "rho": rho, "p": p, "systems": len(pair)})
+            rho = scipy.stats.spearmanr(pair[column], pair[criterion]).statistic if enough else np.nan
+            rows.append({"metric": metric, "criterion": criterion, "rho": rho, "systems": len(pair)})
     return pd.DataFrame(rows)
 
 

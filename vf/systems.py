@@ -4,6 +4,7 @@ A folder holds wavs, other sound files or films, one clip or one piece of a clip
 """
 
 import argparse
+import json
 import re
 from collections import namedtuple
 from fnmatch import fnmatchcase
@@ -29,9 +30,11 @@ JOINS = {
     "film": Join("{film}", None, None, 0.0, "one file a film, from the film's start; clips that it does not cover are left out"),
     "specvqgan": Join("{clip}", None, 22050, 0.2, "10 s at 22.05 kHz, of which the model leaves the last 0.15 s empty"),
     "diff_foley": Join("{clip}_{piece}", 8.0, 16000, 0.0, "8 s from the clip's start, and the 8 s that end with the clip"),
-    "condfoleygen": Join("{clip}*", None, 22050, 0.1, "whole steps of 2 s, W_scale of them: 5 for 10 s"),
+    "condfoleygen": Join("{clip}*", None, 22050, 0.75, "whole steps of 2 s, W_scale of them: 5 for 10 s"),
     "syncfusion": Join("{clip}_{piece}", 5.0, None, 0.0, "pieces of 5.46 s, of which 5 s count, one after the other"),
 }
+STEPS = 2.0, 160 * 256 / 22050  # seconds: a step of CondFoleyGen, and what its code keeps of it (160 frames of 256 samples)
+PROMPTS = ("none", "audio", "text")
 KEYS = {"folder", "join", "files", "rate", "fps", "prompt", "paper", "train"}
 SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a"} | media.SUFFIXES
 # test films of the official split that lie in a system's own training split (of 242): read off its released lists
@@ -49,11 +52,7 @@ def load(name, entry, wanted, sample_rate, root="."):
     covers: all of them but for `film`. Raises ValueError for a folder or clip that is not there, doubled, too short, or of
     another rate, and for an entry that cannot be read.
     """
-    unknown = set(entry) - KEYS
-    if unknown or "folder" not in entry:
-        raise ValueError(
-            f"{name}: the entry has {', '.join(entry)}; wanted folder and perhaps {', '.join(sorted(KEYS - {'folder'}))}"
-        )
+    entry = _entry(name, entry)
     folder, join, fps = Path(root) / Path(entry["folder"]).expanduser(), entry.get("join") or "whole", entry.get("fps")
     if join not in JOINS:
         raise ValueError(f"{name}: join is {join!r}; wanted one of {', '.join(JOINS)}")
@@ -82,8 +81,26 @@ def load(name, entry, wanted, sample_rate, root="."):
     return np.stack([_join(name, join, how, chosen[i], wanted[i], sample_rate) for i in covered]), covered
 
 
+def _entry(name, entry):
+    """An entry of `benchmark.systems`, checked: a mapping of KEYS to texts, but for rate and fps, which are numbers."""
+    wanted = f"wanted folder and perhaps {', '.join(sorted(KEYS - {'folder'}))}"
+    if not isinstance(entry, dict):
+        raise ValueError(f"{name}: the entry is {entry!r}; wanted a mapping, such as {{folder: outputs/{name}}}: {wanted}")
+    if set(entry) - KEYS or not entry.get("folder"):
+        raise ValueError(f"{name}: the entry has {', '.join(k for k in entry if entry[k] is not None)}; {wanted}")
+    for key, value in entry.items():
+        kind, said = ((int, float), "a number") if key in ("rate", "fps") else (str, "a text")
+        if value is not None and not isinstance(value, kind):
+            raise ValueError(f"{name}: {key} is {value!r}; wanted {said}: set benchmark.systems.{name}.{key}")
+    if (entry.get("prompt") or "none") not in PROMPTS:
+        raise ValueError(f"{name}: prompt is {entry['prompt']!r}; wanted one of {', '.join(PROMPTS)}")
+    return entry
+
+
 def _pieces(join, how, seconds):
     if join == "diff_foley":
+        if seconds > 2 * how.piece:
+            raise ValueError(f"clips are {seconds:g} s long; two parts of {how.piece:g} s make up {2 * how.piece:g} s at most")
         return 1 if seconds <= how.piece else 2
     return 1 if how.piece is None else int(np.ceil(seconds / how.piece))
 
@@ -117,6 +134,9 @@ def _join(name, join, how, paths, clip, sample_rate):
     """Waveform (s,) of one clip."""
     length = round(clip.seconds * sample_rate)
     sounds = [media.read_sound(p, sample_rate) for p in paths]
+    for path, sound in zip(paths, sounds):
+        if not np.isfinite(sound).all():
+            raise ValueError(f"{name}: {path.name} has NaN or infinite samples; wanted numbers in [-1, 1]: write it again")
     if join == "film":
         begin = round(clip.start * sample_rate)
         return sounds[0][begin : begin + length]
@@ -141,7 +161,7 @@ def _join(name, join, how, paths, clip, sample_rate):
 
 
 def _whole_steps(name, path, seconds):
-    if abs(seconds / 2 - round(seconds / 2)) > 0.05:
+    if all(abs(seconds / step - round(seconds / step)) > 0.05 for step in STEPS):
         raise ValueError(f"{name}: {path.name} is {seconds:.2f} s long; wanted a whole number of 2 s steps: generate it again")
 
 
@@ -169,13 +189,24 @@ def leakage(name, join="whole", train=None, films=()):
     """How many of the tested films a system was trained on, as text for the table.
 
     name: of the system, join: a key of JOINS; either may tell whose it is. train: file that lists its training films, one a
-    line or as JSON, in which `films`, ours, are counted. Without one: what its released lists hold of the official test films.
+    line or as JSON, in which `films`, ours, are counted; a path, a suffix, `_mic` or `_denoised` and the number of a piece
+    (`_271215`) are no part of a film's name. Without one: what its released lists hold of the official test films.
     """
     if train is not None:
-        seen = set(re.findall(r"[\w.-]+", Path(train).read_text()))
+        text = Path(train).read_text()
+        listed = _texts(json.loads(text)) if text.lstrip()[:1] in ("[", "{") else text.splitlines()
+        names = (Path(re.sub(r"\.(mp4|wav|txt|npy)$", "", each.strip())).name for each in listed)
+        seen = {re.sub(r"(_mic|_denoised)?(_\d+)?(_mic|_denoised)?$", "", each) for each in names}
         return f"{len(set(films) & seen)} of {len(set(films))} films"
     known = [count for key, count in LEAKAGE.items() if key in (join, re.sub("[^a-z]", "", name.lower())[: len(key)])]
     return f"{known[0]} of {TEST_FILMS} official test films" if known else "not known"
+
+
+def _texts(value):
+    """Every text in a value of JSON, keys too."""
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    return [value] if isinstance(value, str) else [t for item in value for t in _texts(item)] if isinstance(value, list) else []
 
 
 def export(clipset, sounds, folder):
