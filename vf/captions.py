@@ -30,8 +30,8 @@ FIGURES = {  # in the order of the report: the paper's figures first
     "01_clips": "A training film: strip, waveform with annotated events, spectrogram.",
     "01_statistics": "The clips of this run beside Greatest Hits: gaps between events, levels of frames, materials in a clip.",
     "02_rms": "From a waveform to its RMS curve and to classes (Eqs. 1, 2), and what the classes lose.",
-    "03_features": "The features of a test film, what they are read from, and how well a linear probe reads the RMS curve from each "
-    "kind of map on validation films.",
+    "03_features": "How well a linear probe reads the RMS curve from each kind of map, on validation films; the frame encoder's training; "
+    "one film's change of picture beside its RMS.",
     "04_losses": "Training loss of Video2RMS (Eq. 3).",
     "04_predictions": "True and predicted curves of three test films.",
     "05_losses": "Training losses of the backbone's parts.",

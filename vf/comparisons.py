@@ -135,5 +135,6 @@ def film(made, timeline):
     spectrogram(top, made.waveform, timeline, made.film.name)
     curve(bottom, made.rms, made.sample_rate / made.hop, "got", color=BLUE)
     curve(bottom, made.wanted, made.sample_rate / made.hop, "wanted", color=RED, ls="--")
+    bottom.set_ylim(0, 1.1 * max(float(np.max(made.rms)), float(np.max(made.wanted)), 0.01))
     bottom.legend()
     return figure
