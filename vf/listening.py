@@ -1,4 +1,4 @@
-"""The listening test of section 3.2 and App. D: a page for listeners, and their answers as Table 3.
+"""The listening test of section 3.2 and App. D: a page for listeners, and their answers as Tables 2 and 3 have them.
 
 python -m vf.listening make FILMS SYSTEM... OUT          then give OUT/page to listeners; OUT/key.json stays
 python -m vf.listening score OUT ANSWERS... --metrics metrics.csv
