@@ -254,7 +254,9 @@ def score(out, answers, measured=None):
         raise ValueError(f"{measured}: no such file; wanted a CSV with `system` and a column a metric: check the path")
     key = json.loads((out / "key.json").read_text())
     if not isinstance(key, dict) or not {"page", "systems", "questions"} <= set(key):
-        raise ValueError(f"{out / 'key.json'}: has no page, systems and questions; wanted the file that `make` wrote: take that one")
+        raise ValueError(
+            f"{out / 'key.json'}: has no page, systems and questions; wanted the file that `make` wrote: take that one"
+        )
     ratings, left_out = opinions.read_answers(key, answers)
     for path, why in left_out:
         print(f"left out {path}: {why}")
