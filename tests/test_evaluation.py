@@ -137,3 +137,23 @@ def test_two_sets_lie_as_far_apart_as_their_distances_and_the_same_films_are_dra
     both = [evaluation.set_distance(truth, [x], range(30), 0) for x in (near, far)]
     assert value == pytest.approx(both[0][0][0] - both[1][0][0]) and low < value < high < 0
     assert evaluation.set_difference(truth, [near], [near], range(30), 0) == (0, (0, 0))
+
+
+def test_what_cannot_be_measured_is_none_and_null(tmp_path):
+    nothing = {"a": np.array([np.nan, np.nan]), "b": np.array([1.0, np.nan])}
+    rows = evaluation.over_seeds([nothing, nothing | {"b": np.array([3.0, np.nan])}], ["x", "y"], 0)
+    assert rows["a"] is None and rows["b"] == [1.0, 3.0] and rows["b_interval"] == [2.0, 2.0]
+    few = np.random.default_rng(0).normal(size=(2, 3, 8))
+    (value,), interval = evaluation.set_distance(few, [few], ["x", "y"], 0)
+    assert np.isnan([value, *interval]).all()
+    evaluation.write_json(tmp_path / "x.json", {"fad": value, "fad_interval": list(interval)})
+    assert json.loads((tmp_path / "x.json").read_text()) == {"fad": None, "fad_interval": [None, None]}
+    assert evaluation.summarise({"c": np.array([1.0, 2.0])}, ["x", "x"], 0) == {"c": 1.5, "c_interval": None}
+
+
+def test_onsets_are_annotated_or_heard():
+    curve = np.r_[np.full(50, 0.001), np.full(50, 0.2)].astype(np.float32)
+    events = [clips.Event(0.1, "metal", "hit")]
+    films = [clips.Clip("a", None, 0.0, 1.0, "test", "a", events), clips.Clip("b", None, 0.0, 1.0, "test", "b", [])]
+    annotated, heard = evaluation.onset_times(films, [curve, curve], 100, 0.01)
+    assert annotated.tolist() == [0.1] and heard == pytest.approx([0.5], abs=0.03)

@@ -123,6 +123,27 @@ def test_what_keeps_a_page_from_being_made_is_said_and_leaves_nothing(made, fold
     assert not list(tmp_path.glob("*new*")) and not list(tmp_path.glob(".*new*"))
 
 
+def test_a_film_that_no_question_needs_cannot_stop_the_page(folders, tmp_path):
+    shutil.copytree(folders / "films", tmp_path / "films")
+    for path in sorted((tmp_path / "films").glob("0[45]*.mp4")):
+        path.write_bytes(b"no film")
+    listening.make(tmp_path / "films", [folders / "good"], tmp_path / "out", folders / "good", "any", SECONDS)
+    assert not list((tmp_path / "out").rglob("example-*"))
+
+
+def test_a_page_that_fails_half_way_leaves_nothing(folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(listening, "_examples", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        listening.make(folders / "films", [folders / "good"], tmp_path / "out", cases="any", seconds=SECONDS)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_key_that_is_none_is_said(tmp_path):
+    save(tmp_path, "key.json", {})
+    with pytest.raises(ValueError, match="has no page, systems and questions"):
+        listening.score(tmp_path, [])
+
+
 def test_systems_are_told_apart_by_the_names_of_their_folders(folders, tmp_path):
     films, options = folders / "films", {"cases": "any", "seconds": SECONDS}
     for name in ("other/good", "truth"):

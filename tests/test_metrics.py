@@ -125,3 +125,9 @@ def test_the_probe_reads_what_is_there_and_not_what_is_not():
 def test_jitter_is_the_mean_step_of_a_curve():
     curve = np.array([[0.0, 0.1, 0.0, 0.3], [0.2, 0.2, 0.2, 0.2]])
     assert metrics.jitter(curve) == pytest.approx([0.5 / 3, 0.0])
+
+
+def test_one_film_tells_nothing_of_others():
+    assert np.isnan(metrics.bootstrap([1.0, 2.0], ["a", "a"])).all()
+    with pytest.raises(ValueError, match="2 values have 3 groups"):
+        metrics.bootstrap([1.0, 2.0], ["a", "b", "c"])
