@@ -148,6 +148,8 @@ def test_nothing_is_gained_only_where_the_films_could_have_shown_it():
 def test_saved_differences_say_what_they_are_differences_of():
     rows = {"a minus b": {"fad": -2, "fad_interval": [-3, -1]}, "a": {"fad": [1, 3]}, "b": {"fad": 4}}
     assert verdicts.saved(rows, "a minus b", "fad") == ("2 against 4, difference -2 [-3, -1]", HOLDS)
+    own = {"a": {"gap": -2.0, "gap_interval": [-3, -1]}}
+    assert verdicts.saved(own, "a", "gap")[0] == "difference -2 [-3, -1]"
     for interval, verdict in (([-0.1, 0.1], HOLDS), ([-1, 0.1], OPEN), ([-3, -1], FAILS), ([1, 2], HOLDS)):
         rows["a minus b"]["fad_interval"] = interval
         assert verdicts.saved_no_gain(rows, "a", "b", "fad")[1] == verdict

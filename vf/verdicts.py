@@ -81,7 +81,7 @@ def saved(rows, name, key, lower=True):
         return MISSING, MISSING
     low, high = interval
     levels = [mean(rows.get(each, {}), key) for each in name.split(" minus ")]
-    told = "" if None in levels else " against ".join(f"{level:.4g}" for level in levels) + ", "
+    told = f"{levels[0]:.4g} against {levels[-1]:.4g}, " if len(levels) == 2 and None not in levels else ""
     return f"{told}difference {value:+.3g} [{low:+.3g}, {high:+.3g}]", _verdict(interval, lower)
 
 
