@@ -67,8 +67,8 @@ GLOSSARY = {
     "onset_recall, onset_accuracy, onset_ap": "by the protocol of CondFoleyGen (App. C) within 0.1 s: share of onsets that were told; "
     "hits of all hits, misses and false alarms; average precision.",
     "FAD, FAD-P, FAD-C, FAVD": "Frechet distance (Eq. 6) of embeddings to those of the true sounds; FAVD has the picture's beside the "
-    "sound's. Their intervals draw the films 100 times, all others and those of differences 1,000 times, and lie too high, as sets in which a film comes twice are "
-    "farther apart.",
+    "sound's. The interval of one such distance draws the films 100 times, all others draw them 1,000 times; it lies too high, as sets in "
+    "which a film comes twice are farther apart.",
     "CLAP": "cosine of the CLAP embeddings of made and true sound.",
     "material_accuracy": "share of clips whose material a tagger hears in the sound.",
     "jitter": "mean change of the curve from one frame to the next.",

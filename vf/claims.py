@@ -16,6 +16,16 @@ RISING = ("clap", "acc@1", "acc@5", "acc@10", "correlation", "onset_f1_50ms", "m
 SETS = ("fad", "fad_c", "favd")  # distances of sets, not of clips
 
 
+def _beats(clips, sets, better, worse, key):
+    """(text, verdict) of `better` against `worse`: saved for distances of sets, from the clips for all else."""
+    return saved(sets, f"{better} minus {worse}", key) if key in SETS else paired(clips, better, worse, key, key not in RISING)
+
+
+def _gains_nothing(clips, sets, more, base, key):
+    """(text, verdict) of `more` gaining nothing on `base`, from where `_beats` has it."""
+    return saved_no_gain(sets, more, base, key) if key in SETS else no_gain(clips, more, base, key, key not in RISING)
+
+
 def claims(clips, facts, benchmark):
     """Rows (section, claim, paper, ours, verdict) of what `make repro` measures, and of other systems where there are some.
 
@@ -27,11 +37,8 @@ def claims(clips, facts, benchmark):
     rows = [("3.2", kept, "“a small portion” is not silent", f"{share:.0%} silent", HOLDS if share > 0.5 else FAILS)]
 
     def beats(section, claim, paper, better, worse, key):
-        if key in SETS:
-            told = saved(facts["apart"], f"{better} minus {worse}", key)
-            told = (told[0], "needs the paper profile") if key == "fad_c" and told[1] == MISSING else told
-        else:
-            told = paired(clips, better, worse, key, key not in RISING)
+        told = _beats(clips, facts["apart"], better, worse, key)
+        told = (told[0], "needs the paper profile") if key == "fad_c" and told[1] == MISSING else told
         rows.append((section, claim, paper, *told))
 
     chance, curve = "video2rms/random", "video2rms/predicted"
@@ -50,11 +57,7 @@ def claims(clips, facts, benchmark):
         one, other = (f"rms2sound/{prompt}/{kind}" for kind in ("continuous", "discretised"))
         for key, paper in papers.items():
             claim = f"the continuous curve gains nothing on 64 bins in {NAMES[key]} ({prompt} prompt)"
-            if key in SETS:
-                told = saved_no_gain(facts["apart"], one, other, key)
-            else:
-                told = no_gain(clips, one, other, key, key not in RISING)
-            rows.append(("4.1, F, Fig. 2", claim, paper, *told))
+            rows.append(("4.1, F, Fig. 2", claim, paper, *_gains_nothing(clips, facts["apart"], one, other, key)))
     for key, papers in (
         ("e_l1", ("0.00348 against 0.02076", "0.00496 against 0.0276")),
         ("fad", ("21.6 against 29.0", "46.8 against 59.8")),
@@ -205,13 +208,11 @@ def _of_sounds(clips, sets, prompt):
     rows = []
 
     def beats(section, claim, worse, key, paper=NA):
-        apart = f"default minus {worse}"
-        told = saved(sets, apart, key) if key in SETS else paired(clips, "default", worse, key, key not in RISING)
+        told = _beats(clips, sets, "default", worse, key)
         rows.append((section, f"{claim} {NAMES[key]} ({prompt} prompt)", paper, *told))
 
     def gains_nothing(section, claim, more, key):
-        lower = key not in RISING
-        told = (saved_no_gain if key in SETS else no_gain)(sets if key in SETS else clips, more, "default", key, lower)
+        told = _gains_nothing(clips, sets, more, "default", key)
         rows.append((section, f"{claim} {NAMES[key]} ({prompt} prompt)", NA, *told))
 
     for key in ("e_l1", "fad"):

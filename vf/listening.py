@@ -150,9 +150,7 @@ def _by_name(folders):
 
 
 def _read(path, seconds):
-    wave = media.read_sound(path, RATE)
-    if not np.isfinite(wave).all():
-        raise ValueError(f"{path}: has NaN or infinite samples; wanted numbers in [-1, 1]: write the file again")
+    wave = systems.read_sound(path, RATE)
     if len(wave) < (seconds - 0.05) * RATE:
         raise ValueError(f"{path}: is {len(wave) / RATE:.2f} s long; wanted {seconds:g} s: give the whole clip")
     count = round(seconds * RATE)
@@ -162,7 +160,8 @@ def _read(path, seconds):
 def _whole(film, sound, seconds):
     """Whether a film that no question needs can serve as an example; one that cannot is passed over."""
     try:
-        return media.probe(film).seconds >= seconds and len(_read(sound, seconds)) > 0
+        _read(sound, seconds)
+        return media.probe(film).seconds >= seconds
     except ValueError:
         return False
 
@@ -190,17 +189,20 @@ def _examples(folder, paths, events, asked, truth, seconds, digest):
     The worst of a criterion is good in what the criterion does not ask for: the true loudness with another material, the true
     material in another action, the true sound too late, the true sound in noise. None where no films are left over.
     """
-    cases = {n: material_and_action(events[n], seconds) for n in sorted(events) if n not in asked and n in truth}
-    left = [n for n in cases if cases[n] and _whole(paths[n], truth[n], seconds)]
-    if not left:
+    cases = {n: case for n in sorted(set(events) & set(truth) - asked) if (case := material_and_action(events[n], seconds))}
+
+    def first(fits):  # reads no more sounds than it must
+        return next((n for n in cases if fits(cases[n]) and _whole(paths[n], truth[n], seconds)), None)
+
+    name = first(lambda case: True)
+    if name is None:
         return {}
-    name = left[0]
     picture, wave = _picture(paths[name], seconds), _read(truth[name], seconds)
     made = {"best": wave, "temporal": np.pad(wave, (round(0.7 * RATE), 0))[: len(wave)]}
     noise = np.random.default_rng(0).normal(size=len(wave)).astype(np.float32)
     made["quality"] = np.clip(wave + 0.3 * np.abs(wave).max() * noise, -1, 1)
     for criterion, i in (("material", 0), ("action", 1)):
-        other = next((n for n in left if cases[n][i] != cases[name][i]), None)
+        other = first(lambda case, i=i: case[i] != cases[name][i])
         if other is not None:
             sound = _read(truth[other], seconds)
             starts = [cut(events[n], 0, seconds)[0].time for n in (name, other)]

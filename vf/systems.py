@@ -52,7 +52,7 @@ def load(name, entry, wanted, sample_rate, root="."):
     covers: all of them but for `film`. Raises ValueError for a folder or clip that is not there, doubled, too short, or of
     another rate, and for an entry that cannot be read.
     """
-    entry = _entry(name, entry)
+    _check_entry(name, entry)
     folder, join, fps = Path(root) / Path(entry["folder"]).expanduser(), entry.get("join") or "whole", entry.get("fps")
     if join not in JOINS:
         raise ValueError(f"{name}: join is {join!r}; wanted one of {', '.join(JOINS)}")
@@ -81,8 +81,8 @@ def load(name, entry, wanted, sample_rate, root="."):
     return np.stack([_join(name, join, how, chosen[i], wanted[i], sample_rate) for i in covered]), covered
 
 
-def _entry(name, entry):
-    """An entry of `benchmark.systems`, checked: a mapping of KEYS to texts, but for rate and fps, which are numbers."""
+def _check_entry(name, entry):
+    """Raises ValueError unless an entry of `benchmark.systems` maps KEYS to texts, but for rate and fps, which are numbers."""
     wanted = f"wanted folder and perhaps {', '.join(sorted(KEYS - {'folder'}))}"
     if not isinstance(entry, dict):
         raise ValueError(f"{name}: the entry is {entry!r}; wanted a mapping, such as {{folder: outputs/{name}}}: {wanted}")
@@ -94,7 +94,6 @@ def _entry(name, entry):
             raise ValueError(f"{name}: {key} is {value!r}; wanted {said}: set benchmark.systems.{name}.{key}")
     if (entry.get("prompt") or "none") not in PROMPTS:
         raise ValueError(f"{name}: prompt is {entry['prompt']!r}; wanted one of {', '.join(PROMPTS)}")
-    return entry
 
 
 def _pieces(join, how, seconds):
@@ -133,10 +132,7 @@ def _check(name, path, rate, fps):
 def _join(name, join, how, paths, clip, sample_rate):
     """Waveform (s,) of one clip."""
     length = round(clip.seconds * sample_rate)
-    sounds = [media.read_sound(p, sample_rate) for p in paths]
-    for path, sound in zip(paths, sounds):
-        if not np.isfinite(sound).all():
-            raise ValueError(f"{name}: {path.name} has NaN or infinite samples; wanted numbers in [-1, 1]: write it again")
+    sounds = [read_sound(p, sample_rate) for p in paths]
     if join == "film":
         begin = round(clip.start * sample_rate)
         return sounds[0][begin : begin + length]
@@ -163,6 +159,14 @@ def _join(name, join, how, paths, clip, sample_rate):
 def _whole_steps(name, path, seconds):
     if all(abs(seconds / step - round(seconds / step)) > 0.05 for step in STEPS):
         raise ValueError(f"{name}: {path.name} is {seconds:.2f} s long; wanted a whole number of 2 s steps: generate it again")
+
+
+def read_sound(path, sample_rate):
+    """`media.read_sound` of what others made: float32 (s,). Raises ValueError where samples are no numbers, too."""
+    sound = media.read_sound(path, sample_rate)
+    if not np.isfinite(sound).all():
+        raise ValueError(f"{path}: has NaN or infinite samples; wanted numbers in [-1, 1]: write the file again")
+    return sound
 
 
 def named(folder, suffixes=SUFFIXES):
@@ -204,9 +208,10 @@ def leakage(name, join="whole", train=None, films=()):
 
 def _texts(value):
     """Every text in a value of JSON, keys too."""
-    if isinstance(value, dict):
-        value = [*value, *value.values()]
-    return [value] if isinstance(value, str) else [t for item in value for t in _texts(item)] if isinstance(value, list) else []
+    if isinstance(value, str):
+        return [value]
+    items = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [text for item in items for text in _texts(item)]
 
 
 def export(clipset, sounds, folder):

@@ -49,18 +49,19 @@ def _verdict(interval, lower):
 def paired(clips, better, worse, key, lower=True):
     """(text, verdict) for "`better` beats `worse` in `key`", lower being better; undecided where the interval holds 0."""
     found = difference(clips, better, worse, key)
-    if found is None:
-        return MISSING, MISSING
-    a, b, apart, (low, high) = found
-    return f"{a:.4g} against {b:.4g}, difference {apart:+.3g} [{low:+.3g}, {high:+.3g}]", _verdict((low, high), lower)
+    return (MISSING, MISSING) if found is None else (_told(*found), _verdict(found[3], lower))
 
 
 def no_gain(clips, more, base, key, lower=True):
     """(text, verdict) for "`more` gains nothing on `base` in `key`" (`_nothing_gained`)."""
     found = difference(clips, more, base, key)
-    if found is None:
-        return MISSING, MISSING
-    return paired(clips, more, base, key, lower)[0], _nothing_gained(found[1], found[3], lower)
+    return (MISSING, MISSING) if found is None else (_told(*found), _nothing_gained(found[1], found[3], lower))
+
+
+def _told(a, b, apart, interval):
+    """A difference in words; a, b: the two levels, None where they are not known."""
+    levels = "" if None in (a, b) else f"{a:.4g} against {b:.4g}, "
+    return f"{levels}difference {apart:+.3g} [{interval[0]:+.3g}, {interval[1]:+.3g}]"
 
 
 def _nothing_gained(base, interval, lower, margin=0.05):
@@ -79,10 +80,9 @@ def saved(rows, name, key, lower=True):
     value, interval = mean(row, key), row.get(f"{key}_interval")
     if value is None or interval is None or None in interval:
         return MISSING, MISSING
-    low, high = interval
-    levels = [mean(rows.get(each, {}), key) for each in name.split(" minus ")]
-    told = f"{levels[0]:.4g} against {levels[-1]:.4g}, " if len(levels) == 2 and None not in levels else ""
-    return f"{told}difference {value:+.3g} [{low:+.3g}, {high:+.3g}]", _verdict(interval, lower)
+    one, _, other = name.partition(" minus ")
+    levels = [mean(rows.get(each, {}), key) for each in (one, other)]
+    return _told(*levels, value, interval), _verdict(interval, lower)
 
 
 def saved_no_gain(rows, more, base, key, lower=True):
