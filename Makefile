@@ -61,7 +61,7 @@ real: install
 
 greatest-hits: install  ## fetches the data set of Greatest Hits (about 40 GB) from its authors and unpacks it
 	$(RUN) dvc update data.dvc
-	$(RUN) python -m vf.unpack data/greatest-hits.zip data/greatest-hits
+	$(RUN) python -m vf.data.unpack data/greatest-hits.zip data/greatest-hits
 
 weights: install        ## fetches what the paper profile needs that others trained (about 9 GB) into `weights`
 	HF_HUB_OFFLINE=0 $(RUN) python -m vf.weights all

@@ -65,7 +65,9 @@ def test_without_weights_it_stops_with_one_message(project):
         assert code == 0 and "features" in said and "report" in said, said[-2000:]
     code, said = dvc(project, "repro", "report")
     assert code != 0
-    last = [line for line in said.splitlines() if line.startswith("vf.weights.MissingWeights") or "MissingWeights:" in line]
+    last = [
+        line for line in said.splitlines() if line.startswith("vf.backends.weights.MissingWeights") or "MissingWeights:" in line
+    ]
     assert last and "bn_inception-9f5701afb96c8044.pth: not there" in last[-1] and "`weights` in params.yaml" in last[-1], said[
         -3000:
     ]
@@ -74,7 +76,7 @@ def test_without_weights_it_stops_with_one_message(project):
 
 @pytest.mark.slow
 def test_every_notebook_runs_to_its_end(project):
-    source = project / "vf/weights.py"
+    source = project / "vf/backends/weights.py"
     for published, own in tiny_weights.write(project / "weights").items():
         source.write_text(source.read_text().replace(f'"{published}"', f'"{own}"'))
     code, said = dvc(project, "repro")

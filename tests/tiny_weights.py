@@ -8,7 +8,7 @@ from torchvision.models.optical_flow import raft_large
 
 from vf.backends.nets import bn_inception, i3d, panns, vggish
 from vf.backends.small import clap as small_clap
-from vf.weights import WEIGHTS
+from vf.backends.weights import WEIGHTS
 
 
 def write(folder):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from vf.timeline import Timeline
+from vf.signal.timeline import Timeline
 
 
 class Block(dict):

@@ -1,6 +1,6 @@
 """AudioLDM's original single file, and LAION's CLAP -> diffusers' and transformers' classes, every tensor accounted for.
 
-Strict as `vf.tensors` is. Sizes are read off the tensors, so that smaller networks of the same layout load too.
+Strict as `vf.backends.tensors` is. Sizes are read off the tensors, so that smaller networks of the same layout load too.
 """
 
 import re
@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, SpeechT5HifiGan, SpeechT5HifiGanConfig
 
-from vf.tensors import CheckpointError, build, dropped, part, read
+from vf.backends.tensors import CheckpointError, build, dropped, part, read
 
 CONTROL_NET = r"model\.diffusion_model\.control_net"
 

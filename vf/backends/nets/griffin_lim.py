@@ -6,9 +6,9 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import nn
 
-from vf import fit
-from vf.backends.nets.diffusion import draw
-from vf.mel import mel_filters
+from vf.signal import fit
+from vf.signal.diffusion import draw
+from vf.signal.mel import mel_filters
 
 
 class GriffinLim(ModelMixin, ConfigMixin):

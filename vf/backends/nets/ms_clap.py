@@ -8,7 +8,7 @@ from torch import nn
 from transformers import ClapAudioConfig, ClapAudioModel
 
 from vf.backends.nets.audioldm import CLAP, htsat, split_qkv
-from vf.tensors import build, part
+from vf.backends.tensors import build, part
 
 SOURCE = "CLAP_weights_2023.pth"
 SAMPLE_RATE, WINDOW, HOP, BINS, LOWEST, HIGHEST = 44100, 1024, 320, 64, 50.0, 8000.0

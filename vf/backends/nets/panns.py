@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vf.mel import mel_filters
+from vf.signal.mel import mel_filters
 
 SAMPLE_RATE, WINDOW, HOP = 32000, 1024, 320
 MEL = (SAMPLE_RATE, WINDOW, 64, 50.0, 14000.0)

@@ -3,7 +3,7 @@
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import RobertaTokenizer, SpeechT5HifiGan
 
-from vf import weights as released
+from vf.backends import weights as released
 from vf.backends.nets import audioldm
 from vf.backends.paper import clap
 

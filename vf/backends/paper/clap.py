@@ -3,7 +3,7 @@
 import torch
 from transformers import ClapFeatureExtractor, ClapModel, ClapTextModelWithProjection, RobertaTokenizer
 
-from vf import weights as released
+from vf.backends import weights as released
 
 
 def tokenizer(folder):

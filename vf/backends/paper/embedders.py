@@ -12,11 +12,11 @@ import librosa
 import numpy as np
 import torch
 
-from vf import weights as released
+from vf.backends import weights as released
 from vf.backends.nets import clap as clap_net
 from vf.backends.nets import laion_clap, ms_clap, panns, vggish
 from vf.backends.paper.clap import tokenizer
-from vf.tensors import read
+from vf.backends.tensors import read
 
 RATE = 16000  # of the sounds that are given
 

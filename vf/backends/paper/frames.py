@@ -13,9 +13,9 @@ import torch
 from torch import nn
 from torchvision.models.optical_flow import raft_large
 
-from vf import weights as released
+from vf.backends import weights as released
 from vf.backends.nets import bn_inception, i3d
-from vf.tensors import read
+from vf.backends.tensors import read
 
 SIZE = (344, 256)  # width, height: a flow of 20 pixels is meant at this size
 KINDS = ("rgb", "flow")

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
-from vf import fit, mel
 from vf.backends.nets import clap as clap_net
-from vf.backends.nets.diffusion import diffusion_loss, draw, drop
 from vf.backends.nets.griffin_lim import GriffinLim, frame_level, train_level
 from vf.backends.nets.linear_start import linear_start
 from vf.backends.small import clap as small_clap
+from vf.signal import fit, mel
+from vf.signal.diffusion import diffusion_loss, draw, drop
 
 SAMPLE_RATE, WINDOW, HOP, MEL_BINS = 16000, 1024, 160, 64  # of AudioLDM's log-mel, and of the curve that goes with it
 

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from tokenizers import ByteLevelBPETokenizer
 from transformers import ClapFeatureExtractor, RobertaTokenizer
 
-from vf import fit
 from vf.backends.nets import clap as clap_net
 from vf.backends.nets.small_clap import SmallClap
+from vf.signal import fit
 
 SAMPLE_RATE, MEL_BINS = 16000, 64
 

@@ -13,11 +13,11 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import nn
 
-from vf import fit
 from vf.backends.nets import clap as clap_net
 from vf.backends.nets.small_clap import SmallClap
 from vf.backends.small import clap as small_clap
-from vf.mel import log_mel
+from vf.signal import fit
+from vf.signal.mel import log_mel
 
 WINDOW, HOP = 12, 6  # of 80 ms frames: 0.96 s windows, half overlapping, as VGGish's
 

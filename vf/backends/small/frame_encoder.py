@@ -15,7 +15,7 @@ from diffusers.configuration_utils import register_to_config
 from torch import nn
 from tqdm.auto import tqdm
 
-from vf import fit
+from vf.signal import fit
 
 CHANNELS = {"difference": 3, "flow": 2, "colour": 6}  # of `frames.KINDS`
 FLOOR_DB, UNIT_DB = -45.0, 10.0  # levels are told in units of 10 dB above the quietest that counts

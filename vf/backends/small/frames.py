@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import torch
 
-from vf.motion import distinct
+from vf.signal.motion import distinct
 
 
 def _grey(frames, size):

@@ -1,0 +1,292 @@
+import os
+import re
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import soundfile
+import yaml
+from project import NOTEBOOKS, ROOT, code_of
+
+from vf.data import clips, corpora, media, writing
+from vf.signal import rms
+from vf.signal.timeline import Timeline
+
+SECOND = Timeline(seconds=1.0, fps=10)
+REAL = os.environ.get("VF_GREATEST_HITS")
+
+
+def frames(seconds, fps=10):
+    return np.zeros((round(seconds * fps), 16, 16, 3), np.uint8)
+
+
+def film(folder, name, seconds=2.0, events=("0.2 wood hit None", "1.5 None None None"), sound=True, track="denoised"):
+    wave = np.full(round(seconds * 16000), 0.1, np.float32) if sound else None
+    writing.write_film(folder / f"{name}_{track}.mp4", frames(seconds), 10, wave)
+    (folder / f"{name}_times.txt").write_text("\n".join(events) + "\n")
+
+
+def greatest_hits(root, **options):
+    return corpora.films("greatest_hits", root, None, SECOND, workers=1, **options)
+
+
+def test_whole_annotated_segments_alone_count(tmp_path):
+    film(tmp_path, "a", 3.4, ["0.2 wood hit None", "2.5 rock scratch None"])
+    made = greatest_hits(tmp_path, folds=2)
+    assert [(c.start, c.caption) for c in made.clips] == [
+        (0.0, "A person hit wood with a wooden stick."),
+        (2.0, "A person scratch rock with a wooden stick."),
+    ]
+    assert made.clips[1].events[0].time == 0.5 and made.waves.shape == (2, 16000)
+
+
+@pytest.mark.parametrize("count, segments", [(299, 1), (290, 0), (599, 2)])
+def test_a_film_a_hair_too_short_at_an_odd_rate_counts(tmp_path, count, segments):
+    # 300 frames at 29.97 fps are 10.01 s, 299 are 9.98 s: the last frame stays on screen until 10 s
+    wave = np.full(round(count / 29.97 * 16000), 0.1, np.float32)
+    writing.write_film(tmp_path / "a_denoised.mp4", np.zeros((count, 16, 16, 3), np.uint8), Fraction(30000, 1001), wave)
+    times = "".join(f"{t} wood hit None\n" for t in range(0, 20, 5))
+    (tmp_path / "a_times.txt").write_text(times)
+    film(tmp_path, "b", 10.0)
+    made = corpora.films("greatest_hits", tmp_path, None, Timeline(), workers=1)
+    assert len([c for c in made.clips if c.group == "a"]) == segments
+    assert bool(made.left_out) == (segments == 0)
+
+
+def test_segments_are_counted_beside_the_papers(tmp_path):
+    film(tmp_path, "a_1", 4.3, ["0.2 wood hit None", "2.5 rock scratch None", "4.1 rock hit None"])
+    film(tmp_path, "a_2"), film(tmp_path, "b_1", sound=False), film(tmp_path, "b_2", track="mic")
+    assert corpora.beside_the_paper(greatest_hits(tmp_path), tmp_path, SECOND) is None
+    (tmp_path / "train.txt").write_text("a_1\na_2\ngone\n")
+    (tmp_path / "test.txt").write_text("b_1\nb_2\n")
+    made = greatest_hits(tmp_path, valid_share=0.5)
+    counts = corpora.beside_the_paper(made, tmp_path, SECOND)
+    # a_1: seconds 0 and 2 of 0, 1, 2, 3; a_2: both; the last 0.3 s of a_1 are no whole segment
+    train = {"films listed": 3, "films missing": 1, "films left out": 0, "segments without annotation": 2}
+    assert counts["train"] == {"paper": 2212, "here": 4, "difference": -2208, **train}
+    test = {"films listed": 2, "films missing": 1, "films left out": 1, "segments without annotation": 0}
+    assert counts["test"] == {"paper": 732, "here": 0, "difference": -732, **test}
+
+
+def test_a_film_is_in_one_split_alone(tmp_path):
+    for name in "abcdef":
+        film(tmp_path, name, 3.0, ["0.2 wood hit None", "1.2 wood hit None", "2.2 wood hit None"])
+    (tmp_path / "train.txt").write_text("a\nb\nc\nd\n")
+    (tmp_path / "test.txt").write_text("e\nf\n")
+    made = greatest_hits(tmp_path, valid_share=0.25)
+    groups = {split: {c.group for c in made.where(split).clips} for split in ("train", "valid", "test")}
+    assert groups["test"] == {"e", "f"} and len(groups["valid"]) == 1 and len(groups["train"]) == 3
+    assert groups["train"] | groups["valid"] == set("abcd")
+    # the development part is drawn by film, and the same every time
+    assert [c.split for c in greatest_hits(tmp_path, valid_share=0.25).clips] == [c.split for c in made.clips]
+
+
+def test_the_microphone_track_where_that_alone_exists(tmp_path):
+    film(tmp_path, "a", track="mic"), film(tmp_path, "b", track="mic")
+    with pytest.raises(ValueError, match=r"wanted \*_denoised.mp4 .* set films.audio to mic"):
+        greatest_hits(tmp_path)
+    assert all(c.film.endswith("_mic.mp4") for c in greatest_hits(tmp_path, audio="mic").clips)
+    film(tmp_path, "a")
+    assert {c.group for c in greatest_hits(tmp_path, folds=1).clips} == {"a"}, "denoised by default"
+
+
+def test_official_lists_decide(tmp_path):
+    for name in "abcd":
+        film(tmp_path, name)
+    (tmp_path / "train.txt").write_text("a\nb\n")
+    (tmp_path / "test.txt").write_text("c\n")
+    split = {c.group: c.split for c in greatest_hits(tmp_path, valid_share=0.5).clips}
+    assert split["c"] == "test" and sorted([split["a"], split["b"]]) == ["train", "valid"] and "d" not in split
+
+
+def test_folds_partition_the_films(tmp_path):
+    for name in "abcde":
+        film(tmp_path, name)
+    tested = []
+    for fold in range(5):
+        made = greatest_hits(tmp_path, folds=5, fold=fold)
+        groups = {s: {c.group for c in made.where(s).clips} for s in ("train", "valid", "test")}
+        assert not groups["test"] & (groups["train"] | groups["valid"])
+        tested += groups["test"]
+    assert sorted(tested) == list("abcde")
+    with pytest.raises(ValueError, match="films.fold is 5"):
+        greatest_hits(tmp_path, folds=5, fold=5)
+
+
+def test_splits_of_all_folds_are_those_of_each_fold(tmp_path):
+    for name in "abcde":
+        film(tmp_path, name)
+    made = [greatest_hits(tmp_path, folds=3, fold=fold, valid_share=0.3) for fold in range(3)]
+    assert corpora.splits(made[1], tmp_path, folds=3, valid_share=0.3) == [[c.split for c in m.clips] for m in made]
+    (tmp_path / "train.txt").write_text("a\nb\nc\n")
+    (tmp_path / "test.txt").write_text("d\ne\n")
+    official = greatest_hits(tmp_path)
+    assert corpora.splits(official, tmp_path) == [[c.split for c in official.clips]]
+
+
+def test_bad_films_are_left_out_and_the_others_go_on(tmp_path):
+    film(tmp_path, "good")
+    film(tmp_path, "short", 0.5)
+    film(tmp_path, "silent", sound=False)
+    film(tmp_path, "bad_line", events=["0.2 wood hit None", "oops"])
+    film(tmp_path, "no_labels")
+    (tmp_path / "no_labels_times.txt").unlink()
+    (tmp_path / "text_denoised.mp4").write_text("not a film")
+    (tmp_path / "text_times.txt").write_text("0.1 wood hit None\n")
+    made = greatest_hits(tmp_path, folds=2)
+    assert {c.group for c in made.clips} == {"good"}
+    reasons = {item["file"].split("_times")[0].split("_denoised")[0]: item for item in made.left_out}
+    assert set(reasons) == {"short", "silent", "bad_line", "no_labels", "text"}
+    assert "shorter than one segment" in reasons["short"]["reason"] and "no sound" in reasons["silent"]["reason"]
+    assert reasons["bad_line"]["line"] == "2" and reasons["bad_line"]["file"] == "bad_line_times.txt"
+    assert "missing" in reasons["no_labels"]["reason"] and "cannot be read" in reasons["text"]["reason"]
+    assert all(item["remedy"] for item in made.left_out)
+
+
+def test_no_film_at_all_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="has no film"):
+        greatest_hits(tmp_path)
+    film(tmp_path, "short", 0.5)
+    with pytest.raises(ValueError, match="none of 1 films"):
+        greatest_hits(tmp_path)
+    with pytest.raises(ValueError, match="no such folder"):
+        greatest_hits(tmp_path / "none")
+    with pytest.raises(ValueError, match="wanted render, greatest_hits or folder"):
+        corpora.films("youtube", tmp_path, None, SECOND)
+
+
+def test_a_folder_of_films_uses_silent_ones_for_the_test_alone(tmp_path):
+    for k in range(6):
+        writing.write_film(tmp_path / f"f{k}.mp4", frames(1.0), 10, np.full(16000, 0.1) if k % 2 else None)
+    made = corpora.films("folder", tmp_path, None, SECOND, folds=2, workers=1)
+    assert all(c.has_sound or c.split == "test" for c in made.clips)
+    assert len(made.clips) + len(made.left_out) == 6
+
+
+def test_rendered_films_come_back_as_clips(tmp_path):
+    timeline = Timeline(seconds=1.0, fps=30)
+    options = {"count": {"train": 2, "valid": 1, "test": 1}, "size": (48, 36), "seconds": 2.0}
+    made = corpora.films("render", None, tmp_path, timeline, render_films=options, workers=1)
+    assert {c.split for c in made.clips} <= {"train", "valid", "test"} and not made.left_out
+    assert all(c.events for c in made.clips)
+
+
+class Guarded:
+    """Waves of clips, of which the test split's must not be read."""
+
+    def __init__(self, made):
+        self.waves, self.shape, self.barred = made.waves, made.waves.shape, set(made.indices("test"))
+
+    def __getitem__(self, index):
+        read = set(np.atleast_1d(np.arange(len(self.waves))[index]).tolist())
+        if read & self.barred:
+            raise AssertionError(f"the test clips {sorted(read & self.barred)} were read")
+        return self.waves[index]
+
+
+def test_sounds_are_made_without_a_look_at_test_clips(tmp_path):
+    for name in "abcde":
+        film(tmp_path, name)
+    films = greatest_hits(tmp_path, folds=2)
+    expected = corpora.sounds(["films"], None, SECOND, films=films)
+    films.waves = Guarded(films)
+    with pytest.raises(AssertionError, match="were read"):
+        films.wave(slice(None))
+    made = corpora.sounds(["films"], None, SECOND, films=films)
+    assert np.array_equal(made.waves, expected.waves) and len(made) == len(films.indices("train", "valid")) > 0
+
+
+def stage_code(number):
+    return code_of(next(n for n in NOTEBOOKS if n.stem.startswith(number)))
+
+
+def test_rms2sound_never_opens_the_films():
+    for stage in ("05", "06"):
+        assert not re.search(r"""folder\(["']clips""", stage_code(stage))
+
+
+@pytest.mark.slow
+def test_training_does_not_change_with_the_test_films(tmp_path, monkeypatch):
+    """The films' stages on a handful of clips, again with noise for the test films' sound and other pictures: the same weights."""
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    small = values["small"]
+    small["timeline"]["seconds"] = 2.0
+    small["clips"]["render_films"] |= {"count": {"train": 6, "valid": 2, "test": 3}, "size": [96, 72]}
+    small["sounds"]["count"] = 4
+    small["features"] |= {"size": [96, 72]}
+    small["features"]["encoder"] |= {"steps": 3}
+    small["video2rms"]["train"] |= {"steps": 3, "batch": 4}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    for name in ("dvc.yaml", "vf", "notebooks"):  # what the stages' checkpoints are keyed by
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+
+    def run(stage):
+        exec(compile(stage_code(stage), stage, "exec"), {})
+        plt.close("all")
+
+    def trained():
+        run("03"), run("04")
+        found = [p for name in ("features/encoder", "video2rms") for p in (tmp_path / "runs/small" / name).glob("*.safetensors")]
+        return {p.name + p.parent.name: p.read_bytes() for p in found}, (
+            tmp_path / "runs/small/features/features.npy"
+        ).read_bytes()
+
+    run("01")
+    weights, features = trained()
+    folder = tmp_path / "runs/small/clips"
+    made = clips.load(folder)
+    waves = np.load(folder / "waves.npy")
+    waves[made.indices("test")] = np.random.default_rng(0).integers(-32768, 32767, waves[made.indices("test")].shape)
+    np.save(folder / "waves.npy", waves)
+    other = made.clips[made.indices("train")[0]].film
+    for i in made.indices("test"):
+        shutil.copy(other, made.clips[i].film)
+    again, other_features = trained()
+    assert len(weights) == 2 and weights == again
+    assert features != other_features, "the other films did arrive"
+
+
+def test_sounds_of_films_never_include_the_test(tmp_path):
+    for name in "abcde":
+        film(tmp_path, name)
+    films = greatest_hits(tmp_path, folds=2)
+    made = corpora.sounds(["films"], None, SECOND, films=films)
+    groups = {c.group for c in made.clips}
+    assert groups == {c.group for c in films.where("train", "valid").clips} and made.waves.shape[1] == SECOND.sound_samples
+
+
+def test_a_folder_of_sounds(tmp_path):
+    (tmp_path / "dog-bark").mkdir()
+    soundfile.write(tmp_path / "dog-bark" / "x.wav", np.full(50000, 0.25), 16000)
+    soundfile.write(tmp_path / "dog-bark" / "zeros.wav", np.zeros(20000), 16000)
+    (tmp_path / "dog-bark" / "broken.wav").write_text("no")
+    made = corpora.sounds(["folder"], tmp_path, SECOND, valid_share=0.0)
+    assert len(made) == 50000 // SECOND.sound_samples and made.clips[0].caption == "The sound of dog bark."
+    assert made.wave(0).mean() == pytest.approx(0.25, abs=1e-3)
+    assert made.left_out[0]["file"] == "broken.wav"
+    soundfile.write(tmp_path / "dog-bark" / "4-y.wav", np.full(20000, 0.25), 16000)
+    made = corpora.sounds(["folder"], tmp_path, SECOND, held_out="4-*")
+    assert {c.group for c in made.clips if c.split == "valid"} == {"4-y"}
+
+
+def test_rendered_sounds_carry_captions():
+    made = corpora.sounds(["render"], None, SECOND, count=4, valid_share=0.5)
+    assert [c.split for c in made.clips] == ["valid", "valid", "train", "train"]
+    with pytest.raises(ValueError, match="wanted some of"):
+        corpora.sounds(["radio"], None, SECOND)
+
+
+@pytest.mark.skipif(not REAL, reason="VF_GREATEST_HITS does not point at films of Greatest Hits")
+def test_real_films_are_cut_by_the_papers_rule():
+    made = corpora.films("greatest_hits", REAL, None, Timeline(), audio="mic")
+    assert not made.left_out and len(made) > 2 * len({c.group for c in made.clips})
+    assert all(c.events and c.film.endswith("_mic.mp4") for c in made.clips)
+    level = rms.rms_curve(made.wave(slice(0, 20)), 512, 128).mean()
+    assert 0.003 < level < 0.06
+    whole = media.read_sound(Path(made.clips[1].film), 16000)
+    start = round(made.clips[1].start * 16000)
+    assert np.allclose(made.wave(1), whole[start : start + 160000].clip(-1, 1), atol=1e-4)

@@ -1,0 +1,26 @@
+import zipfile
+
+import pytest
+
+from vf.data.unpack import unpack
+
+
+def test_unpacking_takes_bare_names_only(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("vis-data/a_denoised.mp4", b"film")
+        archive.writestr("../../evil_times.txt", "0.1 wood hit None\n")
+        archive.writestr("vis-data/readme.md", "no")
+    unpack(tmp_path / "a.zip", tmp_path / "out" / "films")
+    assert sorted(p.name for p in (tmp_path / "out" / "films").iterdir()) == ["a_denoised.mp4", "evil_times.txt"]
+    assert not (tmp_path.parent / "evil_times.txt").exists()
+
+
+def test_an_archive_that_is_none_leaves_nothing(tmp_path):
+    (tmp_path / "a.zip").write_text("no zip")
+    with pytest.raises(ValueError, match="not a zip"):
+        unpack(tmp_path / "a.zip", tmp_path / "films")
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("x.txt", "")
+    with pytest.raises(ValueError, match="holds no film"):
+        unpack(tmp_path / "b.zip", tmp_path / "films")
+    assert not (tmp_path / "films").exists() and not (tmp_path / "films.partial").exists()

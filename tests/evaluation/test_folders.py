@@ -1,0 +1,276 @@
+import mir_eval
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.linalg
+import soundfile
+from scipy.signal import ellip, filtfilt
+
+from vf.evaluation import folders as evaluate
+from vf.evaluation import metrics
+from vf.signal import onsets, rms
+from vf.signal.timeline import Timeline
+
+RATE = 16000
+rng = np.random.default_rng(0)
+
+
+def knocks(seed, seconds=2.0, level=0.4):
+    """A sound of decaying bursts."""
+    random = np.random.default_rng(seed)
+    wave = np.zeros(round(seconds * RATE))
+    for start in np.cumsum(random.uniform(0.25, 0.5, 20)):
+        begin = round(start * RATE)
+        burst = random.normal(size=2000) * np.exp(-np.arange(2000) / 400) * level / 4
+        wave[begin : begin + 2000] += burst[: max(0, len(wave) - begin)]
+    return wave.clip(-1, 1).astype(np.float32)
+
+
+class Listen:
+    """Embeddings that can be computed by hand: of each tenth of a second its power in three parts."""
+
+    few = False
+
+    def windows(self, waves):
+        return {"fad": np.square(waves[:, : waves.shape[1] // 1600 * 1600]).reshape(len(waves), -1, 1600).reshape(
+            len(waves), -1, 4, 400).mean(-1)[..., :3] * 100}  # fmt: skip
+
+    def score(self, waves):
+        return self.windows(waves)["fad"].mean(1)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    for folder, shift in (("ours", 100), ("truth", 0)):
+        (tmp_path / folder).mkdir()
+        for i in range(4):
+            soundfile.write(tmp_path / folder / f"film{i // 2}_{i:02d}.wav", knocks(i + shift), RATE, subtype="FLOAT")
+    return tmp_path
+
+
+def test_truth_is_perfect_and_silence_errs_by_the_truth(folders):
+    table, per_clip = evaluate.evaluate(folders / "ours", folders / "truth", Listen())
+    rows = table.set_index("system")
+    assert list(rows.index) == ["estimate", "truth", "silence", "other_clip"]
+    for name in ("e_l1", "e_l1_gain_matched", "e_l1_peak", "e_l1_sounding", "fad"):
+        assert rows.loc["truth", name] == pytest.approx(0, abs=1e-6) and rows.loc["estimate", name] > 0
+    for name in ("acc@1", "within_2", "correlation", "onset_f1_50ms", "clap"):
+        assert rows.loc["truth", name] == pytest.approx(1)
+    power = [rms.rms_curve(knocks(i)[: 250 * 128], 512, 128).mean() for i in range(4)]
+    assert rows.loc["silence", "e_l1"] == pytest.approx(np.mean(power), abs=1e-6)
+    assert pd.isna(rows.loc["other_clip", "fad"])
+    assert len(per_clip) == 16 and set(per_clip["clip"]) == {f"film{i // 2}_{i:02d}" for i in range(4)}
+    shown = per_clip[per_clip.system == "estimate"]
+    assert rows.loc["estimate", "e_l1"] == pytest.approx(shown.e_l1.mean(), abs=1e-6)
+    assert rows.loc["estimate", "e_l1 low"] <= rows.loc["estimate", "e_l1"] <= rows.loc["estimate", "e_l1 high"]
+
+
+def test_every_column_has_a_meaning(folders):
+    table, _ = evaluate.evaluate(folders / "ours", folders / "truth", Listen())
+    named = {c.removesuffix(" low").removesuffix(" high") for c in table} - {"system", "clips"}
+    assert named == set(evaluate.MEANINGS)
+
+
+class Wide(Listen):
+    """Embeddings of 40 numbers, one a sound."""
+
+    def windows(self, waves):
+        return {"fad": np.abs(np.fft.rfft(waves)[:, None, 100:4100:100])}
+
+
+def fad_columns(table):
+    return table.loc[0, [c for c in table if c.startswith("fad")]]
+
+
+def test_too_few_clips_for_fad_leave_it_empty_and_all_else_stands(folders, capsys):
+    table, per_clip = evaluate.evaluate(folders / "ours", folders / "truth", Wide())
+    said = capsys.readouterr().out
+    assert said.count("left empty") == 1 and said.startswith(
+        "fad, fad_inf, fad_inf_fadtk left empty: 4 clips have 4 windows of 40"
+    )
+    assert "wanted 42 or more: give more clips" in said
+    assert list(fad_columns(table).index) == ["fad", "fad low", "fad high", "fad_inf", "fad_inf_fadtk"]
+    assert fad_columns(table).isna().all() and table.clap[1] == pytest.approx(1) and len(per_clip) == 16
+    rest = table.drop(columns=[c for c in table if c.startswith(("fad", "clap"))])
+    pd.testing.assert_frame_equal(rest, evaluate.evaluate(folders / "ours", folders / "truth")[0])
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_the_least_that_fad_takes_is_what_metrics_take(few):
+    least = evaluate.least_windows(12, few)
+    for items, empty in (
+        (least, []),
+        (least - 1, ["fad_inf", "fad_inf_fadtk"]),
+        (least - 2, ["fad", "fad_inf", "fad_inf_fadtk"]),
+    ):
+        sets = [[x[None] for x in gaussians(items, seed)[1]] for seed in (2, 3)]
+        scores = evaluate.set_scores(*sets, np.arange(items), few=few, resamples=5)
+        assert [name for name in ("fad", "fad_inf", "fad_inf_fadtk") if np.isnan(scores[name])] == empty
+        assert np.isnan(scores["fad_interval"]).all() == np.isnan(scores["fad"])
+    with pytest.raises(ValueError, match="wanted more"):
+        metrics.frechet_infinity(gaussians(200)[1], gaussians(least - 1)[1], few=few)
+
+
+def test_draws_with_too_few_windows_are_left_out():
+    # two films of 20 windows and one of 2: with the short one drawn thrice there are no more windows than numbers
+    random = np.random.default_rng(0)
+    reference, estimate = ([random.normal(size=(n, 12)) for n in (20, 20, 2)] for _ in range(2))
+    scores = evaluate.set_scores(reference, estimate, [0, 1, 2])
+    assert np.isfinite(scores["fad_interval"]).all() and scores["fad_interval"][0] < scores["fad_interval"][1]
+
+
+def test_one_clip_has_no_other(folders):
+    for folder in ("ours", "truth"):
+        for i in range(1, 4):
+            (folders / folder / f"film{i // 2}_{i:02d}.wav").unlink()
+    table, per_clip = evaluate.evaluate(folders / "ours", folders / "truth")
+    assert list(table.system) == list(per_clip.system) == ["estimate", "truth", "silence"]
+
+
+def test_fad_against_scipys_square_root_and_clap_by_hand(folders):
+    table, per_clip = evaluate.evaluate(folders / "ours", folders / "truth", Listen())
+    ours, truth = (
+        [Listen().windows(soundfile.read(p, dtype="float32")[0][None, :32000])["fad"][0] for p in sorted((folders / f).iterdir())]
+        for f in ("ours", "truth")
+    )
+    x, y = np.concatenate(truth), np.concatenate(ours)
+    cx, cy = np.cov(x.T), np.cov(y.T)
+    expected = ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(cx + cy - 2 * scipy.linalg.sqrtm(cx @ cy).real)
+    assert table.fad[0] == pytest.approx(expected, rel=1e-5)
+    a, b = truth[2].mean(0), ours[2].mean(0)
+    assert per_clip.clap[2] == pytest.approx(a @ b / np.sqrt((a @ a) * (b @ b)), rel=1e-5)
+
+
+def test_onset_f1_against_mir_eval():
+    truth, ours = knocks(1), knocks(2)
+    row = evaluate.clip_scores(truth, ours, Timeline(), rms.Bins())
+    times = [onsets.detect(rms.rms_curve(w, 512, 128).numpy(), 125, 0.01) for w in (truth, ours)]
+    assert min(map(len, times)) > 2
+    for name, window in (("onset_f1_50ms", 0.05), ("onset_f1_100ms", 0.1)):
+        assert row[name] == pytest.approx(mir_eval.onset.f_measure(*times, window=window)[0])
+
+
+def test_t_foleys_e_l1_by_hand():
+    truth, ours = knocks(1, level=0.1), knocks(2, level=0.8)
+    curves = []
+    for wave in (truth, ours):
+        padded = np.pad(wave.astype(np.float64) / np.abs(wave).max(), 256)
+        curve = [np.sqrt(np.mean(padded[i : i + 512] ** 2)) for i in range(0, len(wave) + 1, 128)]
+        curves.append(filtfilt(*ellip(4, 0.01, 120, 0.125), curve, method="gust").clip(0))
+    expected = np.abs(curves[0] - curves[1]).mean()
+    assert evaluate.peak_e_l1(truth, ours, 512, 128) == pytest.approx(expected, rel=1e-6)
+    assert evaluate.peak_e_l1(truth, truth / 3, 512, 128) == pytest.approx(0, abs=1e-6)
+    assert np.isfinite(evaluate.peak_e_l1(truth, 0 * truth, 512, 128))
+
+
+def test_a_quieter_copy_differs_by_the_definitions_that_hear_level_alone():
+    row = evaluate.clip_scores(knocks(1), knocks(1) / 2, Timeline(), rms.Bins())
+    assert row["e_l1"] > 0.003 and row["e_l1_sounding"] > row["e_l1"] and row["within_2"] < 0.5
+    assert row["e_l1_gain_matched"] < 1e-6 and row["e_l1_peak"] < 1e-6 and row["correlation"] == pytest.approx(1)
+
+
+def gaussians(items, seed=2, dims=12):
+    return np.random.default_rng(1).normal(size=(20000, dims)), np.random.default_rng(seed).normal(size=(items, dims))
+
+
+def test_fad_infinity_takes_away_what_a_small_set_adds():
+    # the closed form for two sets of one distribution is 0; a set of 150 is at a distance for its size alone
+    found = []
+    for seed in range(2, 8):
+        reference, estimate = gaussians(150, seed)
+        found.append(
+            [
+                metrics.frechet_distance(reference, estimate),
+                metrics.frechet_infinity(reference, estimate, least=40, seed=seed),
+                metrics.frechet_infinity(reference, estimate, least=40, replace=True, seed=seed),
+            ]
+        )
+    plain, endless, fadtks = np.mean(found, 0)
+    assert plain > 0.25 and abs(endless) < 0.3 * plain
+    assert fadtks > 0.5 * plain, "drawing with replacement undoes no more than itself"
+
+
+def test_fad_infinity_is_the_intercept_of_a_line(monkeypatch):
+    monkeypatch.setattr(metrics, "frechet_distance", lambda r, e, few: 3 + 50 / len(e))
+    assert metrics.frechet_infinity(*gaussians(800)) == pytest.approx(3)
+
+
+def test_fad_infinity_refuses_a_set_of_one_size():
+    with pytest.raises(ValueError, match="wanted more than 13 items"):
+        metrics.frechet_infinity(*gaussians(13))
+
+
+def test_pairs_are_found_whatever_their_kind(folders):
+    (folders / "ours" / "film0_00.wav").rename(folders / "ours" / "film0_00.flac")
+    assert [name for name, *_ in evaluate.pairs(folders / "ours", folders / "truth")] == [
+        f"film{i // 2}_{i:02d}" for i in range(4)
+    ]
+
+
+def test_missing_doubled_and_differently_long_files_are_named(folders):
+    ours, truth = folders / "ours", folders / "truth"
+    (ours / "film0_00.flac").write_bytes((ours / "film0_00.wav").read_bytes())
+    with pytest.raises(ValueError, match="film0_00.flac and film0_00.wav have one name"):
+        evaluate.pairs(ours, truth)
+    (ours / "film0_00.flac").unlink()
+    (ours / "film0_00.wav").rename(ours / "film9_00.wav")
+    with pytest.raises(ValueError, match=r"ours lacks 1 \(film0_00\) and .*truth lacks 1 \(film9_00\)"):
+        evaluate.pairs(ours, truth)
+    with pytest.raises(ValueError, match="no such folder"):
+        evaluate.pairs(ours / "none", truth)
+    soundfile.write(ours / "film9_00.wav", knocks(0, 1.5), RATE)
+    with pytest.raises(ValueError, match="film9_00.wav: is 1.50 s long, its reference 2.00 s"):
+        evaluate.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128)
+    with pytest.raises(ValueError, match="is 1.50 s long; wanted 1.8 s"):
+        evaluate.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128, 1.8)
+    a, b = evaluate.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128, 1.0)
+    assert len(a) == len(b) == 16000
+
+
+def test_sounds_that_cannot_be_judged_are_named(folders):
+    ours, truth = folders / "ours", folders / "truth"
+    wave = knocks(0)
+    wave[100] = np.nan
+    soundfile.write(truth / "film0_00.wav", wave, RATE, subtype="FLOAT")
+    with pytest.raises(ValueError, match="truth/film0_00.wav: has NaN or infinite samples"):
+        evaluate.evaluate(ours, truth)
+    for folder in (ours, truth):
+        soundfile.write(folder / "film0_00.wav", knocks(0)[:400], RATE)
+    with pytest.raises(ValueError, match="ours/film0_00.wav: is 0.025 s long; wanted 0.1 s or more"):
+        evaluate.evaluate(ours, truth)
+    for folder in (ours, truth):
+        soundfile.write(folder / "film0_00.wav", knocks(0)[: round(evaluate.SHORTEST * RATE)], RATE)
+    assert len(evaluate.evaluate(ours, truth)[0]) == 4
+
+    class Deaf(Listen):
+        def score(self, waves):
+            raise RuntimeError("kernel size 12")
+
+    with pytest.raises(ValueError, match=r"ours/film0_00.wav: the embedders cannot take it \(kernel size 12\); wanted"):
+        evaluate.evaluate(ours, truth, Deaf())
+    for seconds in (0, -1, np.nan):
+        with pytest.raises(ValueError, match="seconds is .*; wanted 0.1 or more"):
+            evaluate.evaluate(ours, truth, seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "out, why", [("ours", "is a folder"), ("ours/film0_00.wav/table.csv", "cannot be written"), ("", "is a folder")]
+)
+def test_a_table_that_cannot_be_written_is_said_before_anything_is_measured(folders, monkeypatch, capsys, out, why):
+    monkeypatch.setattr(evaluate, "evaluate", lambda *_, **__: pytest.fail("measured"))
+    with pytest.raises(SystemExit):
+        evaluate.main(
+            [str(folders / "ours"), str(folders / "truth"), "--out", str(folders / out) if out else "", "--no-embedders"]
+        )
+    assert why in capsys.readouterr().err
+
+
+def test_the_command_writes_both_tables_or_says_what_is_wrong(folders, capsys):
+    out = folders / "made" / "table.csv"
+    evaluate.main([str(folders / "ours"), str(folders / "truth"), "--out", str(out), "--no-embedders"])
+    assert list(pd.read_csv(out).system) == ["estimate", "truth", "silence", "other_clip"]
+    assert len(pd.read_csv(out.with_suffix(".per_clip.csv"))) == 16
+    assert "onset_f1_100ms" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        evaluate.main([str(folders / "ours"), str(folders / "none"), "--out", str(folders / "no.csv"), "--no-embedders"])
+    assert "no such folder" in capsys.readouterr().err and not (folders / "no.csv").exists()

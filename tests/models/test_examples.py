@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+import torch
+from test_rms2sound import CAPTIONS, sounds, trained  # noqa: F401  a fixture
+
+from vf.data import clips
+from vf.models import examples
+from vf.models.rms2sound import train_controlnet
+from vf.signal.timeline import Timeline
+
+TIMELINE = Timeline(0.64, 25, 16000, 512, 128, 1024, 160, 4, 4)
+
+
+@pytest.fixture
+def corpus():
+    waves = clips.to_int16(sounds())
+    items = [clips.Clip(f"s{i}", None, 0.0, 0.64, "train", f"s{i}", caption=c) for i, c in enumerate(CAPTIONS)]
+    return clips.ClipSet(items, waves, 16000)
+
+
+def test_cached_and_live_examples_give_the_same_loss(trained, corpus, tmp_path):  # noqa: F811
+    pipeline = trained[0]
+    among = [0, 2, 3, 5]
+    cached = examples.examples(pipeline, corpus, among, TIMELINE, tmp_path, batch=3)
+    live = examples.examples(pipeline, corpus, among, TIMELINE)
+    assert [x.shape for x in cached] == [x.shape for x in live]
+    losses = [train_controlnet(pipeline, *data, steps=2, batch=3, seed=1) for data in (cached, live)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_an_interrupted_cache_goes_on_where_it_stopped(trained, corpus, tmp_path):  # noqa: F811
+    pipeline, among = trained[0], list(range(6))
+    whole = [np.array(x) for x in examples.examples(pipeline, corpus, among, TIMELINE, tmp_path / "a", batch=2)]
+    encode, calls = pipeline.encode, []
+
+    def stops(wave):
+        calls.append(len(wave))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return encode(wave)
+
+    pipeline.encode = stops
+    with pytest.raises(KeyboardInterrupt):
+        examples.examples(pipeline, corpus, among, TIMELINE, tmp_path / "b", batch=2)
+    again = examples.examples(pipeline, corpus, among, TIMELINE, tmp_path / "b", batch=2)
+    del pipeline.encode
+    assert len(calls) == 4, "two batches were kept"
+    assert all(np.array_equal(x, y) for x, y in zip(whole, again))
+
+
+def test_a_prompt_is_embedded_once(trained):  # noqa: F811
+    pipeline = trained[0]
+    first = pipeline.encode_prompt("a bell and a drum")
+    forward, pipeline.clap.get_text_features = pipeline.clap.get_text_features, None  # would fail if it were asked again
+    assert torch.equal(pipeline.encode_prompt(["a bell and a drum"] * 2), first.expand(2, -1))
+    pipeline.clap.get_text_features = forward

@@ -1,0 +1,261 @@
+import json
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from project import ROOT
+
+from vf import params
+from vf.report import page as report
+from vf.report import published, tables, verdicts
+from vf.report.claims import FAILS, HOLDS, claims, of_ablations, of_case_studies
+from vf.report.verdicts import MISSING, OPEN
+
+
+def leaf(value, width=0.001, **more):
+    keys = ("e_l1", "fad", "clap", "favd", "acc@1", "acc@5", "acc@10", "e_l1_all", "correlation")
+    row = {k: more.get(k, value) for k in keys}
+    return row | {f"{k}_interval": [row[k] - width, row[k] + width] for k in keys}
+
+
+SYSTEMS = ("predicted", "discretised_truth", "random", "constant", "other_clip", "silence")
+VIDEO2RMS = {s: leaf(0.1 * (i + 1)) for i, s in enumerate(SYSTEMS)}
+RMS2SOUND = {"reconstruction": leaf(0.01)} | {
+    p: {k: leaf(v) for k, v in (("none", 0.5), ("envelope", 0.4), ("discretised", 0.1), ("continuous", 0.1005))}
+    for p in ("audio", "text")
+}
+NAMES = ("ground_truth", "silence", "other_clip", "envelope", "text_to_audio", "foley_audio", "foley_text")
+FOLEY = {s: leaf(0.1 * i, width=0.06) for i, s in enumerate(NAMES)}
+
+
+def test_tables_set_the_papers_values_beside_ours():
+    t1 = tables.table1(VIDEO2RMS, {}).set_index("system")
+    assert np.isnan(t1.loc["predicted without label smoothing", "E-L1"])
+    seeds = {"predicted": leaf(0.1), "hard_labels": leaf(0.2) | {"e_l1": [0.2, 0.4]}}
+    over = tables.table1(VIDEO2RMS, seeds).set_index("system")
+    assert over.loc["predicted without label smoothing, over seeds", "E-L1"] == pytest.approx(0.3)
+    assert t1.loc["predicted", "E-L1"] == 0.1 and t1.loc["predicted", "E-L1 paper"] == 0.0431
+    assert t1.loc["random", "Acc@10 paper"] == 0.154 and np.isnan(t1.loc["silence", "E-L1 paper"])
+    t2 = tables.table2(FOLEY, {}).set_index(["system", "prompt"])
+    assert t2.loc[("foley_audio", "audio"), "FAVD paper"] == 0.80 and t2.loc[("SyncFusion", "text"), "E-L1 paper"] == 0.0292
+    t5 = tables.table5(RMS2SOUND).set_index(["system", "prompt"])
+    assert t5.loc[("none", "text"), "E-L1 paper"] == 0.0276 and t5.loc[("discretised", "audio"), "FAD-P low"] == pytest.approx(
+        0.099
+    )
+    view = tables.readable(t2.reset_index()).set_index("system")
+    assert view.loc["ground_truth", "E-L1 ↓"].endswith("(paper: 0)")
+    assert view.loc["foley_audio", "MOS temporal ↑"] == "– (paper: 4.4 ±0.11)"
+    t3 = tables.readable(tables.table3()).set_index("system")
+    assert (
+        t3.loc["Diff-Foley", "PEAVS ↑"] == "– (paper: 2.25)" and t3.loc["Diff-Foley", "MOS temporal ↑"] == "– (paper: 1.86 ±0.14)"
+    )
+    t4 = tables.table4({"Video2Onset": {"onset_ap": [0.2, 0.4], "onset_ap_interval": [0.1, 0.5]}})
+    assert tables.readable(t4).set_index("system").loc["Video2Onset", "Onset AP ↑"] == "0.3 [0.1, 0.5]"
+
+
+def per_clip(path, **e_l1):
+    """A per_clip.csv of four films: E-L1 of rows, whose clips differ a little."""
+    flat = {("clip", "film"): list("abcd")}
+    for name, value in e_l1.items():
+        flat[name.replace("__", "/"), "e_l1"] = value + 0.001 * np.arange(4)
+    pd.DataFrame(flat, index=list("wxyz")).to_csv(path)
+    return verdicts.read_clips(path)
+
+
+def told(clips, apart=(), benchmark=()):
+    rows = claims(clips, {"silent_share": 0.8, "apart": dict(apart)}, dict(benchmark))
+    return {claim: (ours, verdict) for _, claim, _, ours, verdict in rows}
+
+
+def test_a_verdict_follows_the_clips(tmp_path):
+    claim = "Video-Foley with an audio prompt beats text-to-audio in E-L1"
+    # each clip is better by the same: the intervals of the two rows overlap, that of their difference is a point
+    for ours, verdict in ((0.1, HOLDS), (0.1031, FAILS)):
+        clips = per_clip(tmp_path / "x.csv", foley__foley_audio=ours, foley__text_to_audio=0.103)
+        assert told(clips)[claim][1] == verdict
+    clips = per_clip(tmp_path / "x.csv", foley__foley_audio=0.1, foley__text_to_audio=np.array([0.09, 0.13, 0.08, 0.12]))
+    assert told(clips)[claim][1] == OPEN
+    assert "0.1015 against" in told(clips)[claim][0]
+    clips["foley/foley_audio"]["e_l1"] = np.nan
+    assert told(clips)[claim][1] == MISSING
+
+
+def test_a_verdict_on_sets_follows_their_difference():
+    fad = "Video-Foley with an audio prompt beats text-to-audio in FAD"
+    for low, high, verdict in ((-3, -1, HOLDS), (1, 3, FAILS), (-1, 1, OPEN)):
+        apart = {"foley/foley_audio minus foley/text_to_audio": {"fad": (low + high) / 2, "fad_interval": [low, high]}}
+        assert told({}, apart)[fad][1] == verdict
+    assert told({})["Video-Foley with an audio prompt beats text-to-audio in FAD-C"][1] == "needs the paper profile"
+
+
+def test_other_systems_have_claims_once_they_are_scored():
+    assert told({})["listeners prefer Video-Foley (MOS)"][1] == "needs listeners"
+    row = {"Video-Foley minus SyncFusion": {"e_l1": -0.01, "e_l1_interval": [-0.02, -0.005]}}
+    rows = told({}, benchmark=row)
+    assert rows["Video-Foley beats SyncFusion in E-L1"][1] == HOLDS and rows["Video-Foley beats SyncFusion in CLAP"][1] == MISSING
+    assert not any("needs the outputs" in verdict for _, verdict in rows.values())
+    scored = {"x": {"paper": "SyncFusion", "prompt": "text", "e_l1": 0.5}}
+    assert tables.table2(FOLEY, scored).set_index(["system", "prompt"]).loc[("SyncFusion", "text"), "E-L1"] == 0.5
+
+
+def test_what_was_not_measured_says_so():
+    assert {verdict for *_, verdict in of_ablations({}, {}, {}, {}, {"audio": {}, "text": {}}, {})} == {MISSING}
+
+
+def test_verdicts_on_ablations_follow_the_numbers():
+    def frame(*values):
+        return pd.DataFrame({"film": list("abc"), "e_l1": values})
+
+    curves = {"default": frame(0.03, 0.05, 0.04), "regression": frame(0.05, 0.08, 0.06), "width_0": frame(0.02, 0.04, 0.03)}
+    audio = {
+        "default": frame(1, 2, 3),
+        "bins_256": frame(1.01, 1.99, 3),
+        "guided_rms": frame(0.8, 1.9, 2.9),
+        "onsets": frame(2, 3, 4),
+    }
+    sets = {"audio": {"default minus onsets": {"fad": -1, "fad_interval": [-3, 1]}}}
+    sets["audio"] |= {"default": {"fad": 10}, "bins_256 minus default": {"fad": -0.2, "fad_interval": [-0.4, 0.1]}}
+    onsets = {
+        "RMS and onsets minus RMS alone": {"e_l1": 0.001, "e_l1_interval": [-0.001, 0.002]},
+        "RMS alone": {"e_l1": [0.04, 0.06]},
+    }
+    onsets |= {"onsets alone minus Video2Onset": {"onset_ap": 0.5, "onset_ap_interval": [0.4, 0.6]}}
+    repeats = {"predicted minus hard_labels": {"e_l1": 0.002, "e_l1_interval": [0.001, 0.003]}}
+    rows = of_ablations(
+        {"bins_16": {"parameters": 9}, "bins_256": {"parameters": 9}}, onsets, repeats, curves, {"audio": audio}, sets
+    )
+    said = {claim: verdict for _, claim, *_, verdict in rows}
+    assert said["classification beats regression by L2 in E-L1"] == HOLDS
+    assert said["label smoothing (W = 2) improves E-L1"] == FAILS
+    assert said["… and cost parameters"] == FAILS
+    assert said["256 bins gain nothing on 64 in E-L1 (audio prompt)"] == HOLDS
+    assert said["guidance on the curve does not improve E-L1 (audio prompt)"] == FAILS
+    assert said["a curve beats onsets, all else equal, in E-L1 (audio prompt)"] == HOLDS
+    assert said["a curve beats onsets, all else equal, in FAD (audio prompt)"] == OPEN
+    assert said["256 bins gain nothing on 64 in FAD (audio prompt)"] == HOLDS
+    assert said["onset labels do not improve E-L1 of the curve"] == HOLDS
+    assert said["Video2RMS's network and R(2+1)D are comparable in AP"] == FAILS
+
+
+def test_nothing_is_gained_only_where_the_films_could_have_shown_it():
+    clips = {"base": pd.DataFrame({"film": list("abcd"), "e_l1": [1.0, 1, 1, 1]})}
+    for values, verdict in (([0.99, 1.01, 1, 1], HOLDS), ([0.5, 1.5, 0.4, 1.6], OPEN), ([0.5, 0.6, 0.5, 0.6], FAILS)):
+        clips["more"] = pd.DataFrame({"film": list("abcd"), "e_l1": values})
+        assert verdicts.no_gain(clips, "more", "base", "e_l1")[1] == verdict
+
+
+def test_saved_differences_say_what_they_are_differences_of():
+    rows = {"a minus b": {"fad": -2, "fad_interval": [-3, -1]}, "a": {"fad": [1, 3]}, "b": {"fad": 4}}
+    assert verdicts.saved(rows, "a minus b", "fad") == ("2 against 4, difference -2 [-3, -1]", HOLDS)
+    own = {"a": {"gap": -2.0, "gap_interval": [-3, -1]}}
+    assert verdicts.saved(own, "a", "gap")[0] == "difference -2 [-3, -1]"
+    for interval, verdict in (([-0.1, 0.1], HOLDS), ([-1, 0.1], OPEN), ([-3, -1], FAILS), ([1, 2], HOLDS)):
+        rows["a minus b"]["fad_interval"] = interval
+        assert verdicts.saved_no_gain(rows, "a", "b", "fad")[1] == verdict
+    assert verdicts.saved_no_gain({}, "a", "b", "fad") == (MISSING, MISSING)
+
+
+CASES = {
+    "Video-Foley, audio prompt minus text to audio": {"level_rank": 0.6, "level_rank_interval": [0.5, 0.7], "start_ms": -80,
+        "start_ms_interval": [-90, -70]},
+    "Video-Foley, audio prompt": {"hit_minus_scratch_seconds": -0.4, "hit_minus_scratch_seconds_interval": [-0.6, -0.2]},
+    "onset annotations": {"late_ms_5%": -5.0, "late_ms_50%": 1.0, "late_ms_95%": 20.0, "films": "greatest_hits"},
+    "shapes": {"A": 0.9, "A_interval": [0.8, 0.95], "V": 0.6, "V_interval": [0.4, 0.7]},
+    "prompts": {"own_minus_others": 0.3, "own_minus_others_interval": [0.1, 0.5], "own_is_nearest": 0.5,
+        "own_is_nearest_interval": [0.3, 0.6]},
+}  # fmt: skip
+
+
+def test_verdicts_on_case_studies_follow_the_numbers():
+    rows = {claim: verdict for _, claim, _, _, verdict in of_case_studies(CASES)}
+    assert rows["Video-Foley beats text-to-audio: its events start when they should"] == HOLDS
+    assert rows["Video-Foley beats text-to-audio: … and end when they should"] == MISSING
+    assert rows["… and in Video-Foley's hits are shorter than scratches of the same film (s)"] == HOLDS
+    late = "annotations of hits lie within more than 50 ms around where they sound"
+    assert rows[late] == FAILS
+    rendered = of_case_studies(CASES | {"onset annotations": CASES["onset annotations"] | {"films": "render"}})
+    assert [verdict for _, claim, *_, verdict in rendered if claim == late] == ["needs real films"]
+    assert rows["sound follows a drawn curve, A (correlation above 0.5)"] == HOLDS
+    assert rows["sound follows a drawn curve, V (correlation above 0.5)"] == OPEN
+    assert rows["with one curve, sound is nearer to its own prompt than to others (CLAP)"] == HOLDS
+    assert rows["… its own prompt is the nearest of six, more often than by chance (0.17)"] == HOLDS
+    assert {verdict for *_, verdict in of_case_studies({})} == {MISSING}
+
+
+def test_only_the_blocks_of_the_run_are_written():
+    text = "a\n<!-- small x -->\nold\n<!-- end small x -->\nb\n<!-- real x -->\nkept\n<!-- end real x -->\n"
+    new = published.reproduction_blocks(text, "small", {"x": "new \\1"})
+    assert "new \\1" in new and "old" not in new and "kept" in new
+    assert published.reproduction_blocks(new, "small", {"x": "new \\1"}) == new
+    assert published.reproduction_blocks(text, "smoke", {"x": "new"}) == text
+
+
+def test_reproduction_has_every_block_of_the_small_run():
+    text = (ROOT / "REPRODUCTION.md").read_text()
+    for name in (
+        "claims",
+        "table1",
+        "table2",
+        "table3",
+        "table5",
+        "minutes",
+        "case_studies",
+        "drawn",
+        "onsets",
+        "ablation_claims",
+    ):
+        assert len(re.findall(f"<!-- (end )?small {name} -->", text)) == 2
+
+
+def test_the_page_is_whole_and_offline(tmp_path):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    blocks = "<!-- small claims -->\n<!-- end small claims -->\n<!-- small why -->\n- **because** x < y\n<!-- end small why -->\n"
+    (tmp_path / "REPRODUCTION.md").write_text(blocks)
+    p = params.load("small", tmp_path)
+    for name, values in (("video2rms", VIDEO2RMS), ("rms2sound", RMS2SOUND), ("foley", FOLEY)):
+        p.results(f"metrics/{name}.json").write_text(json.dumps(values))
+    for folder in ("scores", "clips", "figures"):
+        p.folder(folder).mkdir(parents=True)
+    (p.results("metrics/case_studies.json")).write_text(json.dumps(CASES))
+    (p.folder("scores") / "facts.json").write_text('{"silent_share": 0.8, "apart": {}}')
+    per_clip(p.folder("scores") / "per_clip.csv", foley__foley_audio=0.1, foley__silence=0.2)
+    left_out = [{"file": "<b>.mp4", "line": None, "reason": "has no sound", "remedy": "x"}]
+    (p.folder("clips") / "clips.json").write_text(json.dumps({"left_out": left_out}))
+    (p.folder("figures") / "x.png").write_bytes(b"png")
+    report.write(p)
+    page = p.folder("report.html").read_text()
+    assert all(f"Table {n}:" in page for n in range(1, 6)) and "not measured" in page
+    p.results("metrics/onsets.json").write_text(json.dumps({"Video2Onset": {"onset_ap": [0.123, 0.125]}}))
+    report.write(p)
+    assert "0.124" in p.folder("report.html").read_text()
+    assert "<strong>because</strong> x &lt; y" in page and "guidance_scale: 2.0" in page
+    assert "data:image/png;base64" in page and "&lt;b&gt;.mp4" in page and "1 films or segments" in page
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
+    assert pd.read_csv(p.results("tables/table2.csv")).shape[0] == len(FOLEY) + 5
+    assert "| section |" in (tmp_path / "REPRODUCTION.md").read_text()
+
+
+def test_minutes_come_from_the_notebooks_that_ran(tmp_path):
+    for name, source, seconds in (
+        ("01_data", "01_data", 90),
+        ("13/a", "13_x", 60),
+        ("13/b", "13_x", 120),
+        ("99_new", "99_new", None),
+    ):
+        path = tmp_path / f"{name}.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"metadata": {"papermill": {"duration": seconds, "input_path": f"notebooks/{source}.ipynb"}}}))
+    assert report.minutes(tmp_path) == [("01_data", report.BUDGET["01_data"], "1.5"), ("13_x, variants (2)", "–", "3.0")]
+
+
+def test_metrics_files_have_the_documented_rows():
+    profile = yaml.safe_load((ROOT / "params.yaml").read_text())["run"]
+    folder = ROOT / "results" / profile / "metrics"
+    if not folder.exists():
+        pytest.skip("no published results yet")
+    assert set(SYSTEMS) <= set(json.loads((folder / "video2rms.json").read_text()))
+    assert set(NAMES) <= set(json.loads((folder / "foley.json").read_text()))
+    assert {"reconstruction", "audio", "text"} <= set(json.loads((folder / "rms2sound.json").read_text()))

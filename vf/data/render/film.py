@@ -1,0 +1,285 @@
+"""The rendered corpus: films of a stick that hits and scratches things, in Greatest Hits' own layout, and sound alone.
+
+A stand-in for machines without real film, and as hard in the ways that matter: near misses and waving, camera shake,
+occlusion, motion blur, noise, clutter, uneven light, loudness that the picture does not explain, background noise. What
+the renderer knows (force, contact, material) goes into `_times.txt` alone, as far as human annotators would have seen it.
+"""
+
+import zlib
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm.auto import tqdm
+
+from vf.data import writing
+from vf.data.clips import Event
+from vf.data.render import sound as render_sound
+from vf.data.render import strokes
+
+SUBFRAMES = 4  # of the shutter's half frame, averaged into motion blur
+# base colour (RGB) and grain of the texture of each material
+_LOOKS = {
+    "wood": ((150, 105, 60), 9), "metal": ((150, 155, 160), 2), "dirt": ((95, 75, 55), 14), "rock": ((125, 122, 115), 12),
+    "leaf": ((110, 95, 40), 22), "plastic": ((60, 110, 170), 3), "cloth": ((120, 60, 80), 7), "paper": ((215, 210, 195), 4),
+    "grass": ((70, 115, 45), 20), "water": ((70, 95, 105), 10), "drywall": ((200, 198, 190), 3), "gravel": ((135, 130, 125), 24),
+    "plastic-bag": ((190, 195, 200), 12), "ceramic": ((205, 190, 175), 2), "tile": ((165, 150, 140), 5),
+    "carpet": ((100, 80, 95), 11), "glass": ((140, 165, 165), 3),
+}  # fmt: skip
+_LOOSE = {"leaf", "grass", "gravel", "dirt", "water"}  # what scatters or splashes where the others jump
+_POOL = 12  # things of each material that training films share; test films have their own
+
+
+def _rng(*key):
+    return np.random.default_rng(zlib.crc32(repr(key).encode()))
+
+
+def _texture(shape, colour, grain, rng):
+    """Cloudy noise around a colour, float32 (h, w, 3). grain: its contrast."""
+    h, w = shape
+    texture = np.zeros((h, w), np.float32)
+    for cells in (3, 8, 20, 50):
+        patch = rng.standard_normal((max(2, cells * h // w), cells)).astype(np.float32)
+        texture += cv2.resize(patch, (w, h), interpolation=cv2.INTER_LINEAR)
+    tint = np.asarray(colour, np.float32) + rng.normal(0, 12, 3).astype(np.float32)
+    return tint + grain * texture[..., None] * rng.uniform(0.8, 1.2, 3).astype(np.float32)
+
+
+def _outline(place, size, rng):
+    """A polygon (n, 2) in pixels around a place (x, y, half width, half height in picture units)."""
+    w, h = size
+    corners = rng.choice([4, 24])
+    angles = np.linspace(0, 2 * np.pi, corners, endpoint=False) + rng.uniform(0, 0.5)
+    radius = 1.25 * rng.uniform(0.85, 1.15, corners)[:, None]
+    return (np.stack([np.cos(angles), np.sin(angles)], 1) * radius * place[2:] * (w, h) + place[:2] * (w, h)).astype(np.float32)
+
+
+class _Scene:
+    """What the camera sees before anything moves, and how it moves."""
+
+    def __init__(self, materials, size, rng, unseen):
+        w, h = size
+        self.size, self.margin = size, 12
+        full = (h + 2 * self.margin, w + 2 * self.margin)
+        self.image = _texture(full, rng.uniform(50, 200, 3), rng.uniform(5, 25), rng)
+        for _ in range(rng.integers(2, 9)):  # clutter
+            place = np.array([*rng.uniform(0, 1.1, 2), *rng.uniform(0.02, 0.13, 2)])
+            cv2.fillPoly(
+                self.image, [_outline(place, size, rng).astype(np.int32) + self.margin], rng.uniform(20, 230, 3).tolist()
+            )
+        columns = rng.permutation(len(materials))
+        self.places, self.outlines = [], []
+        for material, column in zip(materials, columns):
+            x = (column + 0.5) / len(materials) * 0.7 + 0.15 + rng.uniform(-0.06, 0.06)
+            half = np.array([rng.uniform(0.12, 0.2), rng.uniform(0.1, 0.18)]) / np.sqrt(len(materials))
+            place = np.array([x, rng.uniform(0.55, 0.78), *half])
+            outline = _outline(place, size, rng) + self.margin
+            mask = np.zeros(full, np.uint8)
+            cv2.fillPoly(mask, [outline.astype(np.int32)], 255)
+            colour, grain = _LOOKS[material]
+            shift = rng.normal(0, 25 if unseen else 14, 3)
+            self.image = np.where(mask[..., None] > 0, _texture(full, colour + shift, grain, rng), self.image)
+            cv2.polylines(
+                self.image, [outline.astype(np.int32)], True, (self.image[mask > 0].mean(0) * 0.55).tolist(), 1, cv2.LINE_AA
+            )
+            self.places.append(place)
+            self.outlines.append(cv2.boundingRect(outline.astype(np.int32)))
+        yy, xx = np.mgrid[0 : full[0], 0 : full[1]].astype(np.float32)
+        angle, bend = rng.uniform(0, 2 * np.pi), rng.uniform(0.05, 0.45)
+        light = 1 + bend * (np.cos(angle) * (xx / full[1] - 0.5) + np.sin(angle) * (yy / full[0] - 0.5)) * 2
+        self.image = np.clip(self.image * light[..., None] * rng.uniform(0.6, 1.15), 0, 255).astype(np.uint8)
+        self.places = np.array(self.places)
+
+
+def _film(materials, strokes_made, style, seconds, fps, size, rng, unseen):
+    """Pictures uint8 (t, h, w, 3) of a performance."""
+    w, h = size
+    scene = _Scene(materials, size, rng, unseen)
+    count = round(seconds * fps)
+    times = (np.arange(count * SUBFRAMES) // SUBFRAMES + np.arange(count * SUBFRAMES) % SUBFRAMES / (2 * SUBFRAMES)) / fps
+    path = strokes.trajectory(strokes_made, scene.places, style, times)
+    path[:, :2] += 0.004 * _wander(len(times), 4 * SUBFRAMES, rng)[:, :2]  # no hand is a machine
+    tilt = rng.uniform(-0.5, 0.5) if unseen else rng.uniform(-0.3, 0.3)  # of "up", as this camera sees it
+    up = np.array([np.sin(tilt), -np.cos(tilt)]) * rng.uniform(0.75, 1.05)
+    sun = np.array([rng.uniform(-0.7, 0.7), rng.uniform(0.1, 0.4)])
+    side = rng.choice([-1.0, 1.0])
+    reach = np.array([side * rng.uniform(0.32, 0.5), rng.uniform(-0.22, 0.1)])
+    colour = rng.uniform(30, 235, 3) if unseen else np.array([190, 150, 100]) + rng.normal(0, 20, 3)
+    thick = int(rng.integers(2, 5))
+    skin, sleeve = np.array([205, 160, 130]) + rng.normal(0, 25, 3), rng.uniform(15, 200, 3)
+    shake = _wander(count, 10, rng)[:, :2] * rng.uniform(0, 2.2) + _wander(count, 3, rng)[:, :2] * rng.uniform(0, 0.5)
+    exposure = 1 + 0.02 * _wander(count, 20, rng)[:, 0]
+    noise = rng.normal(0, rng.uniform(2, 7), (6, h + 16, w + 16, 1)).astype(np.float32)
+    jolts = [(s, scene.outlines[s.thing], materials[s.thing]) for s in strokes_made if s.kind in ("hit", "scratch")]
+    debris = _wander_debris(rng)
+    blob = None
+    if rng.random() < 0.2:  # something near the lens
+        blob = (rng.uniform(0, 1), rng.uniform(-0.1, 0.1), rng.uniform(0.04, 0.12), rng.uniform(10, 120, 3))
+
+    frames = np.empty((count, h, w, 3), np.uint8)
+    shadow_darkness = rng.uniform(0.35, 0.7)
+    for k in range(count):
+        now = k / fps
+        image = _react(scene.image, jolts, now, debris, scene)
+        dx, dy = np.clip(shake[k], -scene.margin + 1, scene.margin - 1)
+        view = cv2.warpAffine(
+            image, np.float32([[1, 0, dx - scene.margin], [0, 1, dy - scene.margin]]), (w, h), flags=cv2.INTER_LINEAR
+        ).astype(np.float32)
+        alpha, dark, flesh = (np.zeros((h, w), np.float32) for _ in range(3))
+        arm = np.zeros((h, w), np.float32)
+        for x, y, height in path[k * SUBFRAMES : (k + 1) * SUBFRAMES]:
+            ground = np.array([x, y])
+            tip = ground + up * height
+            hand = ground + reach + up * (0.12 + 0.45 * height)
+            _line(dark, ground + sun * height, ground + sun * height + (reach * 0.9 + sun * 0.1), thick, size, (dx, dy))
+            _line(alpha, tip, hand, thick, size, (dx, dy))
+            _line(flesh, hand, hand + 0.04 * reach, 15, size, (dx, dy))
+            _line(arm, hand + 0.1 * reach, hand + 2.2 * reach, 19, size, (dx, dy))
+        for mask, ink in ((dark * shadow_darkness, 0.0), (arm, sleeve), (alpha, colour), (flesh, skin)):
+            mask = np.minimum(mask / SUBFRAMES, 1)[..., None]
+            view += mask * (np.asarray(ink, np.float32) - view)
+        if blob is not None:
+            x, drift, radius, ink = blob
+            cv2.circle(view, (int((x + drift * now) * w), int(h * 0.95)), int(radius * w), ink.tolist(), -1, cv2.LINE_AA)
+        oy, ox = rng.integers(16, size=2)
+        view = view * exposure[k] + noise[k % 6, oy : oy + h, ox : ox + w]
+        frames[k] = np.clip(view, 0, 255)
+    return frames
+
+
+def _line(mask, a, b, thick, size, shift):
+    """Add an anti-aliased line between two points, in picture units, to a float mask."""
+    points = [tuple(int(round(16 * v)) for v in np.asarray(p) * size + shift) for p in (a, b)]
+    layer = np.zeros(mask.shape, np.uint8)
+    cv2.line(layer, points[0], points[1], 255, thick, cv2.LINE_AA, 4)
+    mask += layer.astype(np.float32) / 255
+
+
+def _wander(count, smooth, rng):
+    """Smooth random motion (count, 3) of unit variance. smooth: samples over which it changes."""
+    knots = rng.standard_normal((max(4, count // smooth + 3), 3))
+    at = np.linspace(0, len(knots) - 1, count)
+    return np.stack([np.interp(at, np.arange(len(knots)), knots[:, i]) for i in range(3)], 1)
+
+
+def _wander_debris(rng):
+    return rng.normal(0, 1, (10, 2)), rng.uniform(0.5, 1.3, 10)
+
+
+def _react(image, jolts, now, debris, scene):
+    """What a stroke does to its thing: the solid jumps and settles, the loose scatters, water rings."""
+    moved = None
+    for stroke, (x, y, w, h), material in jolts:
+        age = now - stroke.time
+        if not 0 <= age < 0.4:
+            continue
+        moved = image.copy() if moved is None else moved
+        if material in _LOOSE:
+            directions, speeds = debris
+            centre = scene.places[stroke.thing][:2] * scene.size + scene.margin
+            for direction, speed in zip(directions, speeds):
+                at = centre + direction * speed * 60 * stroke.force * age + (0, 160 * age**2 - 40 * stroke.force * age)
+                cv2.circle(moved, tuple(int(v) for v in at), 1, tuple(0.6 * c for c in _LOOKS[material][0]), -1, cv2.LINE_AA)
+            if material == "water":
+                cv2.circle(moved, tuple(int(v) for v in centre), int(4 + 50 * age), (180, 195, 200), 1, cv2.LINE_AA)
+        else:
+            give = 2.2 * stroke.force * np.exp(-age / 0.08) * np.cos(2 * np.pi * 9 * age)
+            y0, x0 = max(y, 3), max(x, 3)
+            patch = image[y0 : y + h, x0 : x + w]
+            if patch.size:
+                shifted = cv2.warpAffine(
+                    patch, np.float32([[1, 0, 0.4 * give], [0, 1, give]]), patch.shape[1::-1], borderMode=cv2.BORDER_REFLECT
+                )
+                moved[y0 : y + h, x0 : x + w] = shifted
+    return image if moved is None else moved
+
+
+def _sound(things, strokes_made, seconds, rate, rng):
+    """Waveform (s,) of a performance in its room, with the gain of its recording."""
+    count = round(seconds * rate)
+    wave = np.zeros(count + 4 * rate)
+    for stroke in strokes_made:
+        if stroke.kind == "hit":
+            sound = render_sound.hit(things[stroke.thing], stroke.force, rate, rng)
+        elif stroke.kind == "scratch":
+            sound = render_sound.scratch(things[stroke.thing], strokes.speed_of_scratch(stroke, rate), rate, rng)
+        else:
+            continue
+        begin = round(stroke.time * rate)
+        wave[begin : begin + len(sound)] += stroke.surprise * sound[: len(wave) - begin]
+    gain = 0.26 * 10 ** (rng.normal(0, 4) / 20)  # recordings differ in level as the real ones do
+    floor = np.exp(rng.normal(np.log(0.0032), 0.4))
+    wave = gain * wave[:count] + floor * render_sound.room(seconds, rate, rng)
+    # microphones and their limiters round off what is too loud
+    return (np.tanh(wave / 0.9) * 0.9).astype(np.float32)
+
+
+def _events(materials, strokes_made, rng, labelled=strokes.LABELLED):
+    """What annotators write down: each sound, 39% of them without label."""
+    events = []
+    for stroke in strokes_made:
+        if stroke.kind in ("hit", "scratch"):
+            known = rng.random() < labelled
+            label = (materials[stroke.thing], stroke.kind) if known else (None, None)
+            reaction = ("scatter" if materials[stroke.thing] in _LOOSE else "deform") if known else None
+            events.append(Event(round(stroke.time, 4), *label, reaction))
+    return events
+
+
+def film(split, index, seconds=5.0, fps=30, size=(192, 144), sample_rate=16000, seed=0):
+    """One film. split: train, valid or test; test films have things, cameras and styles of their own.
+
+    Returns frames uint8 (t, h, w, 3), waveform (s,) and events. The same arguments give the same bytes.
+    """
+    rng, unseen = _rng(seed, split, index), split == "test"
+    materials, style = strokes.materials(rng), strokes.style(rng, unseen)
+    pool = [_rng(seed, m, int(rng.integers(_POOL)) + (_POOL if unseen else 0)) for m in materials]
+    things = [render_sound.thing(m, r) for m, r in zip(materials, pool)]
+    made = strokes.plan(seconds, len(things), style, rng)
+    wave = _sound(things, made, seconds, sample_rate, rng)
+    events = _events(materials, made, rng)
+    return _film(materials, made, style, seconds, fps, size, rng, unseen), wave, events
+
+
+def _write(job, folder, seconds, fps, size, sample_rate, seed):
+    split, index = job
+    cv2.setNumThreads(1)
+    frames, wave, events = film(split, index, seconds, fps, size, sample_rate, seed)
+    name = f"{split}-{index:04d}"
+    writing.write_film(folder / f"{name}_denoised.mp4", frames, fps, wave, sample_rate)
+    lines = [f"{e.time:.4f} {e.material} {e.action} {e.reaction}" for e in events]
+    (folder / f"{name}_times.txt").write_text("\n".join(lines) + "\n")
+    return split, name
+
+
+def write_films(folder, count, seconds=5.0, fps=30, size=(192, 144), sample_rate=16000, seed=0, workers=2):
+    """Render films into a folder in Greatest Hits' layout, with train.txt, valid.txt and test.txt.
+
+    count: {split: films}. size: (width, height), even. workers: processes; they do not change the result.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [(split, i) for split, number in count.items() for i in range(number)]
+    work = partial(_write, folder=folder, seconds=seconds, fps=fps, size=tuple(size), sample_rate=sample_rate, seed=seed)
+    names = {split: [] for split in count}
+    with ProcessPoolExecutor(workers) as pool:
+        for split, name in tqdm(pool.map(work, jobs), total=len(jobs), desc="rendering", mininterval=2.0):
+            names[split].append(name)
+    for split, members in names.items():
+        (folder / f"{split}.txt").write_text("\n".join(members) + "\n")
+
+
+def sounds(count, seconds, sample_rate=16000, seed=0):
+    """Performances without a picture, for RMS2Sound: broader than the films, as every thing is new.
+
+    Yields (waveform (s,), events), `count` times; all events carry their labels, as captions of sound libraries do.
+    """
+    for index in range(count):
+        rng = _rng(seed, "sound", index)
+        materials, style = strokes.materials(rng), strokes.style(rng, unseen=rng.random() < 0.5)
+        things = [render_sound.thing(m, rng, spread=1.3) for m in materials]
+        made = strokes.plan(seconds, len(things), style, rng)
+        wave = _sound(things, made, seconds, sample_rate, rng)
+        yield wave, _events(materials, made, rng, labelled=1.0)

@@ -1,0 +1,276 @@
+"""A large corpus of recordings, FreeSound as WavCaps captions it or any folder of sounds, as WebDataset shards (section 3.1).
+
+    python -m vf.shards AUDIO SHARDS [--json fsd_final.json] [--exclude blacklist.json] [--seconds 10.24] [--pieces 6] [--workers 2]
+
+writes tar files of pieces of equal length (16 kHz FLAC beside a JSON of caption, id and licence) and `manifest.json`: clips, hours,
+and what was rejected for which reason. Started again it goes on where it stopped; many processes give the same bytes as one.
+
+The paper gives the length of a piece (B.2), not which stretch of a recording it is; AudioLDM draws one whenever it reads a file. Here
+the first `--pieces` stretches are kept, one after the other. A piece takes 0.33 MB more where RMS2Sound reads it (`audio.sources`).
+
+`--exclude` takes a blacklist of WavCaps. Without it nothing is left out, as in the paper, which tests on films; whoever tests on
+ESC-50, UrbanSound8K or Clotho must give one, as their recordings come from FreeSound too.
+"""
+
+import argparse
+import csv
+import hashlib
+import io
+import json
+import os
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+import webdataset
+from tqdm.auto import tqdm
+
+from vf.data import media
+
+SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a", ".aiff", ".aif"}
+PIECES = 6  # of one recording at most, so that an hour of rain does not drown a thousand door knocks
+SHORTEST = 0.5  # seconds
+QUIETEST = 1e-4  # peak
+
+
+class Recording(NamedTuple):
+    """A sound file to cut up. id: its name in the corpus. licence: its terms, or the page that states them.
+
+    refused: why it is not to be cut, where that is known before it is opened.
+    """
+
+    id: str
+    path: str
+    caption: str
+    licence: str = ""
+    refused: str = ""
+
+
+def recordings(audio, captions=None, exclude=None):
+    """The recordings of a corpus, by id.
+
+    audio: folder of sound files. captions: WavCaps' JSON of FreeSound ({"data": [{"id", "caption", "href", ...}]}; files are
+    named by id). Without it every sound file in and below the folder counts, by its path without suffix: its caption comes
+    from `captions.csv` in the folder (columns file, caption and perhaps licence), else from the name of its subfolder.
+    exclude: WavCaps' blacklist ({"FreeSound": [ids]}), or a JSON list of ids.
+    Raises ValueError for a folder or a list that is not there or not readable as such.
+    """
+    audio = Path(audio)
+    if not audio.is_dir():
+        raise ValueError(f"{audio}: no such folder; wanted the folder of the sound files")
+    files = sorted(p for p in audio.rglob("*") if p.suffix.lower() in SUFFIXES)
+    found = _of_wavcaps(audio, files, captions) if captions else _of_folder(audio, files)
+    if exclude:
+        try:
+            barred = json.loads(Path(exclude).read_text())
+            barred = {str(i) for i in (barred["FreeSound"] if isinstance(barred, dict) else barred)}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{exclude}: {error!r}; wanted WavCaps' blacklist, a list of ids under FreeSound") from error
+        found = [r._replace(refused="is on the list of those to exclude") if r.id in barred else r for r in found]
+    return found
+
+
+def _of_wavcaps(audio, files, captions):
+    try:
+        listed = {str(item["id"]): item for item in json.loads(Path(captions).read_text())["data"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{captions}: {error!r}; wanted WavCaps' JSON, a list `data` of items with id and caption") from error
+    by_id = {p.stem: p for p in files}
+    return [
+        Recording(
+            name, str(by_id.get(name, audio / f"{name}.flac")), item.get("caption") or "A sound.",
+            item.get("license") or item.get("href") or "",
+        )
+        for name, item in sorted(listed.items())
+    ]  # fmt: skip
+
+
+def _of_folder(audio, files):
+    said, table = {}, audio / "captions.csv"
+    if table.exists():
+        with table.open(newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream)
+            if not {"file", "caption"} <= set(reader.fieldnames or ()):
+                raise ValueError(f"{table}: its columns are {reader.fieldnames}; wanted file, caption and perhaps licence")
+            said = {row["file"]: row for row in reader}
+    names = sorted({p.relative_to(audio).as_posix() for p in files} | set(said))  # what is listed and not there is rejected
+    found, first = [], {}
+    for name in names:
+        path, row, key = audio / name, said.get(name, {}), name.rsplit(".", 1)[0]
+        other = first.setdefault(_key(key), name)
+        refused = "" if other == name else f"goes by the name of {other}"
+        folder = f"The sound of {path.parent.name.replace('-', ' ')}." if path.parent != audio else "A sound."
+        found.append(
+            Recording(key if not refused else name, str(path), row.get("caption") or folder, row.get("licence") or "", refused)
+        )
+    return found
+
+
+def _key(name):
+    """WebDataset ends a sample's key at the first dot."""
+    return name.replace(".", "_")
+
+
+def cut(recording, seconds, sample_rate, pieces=PIECES):
+    """Pieces of a recording, (s,) float32 each: one after the other from its start, the last perhaps shorter.
+
+    At most `pieces`; a rest shorter than half a piece is dropped, unless it is all there is, and so is a silent piece.
+    Raises ValueError with the reason for a file that is missing, unreadable, too short or silent.
+    """
+    if recording.refused:
+        raise ValueError(recording.refused)
+    if not Path(recording.path).exists():
+        raise ValueError("the file is missing")
+    length = media.sound_seconds(recording.path)
+    wave = media.read_sound(recording.path, sample_rate, 0.0, min(length, pieces * seconds) if length else None)
+    if len(wave) < SHORTEST * sample_rate:
+        raise ValueError(f"is shorter than {SHORTEST} s")
+    if not np.isfinite(wave).all():
+        raise ValueError("holds values that are not numbers")
+    size = round(seconds * sample_rate)
+    count = min(pieces, max(1, int(len(wave) / size + 0.5)))
+    parts = [wave[i * size : (i + 1) * size] for i in range(count)]
+    parts = [p for p in parts if np.abs(p).max() >= QUIETEST]
+    if not parts:
+        raise ValueError("is silent")
+    return parts
+
+
+def write_shard(part, folder, seconds, sample_rate, pieces):
+    """Write one shard and its own manifest, each whole or not at all; a shard that is there is kept.
+
+    part: (number, recordings). Returns its manifest {clips, seconds, rejected: [{id, reason}]}.
+    """
+    number, items = part
+    tar, notes = (Path(folder) / f"shard-{number:05d}.{end}" for end in ("tar", "json"))
+    if tar.exists() and notes.exists():
+        return json.loads(notes.read_text())
+    made, rejected, size = [], [], round(seconds * sample_rate)
+    # a name of its own: what an earlier command left running may be at the same shard
+    partial_tar = tar.with_suffix(f".{os.getpid()}.partial")
+    with partial_tar.open("wb") as stream, webdataset.TarWriter(stream, user="", group="", mtime=0.0) as writer:
+        for item in items:
+            try:
+                parts = cut(item, seconds, sample_rate, pieces)
+            except ValueError as error:  # media.MediaError is one
+                reason = str(error).removeprefix(f"{item.path}: ").split("; wanted")[0]
+                rejected.append({"id": item.id, "reason": reason})
+                continue
+            text = json.dumps({"caption": item.caption, "id": item.id, "licence": item.licence})
+            for k, wave in enumerate(parts):
+                flac = _flac(np.pad(wave, (0, size - len(wave))), sample_rate)
+                writer.write({"__key__": f"{_key(item.id)}_{k}", "flac": flac, "json": text})
+                made.append(len(wave) / sample_rate)
+    partial_tar.replace(tar)
+    return _write_json(notes, {"clips": len(made), "seconds": sum(made), "rejected": rejected})
+
+
+def _flac(wave, sample_rate):
+    stream = io.BytesIO()
+    soundfile.write(stream, wave.clip(-1, 1), sample_rate, format="FLAC", subtype="PCM_16")
+    return stream.getvalue()
+
+
+def _write_json(path, values):
+    partial_path = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial_path.write_text(json.dumps(values, indent=1) + "\n")
+    partial_path.replace(path)
+    return values
+
+
+def write(found, folder, seconds=10.24, sample_rate=16000, pieces=PIECES, per_shard=100, workers=2):
+    """Cut recordings into shards of a folder, `per_shard` recordings each, by several processes.
+
+    found: list of Recording. Returns the manifest that is also written: {clips, hours (of sound, not of the zeros behind it),
+    recordings, seconds, sample_rate, pieces, per_shard, list (a digest of `found`), reasons ({reason: count}), rejected}.
+    Raises ValueError where nothing could be used, or where the folder holds shards cut otherwise or from other files.
+    """
+    if not found:
+        raise ValueError("no recording to cut; wanted sound files: check the folder")
+    if not (seconds >= SHORTEST and pieces >= 1 and workers >= 1):
+        raise ValueError(
+            f"seconds {seconds}, pieces {pieces}, workers {workers}; wanted at least {SHORTEST} s, one piece and one process"
+        )
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {"seconds": seconds, "sample_rate": sample_rate, "pieces": pieces, "per_shard": per_shard}
+    settings |= {"recordings": len(found), "list": _digest(found)}
+    kept = folder / "settings.json"
+    if kept.exists() and json.loads(kept.read_text()) != settings:
+        raise ValueError(f"{folder}: holds shards of other files or settings than {settings}; empty it or name another folder")
+    _write_json(kept, settings)
+    parts = [(i, found[k : k + per_shard]) for i, k in enumerate(range(0, len(found), per_shard))]
+    job = partial(write_shard, folder=folder, seconds=seconds, sample_rate=sample_rate, pieces=pieces)
+    try:
+        with ProcessPoolExecutor(workers) as pool:
+            made = list(tqdm(pool.map(job, parts), total=len(parts), desc="shards", mininterval=2.0))
+    except BrokenProcessPool as error:
+        raise ValueError(f"{folder}: a process was killed, perhaps for want of memory; start again with fewer workers") from error
+    for left in folder.glob("*.partial"):  # of commands that were stopped
+        left.unlink()
+    clips, rejected = sum(m["clips"] for m in made), [r for m in made for r in m["rejected"]]
+    if not clips:
+        for path in [kept, *folder.glob("shard-*")]:  # or they would stand in the way of the files that are wanted
+            path.unlink()
+        raise ValueError(f"none of {len(found)} recordings can be used; the first: {rejected[0]['id']} {rejected[0]['reason']}")
+    hours, reasons = sum(m["seconds"] for m in made) / 3600, Counter(r["reason"] for r in rejected)
+    manifest = {"clips": clips, "hours": round(hours, 4), **settings, "reasons": reasons, "rejected": rejected}
+    return _write_json(folder / "manifest.json", manifest)
+
+
+def _digest(found):
+    """Tells one list of recordings from another, by what it says of each and by the sizes of the files."""
+    sizes = [os.path.getsize(r.path) if os.path.exists(r.path) else None for r in found]
+    rows = [[r.id, r.caption, r.licence, r.refused, size] for r, size in zip(found, sizes)]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+
+
+def manifest(folder):
+    """The manifest that `write` left. Raises ValueError for a folder without one."""
+    path = Path(folder) / "manifest.json"
+    if not path.exists():
+        raise ValueError(f"{path}: not there; wanted finished shards: run `python -m vf.shards` into {folder} first")
+    return json.loads(path.read_text())
+
+
+def read(folder):
+    """Pieces of all shards in order: yields (key, int16 wave (s,), {caption, id, licence}).
+
+    Raises ValueError where a shard of the manifest is not there.
+    """
+    known = manifest(folder)
+    paths = [Path(folder) / f"shard-{i:05d}.tar" for i in range(-(-known["recordings"] // known["per_shard"]))]
+    if gone := [p.name for p in paths if not p.exists()]:
+        raise ValueError(f"{folder}: {', '.join(gone)} not there; run `python -m vf.shards` into it again")
+    for sample in webdataset.WebDataset([str(p) for p in paths], shardshuffle=False):
+        wave, _ = soundfile.read(io.BytesIO(sample["flac"]), dtype="int16")
+        yield sample["__key__"], wave, json.loads(sample["json"])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("audio", help="folder of the sound files")
+    parser.add_argument("shards", help="folder to write")
+    parser.add_argument("--json", help="WavCaps' JSON with captions; without it a folder of sounds")
+    parser.add_argument("--exclude", help="WavCaps' blacklist: recordings that tests are made of")
+    parser.add_argument("--seconds", type=float, default=10.24, help="length of a piece (10.24)")
+    parser.add_argument("--pieces", type=int, default=PIECES, help=f"of one recording at most ({PIECES})")
+    parser.add_argument("--workers", type=int, default=2, help="processes (2)")
+    given = parser.parse_args()
+    try:
+        found = recordings(given.audio, given.json, given.exclude)
+        made = write(found, given.shards, given.seconds, pieces=given.pieces, workers=given.workers)
+    except ValueError as error:
+        raise SystemExit(f"vf.data.shards: {error}") from error
+    print(f"{made['clips']} clips, {made['hours']} h of {made['recordings']} recordings; {len(made['rejected'])} rejected")
+    for reason, count in Counter(made["reasons"]).most_common():
+        print(f"  {count} x {reason}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What listeners answered (section 3.2, App. D): mean opinion scores as in Table 3, and how metrics rank against them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+
+from vf.evaluation import metrics
+
+CRITERIA = ("material", "action", "temporal", "quality")
+
+
+def read_answers(key, paths):
+    """Answer files of a page: (ratings, left_out).
+
+    key: of `listening.make`. paths: files. ratings: a DataFrame with listener, question, system and the four criteria, a row a rated
+    sound. left_out: (file, why) of the files that are no JSON, of another page, incomplete, or of a listener who is in already.
+    """
+    rows, left_out, seen = [], [], {}
+    for path in map(Path, paths):
+        try:
+            answers = json.loads(path.read_text("utf-8-sig"))
+            mine = _rated(key, answers)
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+            left_out.append((str(path), f"is no JSON file that can be read ({error}); wanted the file that the page saved"))
+        except ValueError as error:
+            left_out.append((str(path), str(error)))
+        else:
+            listener = answers["listener"]
+            if listener in seen:
+                left_out.append((str(path), f"is of listener {listener}, as {seen[listener]} is; wanted one file a listener"))
+            else:
+                seen[listener] = str(path)
+                rows += mine
+    return pd.DataFrame(rows, columns=["listener", "question", "system", *CRITERIA]), left_out
+
+
+def _rated(key, answers):
+    if not isinstance(answers, dict) or not {"page", "listener", "answers"} <= set(answers):
+        raise ValueError("has no page, listener and answers; wanted the file that the page saved")
+    if answers["page"] != key["page"]:
+        raise ValueError(f"is of page {answers['page']}; wanted {key['page']}: score it with its own key.json")
+    if not isinstance(answers["listener"], str) or not isinstance(answers["answers"], dict):
+        raise ValueError("has a listener or answers of another form; wanted the file that the page saved")
+    rows = []
+    for question in key["questions"]:
+        for code, system in question["items"].items():
+            given = answers["answers"].get(question["id"]) or {}
+            scores = (given.get(code) if isinstance(given, dict) else None) or {}
+            for criterion in CRITERIA:
+                score = scores.get(criterion) if isinstance(scores, dict) else None
+                if type(score) is not int or not 1 <= score <= 5:
+                    raise ValueError(
+                        f"question {question['id']}: {criterion} of sound {code} is {score!r}; wanted 1 to 5: have it completed"
+                    )
+            row = {"listener": answers["listener"], "question": question["id"], "system": system}
+            rows.append(row | {criterion: scores[criterion] for criterion in CRITERIA})  # and nothing else that a file holds
+    return rows
+
+
+def mean_scores(ratings, order, seed=0):
+    """Mean opinion scores, a row a system: {criterion, criterion ±, criterion low, criterion high}.
+
+    ratings: of `read_answers`. order: of the systems. ± is half of the 95% interval of the mean with every rating taken as
+    independent (Student's t), Table 3's form; low and high are from a bootstrap over listeners, whose ratings are alike.
+    """
+    rows = []
+    for system in order:
+        own = ratings[ratings.system == system]
+        row = {"system": system, "ratings": len(own)}
+        for criterion in CRITERIA:
+            x = own[criterion].to_numpy(float)
+            half = scipy.stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)) if len(x) > 1 else np.nan
+            low, high = metrics.bootstrap(x, own.listener, seed=seed) if own.listener.nunique() > 1 else (np.nan, np.nan)
+            row |= {criterion: x.mean(), f"{criterion} ±": half, f"{criterion} low": low, f"{criterion} high": high}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def correlate(scores, measured):
+    """Spearman's rank correlation of every metric with every criterion over the systems that both tables have.
+
+    scores: of `mean_scores`. measured: a DataFrame with `system` and a column a metric, PEAVS or any other. Returns rows of metric,
+    criterion, rho and systems; rho is NaN under three systems, and of a handful of systems it proves little. Raises ValueError without a common system, for a system with two
+    rows, and for a cell that is no number.
+    """
+    names = _metrics(measured)
+    both = scores.merge(measured, on="system", suffixes=("", " measured"))
+    if both.empty:
+        raise ValueError(
+            f"the metrics are of {', '.join(map(str, measured.system))}; wanted some of {', '.join(scores.system)}: name them alike"
+        )
+    rows = []
+    for metric in names:
+        column = f"{metric} measured" if metric in scores else metric
+        for criterion in CRITERIA:
+            pair = both[[column, criterion]].dropna()
+            enough = len(pair) > 2 and pair.nunique().min() > 1
+            rho = scipy.stats.spearmanr(pair[column], pair[criterion]).statistic if enough else np.nan
+            rows.append({"metric": metric, "criterion": criterion, "rho": rho, "systems": len(pair)})
+    return pd.DataFrame(rows)
+
+
+def _metrics(measured):
+    """Names of the columns of a table of metrics, checked: see `correlate`."""
+    if "system" not in measured:
+        raise ValueError(f"the metrics have columns {', '.join(map(str, measured.columns))}; wanted `system` and one a metric")
+    doubled = measured.system[measured.system.duplicated()]
+    if len(doubled):
+        raise ValueError(f"the metrics have two rows for {doubled.iloc[0]}; wanted one a system: remove one")
+    names = [c for c in measured if c != "system"]
+    for name in names:
+        cells = measured[name].dropna().astype(str)
+        text = cells[pd.to_numeric(cells, errors="coerce").isna()]
+        if len(text):
+            raise ValueError(
+                f"the metrics have {text.iloc[0]!r} in column {name}; wanted a number or an empty cell: mend it, or drop the column"
+            )
+    return names
+
+
+def markdown(scores, measured=None):
+    """Table 3's form as Markdown: a row a system, metrics first, then each opinion as `mean (± half of the interval)`.
+
+    scores: of `mean_scores`; its order is kept. measured: as for `correlate`; its systems without an opinion follow.
+    """
+    extra, rows = [], scores.set_index("system")
+    if measured is not None:
+        extra = _metrics(measured)
+        both = scores.merge(measured, on="system", how="outer", suffixes=("", " measured")).set_index("system")
+        rows = both.loc[list(dict.fromkeys([*scores.system, *measured.system]))]
+    lines = [f"| {' | '.join(['system', *extra, *CRITERIA])} |", "|---" * (len(extra) + len(CRITERIA) + 1) + "|"]
+    for system, row in rows.iterrows():
+        cells = [row[f"{m} measured" if m in scores else m] for m in extra]
+        shown = ["–" if pd.isna(c) else f"{c:.4g}" for c in cells]
+        shown += ["–" if pd.isna(row[c]) else f"{row[c]:.2f} (±{row[f'{c} ±']:.2f})" for c in CRITERIA]
+        lines.append(f"| {' | '.join([str(system), *shown])} |")
+    return "\n".join(lines)

@@ -1,0 +1,271 @@
+"""Scores of curves and of sounds against the truth, per clip and over the set, with intervals (section 3.2, App. C)."""
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vf.data import clips
+from vf.evaluation import metrics
+from vf.signal import onsets, rms
+
+
+def curve_scores(truth, target, curve, scores, bins, rate, reference_onsets):
+    """Every per-clip number of a Video2RMS system.
+
+    truth: (b, n) true curve. target: (b, n) the curve the model was trained for (low-passed, or the truth itself).
+    curve: (b, n) the system's curve. scores: (b, n, k) its score of every class. bins: rms.Bins. rate: curve frames per
+    second. reference_onsets: a list of b arrays of seconds. Returns {metric: (b,)}; NaN where no frame counts.
+    """
+    true, got = bins.encode(target).numpy(), bins.encode(curve).numpy()
+    keep = metrics.not_both_silent(true, got)
+    result = {"e_l1": metrics.e_l1(target, curve, keep)}
+    # accuracy is of the best scored class, which need not be the class of the curve (see video2rms.decode)
+    scores = np.asarray(scores)
+    classified = metrics.not_both_silent(true, scores.argmax(-1))
+    for k in (1, 5, 10):
+        result[f"acc@{k}"] = metrics.accuracy_at(scores, true, k, classified)
+    for tolerance in (2, 5, 8):
+        result[f"within_{tolerance}"] = metrics.accuracy_within(true, got, tolerance, keep)
+    result["e_l1_event"] = metrics.e_l1(target, curve, true != 0)
+    result["e_l1_all"] = metrics.e_l1(truth, curve)
+    result["correlation"] = metrics.correlation(truth, curve)
+    found = [onsets.detect(c, rate, bins.floor) for c in np.asarray(curve)]
+    result["onset_f1_100ms"] = np.array([onsets.f1(r, f, 0.1) for r, f in zip(reference_onsets, found)])
+    return result
+
+
+def onset_scores(references, found, threshold):
+    """Per-clip numbers of an onset detector: by the protocol (App. C), and beside it F-measures with the best one-to-one matching.
+
+    references: a list of arrays of seconds. found: for each (seconds, confidences). threshold: confidence from which on an
+    estimate counts, for all but average precision. Returns {metric: (b,)}; recall, accuracy and ap are NaN where a
+    clip has no onset.
+    """
+    sure = [times[confidence >= threshold] for times, confidence in found]
+    told = [onsets.protocol(r, t, c, threshold) for r, (t, c) in zip(references, found)]
+    return {f"onset_{name}": np.array([row[name] for row in told]) for name in ("recall", "accuracy", "ap")} | {
+        "onset_f1_100ms": np.array([onsets.f1(r, t, 0.1) for r, t in zip(references, sure)]),
+        "onset_f1_50ms": np.array([onsets.f1(r, t, 0.05) for r, t in zip(references, sure)]),
+    }
+
+
+def onset_times(films, curves, rate, floor):
+    """When each clip's events are, for the onset metrics: annotated, or detected in the true curve where nothing is annotated.
+
+    films: a list of clips.Clip. curves: (b, n) true RMS. rate: its frames per second. floor: RMS of silence. Returns a list of
+    arrays of seconds.
+    """
+    return [
+        np.array([e.time for e in clip.events]) if clip.events else onsets.detect(curve, rate, floor)
+        for clip, curve in zip(films, np.asarray(curves))
+    ]
+
+
+def class_scores(classes, count):
+    """Scores for a system that names one class a frame: nearer classes score higher. (..., n) -> (..., n, count)."""
+    return -(torch.arange(count) - torch.as_tensor(classes)[..., None]).abs().float()
+
+
+def baseline_curves(target, train_target, bins, groups, seed):
+    """The rows that keep Table 1 honest: {name: (curve (b, n), scores (b, n, k))}.
+
+    discretised_truth, random (a class drawn for each frame), constant (the median of `train_target`, which has the least
+    E-L1 of all constants), other_clip (the truth of the next clip of another group) and silence.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    true = bins.encode(target)
+    noise = torch.rand(*true.shape, bins.count, generator=generator)
+    best = torch.full_like(torch.as_tensor(target), torch.as_tensor(train_target).median().item())
+    named = {
+        "discretised_truth": true,
+        "constant": bins.encode(best),
+        "other_clip": true[other_clips(groups)],
+        "silence": torch.zeros_like(true),
+    }
+    curves = {name: (bins.decode(c), class_scores(c, bins.count)) for name, c in named.items()}
+    curves["constant"] = (best, curves["constant"][1])
+    curves["silence"] = (torch.zeros_like(best), curves["silence"][1])  # silent altogether, without a room's tone
+    curves["other_clip"] = (torch.as_tensor(target)[other_clips(groups)], curves["other_clip"][1])
+    curves["random"] = (bins.decode(noise.argmax(-1)), noise)
+    return curves
+
+
+def linear_curves(energy, curves, among, reach=8):
+    """What a linear regression makes of the films' frame-difference energy: the least a network has to beat.
+
+    energy: (clips, t) of each video frame; its square root, about the size of a movement, is regressed on within `reach`
+    frames either way. curves: (clips, n) true RMS, fitted by least squares on the clips `among`. Returns (clips, n) >= 0.
+    """
+    size = np.sqrt(np.asarray(energy, np.float64))
+    padded = np.pad(size, ((0, 0), (reach, reach)), mode="edge")
+    around = [padded[:, k : k + size.shape[1]] for k in range(2 * reach + 1)]
+    n = np.asarray(curves).shape[-1]
+    x = np.stack([rms.resize(torch.as_tensor(a), n).numpy() for a in [*around, np.ones_like(size)]], -1)
+    weights, *_ = np.linalg.lstsq(x[among].reshape(-1, x.shape[-1]), np.asarray(curves)[among].reshape(-1), rcond=None)
+    return torch.as_tensor(np.clip(x @ weights, 0, 1), dtype=torch.float32)
+
+
+def other_clips(groups):
+    """For each clip the index of another, of another group where there is one: half the set away, then the next."""
+    count, picked = len(groups), []
+    for i in range(count):
+        order = [(i + count // 2 + j) % count for j in range(count)]
+        different = [j for j in order if groups[j] != groups[i]] or [j for j in order if j != i] or [i]
+        picked.append(different[0])
+    return picked
+
+
+def sound_scores(reference, estimate, timeline, floor, onset_times=None):
+    """Per-clip numbers of generated sound that need no embedder.
+
+    reference, estimate: (b, s) waveforms. timeline: gives window and hop of the curve (512/128, App. C). floor: RMS of
+    silence, for the onset detector. onset_times: a list of b arrays of seconds; onsets detected in the reference
+    without it. Returns {e_l1, e_l1_gain_matched, correlation, onset_f1_50ms: (b,)}.
+    """
+    window, hop = timeline.video_window, timeline.video_hop
+    truth = rms.rms_curve(torch.as_tensor(reference), window, hop).numpy()
+    got = rms.rms_curve(torch.as_tensor(estimate), window, hop).numpy()
+    rate = timeline.sample_rate / hop
+    wanted = onset_times if onset_times is not None else [onsets.detect(c, rate, floor) for c in truth]
+    found = [onsets.detect(c, rate, floor) for c in got]
+    return {
+        "e_l1": metrics.e_l1(truth, got),
+        "e_l1_gain_matched": metrics.e_l1(truth, metrics.match_gain(truth, got)),
+        "correlation": metrics.correlation(truth, got),
+        "onset_f1_50ms": np.array([onsets.f1(r, f, 0.05) for r, f in zip(wanted, found)]),
+    }
+
+
+def timbre_scores(listen, reference, estimate, materials):
+    """Per-clip numbers of what generated sound sounds like: CLAP score (App. C), and whether its material is heard.
+
+    listen: the backend's embedders. reference, estimate: (b, s) waveforms. materials: of each clip; None where a clip has
+    several or is not annotated. Returns {clap, material_accuracy: (b,)}, NaN without a material.
+    """
+    named = listen.materials(estimate, clips.MATERIALS)
+    return {
+        "clap": metrics.cosine(listen.score(reference), listen.score(estimate)),
+        "material_accuracy": np.array([float(n == m) if m and n else np.nan for n, m in zip(named, materials)]),
+    }
+
+
+def set_distance(reference, estimates, groups, seed, resamples=100, few=False):
+    """Frechet distance of sets of window embeddings to the reference, and the bootstrap interval of their mean over groups.
+
+    reference: (b, w, e), w windows a clip. estimates: a list of such, one for each training or seed of a system.
+    few: of `metrics.frechet_distance`. Returns ([distance of each], (low, high)).
+    """
+    together, distances = _sets(reference, estimates, few)
+    interval = metrics.bootstrap(together, groups, lambda windows: np.mean(distances(windows)), resamples, seed=seed)
+    return distances(together), interval
+
+
+def set_difference(reference, ones, others, groups, seed, resamples=1000, few=False):
+    """Mean Frechet distance of `ones` to the reference minus that of `others`, the same films drawn for all: (value, (low, high)).
+
+    reference: (b, w, e). ones, others: lists of such, one for each training or seed. few: of `metrics.frechet_distance`.
+    """
+    together, distances = _sets(reference, [*ones, *others], few)
+
+    def apart(windows):
+        each = distances(windows)
+        return float(np.mean(each[: len(ones)]) - np.mean(each[len(ones) :]))
+
+    return apart(together), metrics.bootstrap(together, groups, apart, resamples, seed=seed)
+
+
+def _sets(reference, estimates, few):
+    """Sets of window embeddings side by side, (b, w, sum of e), and the function from such to each estimate's distance, NaN where
+    there are no more embeddings than dimensions."""
+    dims = reference.shape[-1]
+
+    def distances(windows):
+        first, *others = np.split(windows.reshape(-1, windows.shape[-1]), windows.shape[-1] // dims, axis=1)
+        if len(first) <= (1 if few else dims):
+            return [np.nan] * len(others)
+        return [metrics.frechet_distance(first, other, few) for other in others]
+
+    return np.concatenate([reference, *estimates], -1).astype(np.float64), distances
+
+
+def remaining_share(estimate, worst, best, groups, seed):
+    """How much of the way from `worst` down to `best` an error has left: (estimate - best) / (worst - best) of means.
+
+    estimate, worst, best: (b,) errors of the same clips. Returns (share, (low, high)).
+    """
+
+    def share(columns):
+        a, b, c = np.nanmean(columns, 0)
+        return (a - c) / (b - c)
+
+    columns = np.stack([estimate, worst, best], 1)
+    return float(share(columns)), metrics.bootstrap(columns, groups, share, seed=seed)
+
+
+def summarise(per_clip, groups, seed):
+    """Means over clips and their bootstrap intervals: {metric: mean, metric_interval: [low, high]}; None where there is none."""
+    result = {}
+    for name, values in per_clip.items():
+        if np.isnan(values).all():
+            result[name] = result[f"{name}_interval"] = None
+            continue
+        result[name] = round(float(np.nanmean(values)), 6)
+        low, high = metrics.bootstrap(values, groups, seed=seed)
+        result[f"{name}_interval"] = None if np.isnan(low) else [round(low, 6), round(high, 6)]
+    return result
+
+
+def over_seeds(draws, groups, seed):
+    """Several trainings of one system: {metric: [mean over clips of each draw], metric_interval: of the mean over draws}.
+
+    draws: a list of per-clip scores {metric: (b,)}, one a seed. groups: the film of each clip.
+    """
+    result = {}
+    for name, row in summarise(mean_draw(draws), groups, seed).items():
+        each = name.endswith("_interval") or row is None
+        result[name] = row if each else [round(float(np.nanmean(d[name])), 6) for d in draws]
+    return result
+
+
+def paired_difference(draws, others, groups, seed):
+    """Mean and interval of `draws` minus `others`, clip by clip, each first averaged over its draws (see `over_seeds`)."""
+    a, b = mean_draw(draws), mean_draw(others)
+    return summarise({name: a[name] - b[name] for name in a}, groups, seed)
+
+
+def mean_draw(draws):
+    """Per-clip scores averaged over draws: a list of {metric: (b,)} -> {metric: (b,)}."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a clip that no draw has is NaN
+        return {name: np.nanmean([d[name] for d in draws], 0) for name in draws[0]}
+
+
+def pick(summary, keys):
+    """Some metrics of a summary with their intervals; those that the profile does not have are left out."""
+    return {k: summary[k] for key in keys if key in summary for k in (key, f"{key}_interval")}
+
+
+def write_json(path, values):
+    """Write numbers as JSON, sorted as given, NaN as null, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(_finite(values), indent=1, allow_nan=False) + "\n")
+    partial.replace(path)
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def write_csv(path, table):
+    """Write a DataFrame as CSV, whole or not at all."""
+    partial = Path(path).with_suffix(".partial")
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(partial, index=False, float_format="%.6g")
+    partial.replace(path)

@@ -1,0 +1,267 @@
+"""Anybody's system as a row of Table 2: a folder of its output and how its files make up a clip (App. G).
+
+A folder holds wavs, other sound files or films, one clip or one piece of a clip each, named after the clip.
+"""
+
+import argparse
+import json
+import re
+from collections import namedtuple
+from fnmatch import fnmatchcase
+from glob import escape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from vf import params
+from vf.data import clips, media, writing
+
+Join = namedtuple("Join", "files piece rate short why")
+Join.__doc__ = """How the files of a system make up a clip.
+
+files: pattern of the names, {clip} or {film} filled in, {piece} counting from 0, * for anything. piece: seconds that count of
+each file (None: all). rate: sample rate that the system writes, None for any. short: seconds that the end may lack; they are
+filled with silence. why: what App. G says, for messages.
+"""
+
+JOINS = {
+    "whole": Join("{clip}", None, None, 0.1, "one file a clip, from its first to its last second"),
+    "film": Join("{film}", None, None, 0.0, "one file a film, from the film's start; clips that it does not cover are left out"),
+    "specvqgan": Join("{clip}", None, 22050, 0.2, "10 s at 22.05 kHz, of which the model leaves the last 0.15 s empty"),
+    "diff_foley": Join("{clip}_{piece}", 8.0, 16000, 0.0, "8 s from the clip's start, and the 8 s that end with the clip"),
+    "condfoleygen": Join("{clip}*", None, 22050, 0.75, "whole steps of 2 s, W_scale of them: 5 for 10 s"),
+    "syncfusion": Join("{clip}_{piece}", 5.0, None, 0.0, "pieces of 5.46 s, of which 5 s count, one after the other"),
+}
+STEPS = 2.0, 160 * 256 / 22050  # seconds: a step of CondFoleyGen, and what its code keeps of it (160 frames of 256 samples)
+PROMPTS = ("none", "audio", "text")
+KEYS = {"folder", "join", "files", "rate", "fps", "prompt", "paper", "train"}
+SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a"} | media.SUFFIXES
+# test films of the official split that lie in a system's own training split (of 242): read off its released lists
+LEAKAGE = {"condfoleygen": 212, "syncfusion": 172}
+TEST_FILMS = 242
+
+
+def load(name, entry, wanted, sample_rate, root="."):
+    """The sound of a system for some clips.
+
+    name, entry: of `benchmark.systems` in params.yaml. entry: a mapping with folder, where the files lie, and perhaps join, a
+    key of JOINS; files, another pattern for their names; rate, fps: the sample rate and frame rate that they must have; and
+    what the table says of the system: prompt, paper, train. wanted: a list of clips.Clip. root: what paths start from.
+    Returns waves (b, s), float32 at `sample_rate`, level untouched, and the positions (b,) in `wanted` of those that the system
+    covers: all of them but for `film`. Raises ValueError for a folder or clip that is not there, doubled, too short, or of
+    another rate, and for an entry that cannot be read.
+    """
+    _check_entry(name, entry)
+    folder, join, fps = Path(root) / Path(entry["folder"]).expanduser(), entry.get("join") or "whole", entry.get("fps")
+    if join not in JOINS:
+        raise ValueError(f"{name}: join is {join!r}; wanted one of {', '.join(JOINS)}")
+    if not folder.is_dir():
+        raise ValueError(f"{name}: {folder} is no folder; set benchmark.systems.{name}.folder to the folder of its output")
+    how = JOINS[join]._replace(**{k: entry[k] for k in ("files", "rate") if entry.get(k) is not None})
+    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    if not found:
+        raise ValueError(
+            f"{name}: {folder} has no sound or film; wanted files named {how.files} of {', '.join(sorted(SUFFIXES))}"
+        )
+    chosen = [[_find(name, found, how.files, c, k) for k in range(_pieces(join, how, c.seconds))] for c in wanted]
+    covered = list(range(len(wanted)))
+    if join == "film":
+        covered = [i for i in covered if chosen[i][0] and _reaches(chosen[i][0], wanted[i])]
+    missing = [wanted[i].name for i in covered if None in chosen[i]]
+    if missing or not covered:
+        strangers = [p.name for p in found if not any(p in paths for paths in chosen)]
+        raise ValueError(
+            f"{name}: {folder} lacks {len(missing) or len(wanted)} of {len(wanted)} clips, the first {(missing or [wanted[0].name])[0]}"
+            f"{f', and has {strangers[0]}, which is none of them' if strangers else ''}; wanted files named {how.files} "
+            f"({how.why}): generate them, or set `files` to the pattern of the names"
+        )
+    for path in dict.fromkeys(p for i in covered for p in chosen[i]):
+        _check(name, path, how.rate, fps)
+    return np.stack([_join(name, join, how, chosen[i], wanted[i], sample_rate) for i in covered]), covered
+
+
+def _check_entry(name, entry):
+    """Raises ValueError unless an entry of `benchmark.systems` maps KEYS to texts, but for rate and fps, which are numbers."""
+    wanted = f"wanted folder and perhaps {', '.join(sorted(KEYS - {'folder'}))}"
+    if not isinstance(entry, dict):
+        raise ValueError(f"{name}: the entry is {entry!r}; wanted a mapping, such as {{folder: outputs/{name}}}: {wanted}")
+    if set(entry) - KEYS or not entry.get("folder"):
+        raise ValueError(f"{name}: the entry has {', '.join(k for k in entry if entry[k] is not None)}; {wanted}")
+    for key, value in entry.items():
+        kind, said = ((int, float), "a number") if key in ("rate", "fps") else (str, "a text")
+        if value is not None and not isinstance(value, kind):
+            raise ValueError(f"{name}: {key} is {value!r}; wanted {said}: set benchmark.systems.{name}.{key}")
+    if (entry.get("prompt") or "none") not in PROMPTS:
+        raise ValueError(f"{name}: prompt is {entry['prompt']!r}; wanted one of {', '.join(PROMPTS)}")
+
+
+def _pieces(join, how, seconds):
+    if join == "diff_foley":
+        if seconds > 2 * how.piece:
+            raise ValueError(f"clips are {seconds:g} s long; two parts of {how.piece:g} s make up {2 * how.piece:g} s at most")
+        return 1 if seconds <= how.piece else 2
+    return 1 if how.piece is None else int(np.ceil(seconds / how.piece))
+
+
+def _find(name, found, pattern, clip, piece):
+    # a film may be called anything, but only the pattern's own * stands for more than itself
+    wanted = pattern.replace("{clip}", escape(clip.name)).replace("{film}", escape(clip.group)).replace("{piece}", str(piece))
+    hits = [p for p in found if fnmatchcase(p.stem, wanted)]
+    if len(hits) > 1:
+        raise ValueError(
+            f"{name}: {hits[0].name} and {hits[1].name} both stand for {clip.name}; wanted one file named {wanted}: remove one"
+        )
+    return hits[0] if hits else None
+
+
+def _reaches(path, clip):
+    return len(media.read_sound(path, 16000)) >= (clip.start + clip.seconds) * 16000
+
+
+def _check(name, path, rate, fps):
+    """A rate that is not the system's own tells of a file that was cut, sped up or mixed up on its way here."""
+    got = media.sound_rate(path)
+    if rate and got != rate:
+        raise ValueError(f"{name}: {path.name} has {got} Hz; wanted the system's own {rate} Hz: take its files unconverted")
+    if fps and path.suffix.lower() in media.SUFFIXES and abs(media.probe(path).fps - fps) > 0.05:
+        got = media.probe(path).fps
+        raise ValueError(f"{name}: {path.name} has {got:g} frames/s; wanted {fps:g}: drop `fps`, or resample the film in time")
+
+
+def _join(name, join, how, paths, clip, sample_rate):
+    """Waveform (s,) of one clip."""
+    length = round(clip.seconds * sample_rate)
+    sounds = [read_sound(p, sample_rate) for p in paths]
+    if join == "film":
+        begin = round(clip.start * sample_rate)
+        return sounds[0][begin : begin + length]
+    if join == "condfoleygen":
+        _whole_steps(name, paths[0], len(sounds[0]) / sample_rate)
+    lack = [
+        (p, len(s) / sample_rate, wanted)
+        for p, s, wanted in zip(paths, sounds, [how.piece or clip.seconds] * len(paths))
+        if len(s) / sample_rate < min(wanted, clip.seconds) - how.short - 1e-3
+    ]
+    if lack:
+        path, got, wanted = lack[0]
+        raise ValueError(f"{name}: {path.name} is {got:.2f} s long; wanted {wanted:g} s ({how.why}): generate it again")
+    if join == "diff_foley" and len(sounds) == 2:
+        # App. G: the whole first part, then what the second, which ends with the clip, has beyond it
+        part = round(how.piece * sample_rate)
+        sounds = [sounds[0][:part], sounds[1][:part][-(length - part) :]]
+    elif how.piece is not None:
+        sounds = [s[: round(how.piece * sample_rate)] for s in sounds]
+    wave = np.concatenate(sounds)[:length]
+    return np.pad(wave, (0, length - len(wave)))
+
+
+def _whole_steps(name, path, seconds):
+    if all(abs(seconds / step - round(seconds / step)) > 0.05 for step in STEPS):
+        raise ValueError(f"{name}: {path.name} is {seconds:.2f} s long; wanted a whole number of 2 s steps: generate it again")
+
+
+def read_sound(path, sample_rate):
+    """`media.read_sound` of what others made: float32 (s,). Raises ValueError where samples are no numbers, too."""
+    sound = media.read_sound(path, sample_rate)
+    if not np.isfinite(sound).all():
+        raise ValueError(f"{path}: has NaN or infinite samples; wanted numbers in [-1, 1]: write the file again")
+    return sound
+
+
+def named(folder, suffixes=SUFFIXES):
+    """Sounds and films of a folder by name: {stem: path}.
+
+    Raises ValueError for a folder that is not there or has none, and for a name that two of its files share.
+    """
+    if not Path(folder).is_dir():
+        raise ValueError(f"{folder}: no such folder; wanted one of sounds or films: check the path")
+    found = {}
+    for path in sorted(Path(folder).iterdir()):
+        if path.suffix.lower() in suffixes:
+            if path.stem in found:
+                raise ValueError(
+                    f"{folder}: {found[path.stem].name} and {path.name} have one name; wanted one file each: remove one"
+                )
+            found[path.stem] = path
+    if not found:
+        raise ValueError(f"{folder}: has no sound or film; wanted files of {', '.join(sorted(suffixes))}: check the path")
+    return found
+
+
+def leakage(name, join="whole", train=None, films=()):
+    """How many of the tested films a system was trained on, as text for the table.
+
+    name: of the system, join: a key of JOINS; either may tell whose it is. train: file that lists its training films, one a
+    line or as JSON, in which `films`, ours, are counted; a path, a suffix, `_mic` or `_denoised` and the number of a piece
+    (`_271215`) are no part of a film's name. Without one: what its released lists hold of the official test films.
+    """
+    if train is not None:
+        text = Path(train).read_text()
+        listed = _texts(json.loads(text)) if text.lstrip()[:1] in ("[", "{") else text.splitlines()
+        names = (Path(re.sub(r"\.(mp4|wav|txt|npy)$", "", each.strip())).name for each in listed)
+        seen = {re.sub(r"(_mic|_denoised)?(_\d+)?(_mic|_denoised)?$", "", each) for each in names}
+        return f"{len(set(films) & seen)} of {len(set(films))} films"
+    known = [count for key, count in LEAKAGE.items() if key in (join, re.sub("[^a-z]", "", name.lower())[: len(key)])]
+    return f"{known[0]} of {TEST_FILMS} official test films" if known else "not known"
+
+
+def _texts(value):
+    """Every text in a value of JSON, keys too."""
+    if isinstance(value, str):
+        return [value]
+    items = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [text for item in items for text in _texts(item)]
+
+
+def export(clipset, sounds, folder):
+    """Write clips as folders that `load`, vf.evaluation.folders and vf.evaluation.listening.page read, and that other systems can be run on.
+
+    clipset: clips.ClipSet. sounds: {system: (b, s)}, one of them the truth. Writes <folder>/<system>/<clip>.wav, 16 bit,
+    <folder>/prompts.csv, and, for clips that have a picture, <folder>/films/<clip>.mp4 with its `_times.txt` in Greatest Hits'
+    form.
+    """
+    folder = Path(folder)
+    for system, waves in sounds.items():
+        (folder / system).mkdir(parents=True, exist_ok=True)
+        for clip, wave in zip(clipset.clips, waves):
+            path = folder / system / f"{clip.name}.wav"
+            soundfile.write(path, np.asarray(wave, np.float32), clipset.sample_rate, subtype="PCM_16")
+    rows = [{"clip": c.name, "film": c.group, "start": c.start, "prompt": c.caption} for c in clipset.clips]
+    pd.DataFrame(rows).to_csv(folder / "prompts.csv", index=False)
+    (folder / "films").mkdir(exist_ok=True)
+    for i, clip in enumerate(clipset.clips):
+        if clip.film is None:
+            continue
+        info = media.probe(clip.film)
+        width, rate = min(info.width, 480), round(info.fps)
+        size = (width // 2 * 2, round(width * info.height / info.width / 2) * 2)
+        frames, _ = media.read_frames(clip.film, rate, size, clip.start, clip.seconds)
+        writing.write_film(folder / "films" / f"{clip.name}.mp4", frames, rate, clipset.wave(i), clipset.sample_rate)
+        lines = [f"{e.time:.4f} {e.material} {e.action} {e.reaction}\n" for e in clip.events]
+        (folder / "films" / f"{clip.name}_times.txt").write_text("".join(lines))
+
+
+def main(arguments=None):
+    """python -m vf.systems OUT: the test clips of this project's run, and what it made of them, as folders (see `export`)."""
+    parser = argparse.ArgumentParser(prog="python -m vf.systems", description=main.__doc__)
+    parser.add_argument("out", help="folder to write")
+    parser.add_argument("--profile", help="small or paper (that of params.yaml)")
+    parser.add_argument(
+        "--sounds", nargs="*", default=["audio_predicted", "text_predicted", "text_none"], help="of runs/<run>/generated"
+    )
+    args = parser.parse_args(arguments)
+    p = params.load(args.profile)
+    paths = {name: p.folder("generated") / f"{name}.npy" for name in args.sounds}
+    lack = [str(f) for f in [p.folder("clips") / "clips.json", *paths.values()] if not f.exists()]
+    if lack:
+        parser.exit(2, f"{lack[0]}: not there; run `make repro` first, or name other sounds with --sounds\n")
+    films = clips.load(p.folder("clips")).where("test")
+    sounds = {"truth": films.wave(slice(None))} | {n: clips.from_int16(np.load(f)) for n, f in paths.items()}
+    export(films, sounds, args.out)
+    print(f"{len(films)} clips: {', '.join(['films', *sounds])} in {args.out}")
+
+
+if __name__ == "__main__":
+    main()

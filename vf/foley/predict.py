@@ -1,0 +1,58 @@
+"""The loudness curve of a silent film of any length: Video2RMS, window by window."""
+
+import numpy as np
+import torch
+
+from vf.data import media
+from vf.foley import long as windows
+from vf.models import video2rms
+
+
+@torch.no_grad()
+def predict(film, frames, model, features, size, timeline, rule="mean", tick=lambda share: None):
+    """The curve of a film, (frames,) RMS at the 512/128 rate.
+
+    model: Video2RMS. features: callable (frames, times) -> features of a clip. size: (width, height) it wants. rule: of
+    video2rms.decode. Windows of a clip's length share about a fifth with the next, over which their curves are cross-faded; the film is read
+    once and only one window is in memory. tick: called with the share that is done; may raise to stop.
+    Raises media.MediaError for a file that is no film, or of a single picture.
+    """
+    window = timeline.video_rms_frames
+    # the longest hop that is whole on both clocks
+    hop = next(h for h in range(timeline.video_frames * 4 // 5, 0, -1) if h * window % timeline.video_frames == 0)
+    step = hop * window // timeline.video_frames
+    weight = windows.ramp(window, window - step).numpy()
+    curve, weights = np.zeros(frames + window, np.float32), np.zeros(frames + window, np.float32)
+    for k, (pictures, times) in enumerate(glances(film, timeline.fps, size, timeline.video_frames, hop)):
+        first = k * step
+        if first >= frames:
+            break
+        tick(first / frames)
+        seen = torch.as_tensor(np.asarray(features(pictures, times), np.float32), device=model.device)
+        heard = video2rms.decode(model(seen[None]).softmax(-1), model.classes, rule)[0]
+        curve[first : first + window] += weight * heard.cpu().numpy()
+        weights[first : first + window] += weight
+    end = first + window
+    curve[end:], weights[end:] = curve[end - 1], weights[end - 1]  # a container that claims more than it has
+    return (curve[:frames] / weights[:frames]).clip(0, 1)
+
+
+def glances(path, fps, size, length, hop):
+    """A film in windows of `length` frames, `hop` apart, read once: yields (frames (length, h, w, 3), times (length,)).
+
+    The last window holds its last picture, in which nothing moves, to its end. Raises media.MediaError for a film of fewer than two
+    pictures.
+    """
+    held, first, stamps = [], True, set()
+    for seen in media.stream_frames(path, fps, size):
+        held.append(seen)
+        stamps = stamps if len(stamps) > 1 else stamps | {seen[1]}
+        if len(held) == length:
+            yield np.stack([image for image, _ in held]), np.array([time for _, time in held])
+            held, first = held[hop:], False
+    if len(stamps) < 2:
+        raise media.MediaError(f"{path}: has {len(stamps) or 'no'} picture; wanted a film, in which something moves")
+    if first or len(held) > length - hop:
+        image, time = held[-1]
+        held += [(image, time + k / fps) for k in range(1, length - len(held) + 1)]
+        yield np.stack([image for image, _ in held]), np.array([time for _, time in held])

@@ -1,0 +1,99 @@
+"""Video2Onset: the onset detectors that the paper is compared with, R(2+1)D on RGB at 15 fps (App. B.1, E.1)."""
+
+import torch
+import torch.nn.functional as F
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from torch import nn
+from torchvision.models.video.resnet import BasicBlock
+from tqdm.auto import tqdm
+
+from vf.signal import fit
+
+FPS = 15
+
+
+class FactoredConvolution(nn.Sequential):
+    """A convolution over space, then one over time, with a ReLU between: R(2+1)D's. Unlike torchvision's it strides over
+    space alone, as every frame is to be classified."""
+
+    def __init__(self, channels, out, middle, stride=1):
+        super().__init__(
+            nn.Conv3d(channels, middle, (1, 3, 3), (1, stride, stride), (0, 1, 1), bias=False),
+            nn.BatchNorm3d(middle),
+            nn.ReLU(inplace=True),
+            nn.Conv3d(middle, out, (3, 1, 1), padding=(1, 0, 0), bias=False),
+        )
+
+    @staticmethod
+    def get_downsample_stride(stride):
+        """Stride of a block's shortcut, as torchvision's blocks ask for it."""
+        return 1, stride, stride
+
+
+class Video2Onset(ModelMixin, ConfigMixin):
+    """R(2+1)D-18 that keeps every frame, then an MLP: from a film to the logit of an onset in each of its frames.
+
+    width: channels of the first stage; 64 is R(2+1)D-18's, each later stage has twice as many.
+    """
+
+    @register_to_config
+    def __init__(self, width=64):
+        super().__init__()
+        middle = max(1, round(width * 45 / 64))  # as many as keep the weights of a whole convolution
+        layers = [
+            nn.Conv3d(3, middle, (1, 7, 7), (1, 2, 2), (0, 3, 3), bias=False),
+            nn.BatchNorm3d(middle),
+            nn.ReLU(inplace=True),
+            nn.Conv3d(middle, width, (3, 1, 1), padding=(1, 0, 0), bias=False),
+            nn.BatchNorm3d(width),
+            nn.ReLU(inplace=True),
+        ]
+        channels = width
+        for stage in range(4):
+            out, stride = width * 2**stage, 2 if stage else 1
+            shortcut = None
+            if stage:
+                shortcut = nn.Sequential(nn.Conv3d(channels, out, 1, (1, stride, stride), bias=False), nn.BatchNorm3d(out))
+            layers.append(BasicBlock(channels, out, FactoredConvolution, stride, shortcut))
+            layers.append(BasicBlock(out, out, FactoredConvolution))
+            channels = out
+        self.layers = nn.Sequential(*layers)
+        self.head = nn.Sequential(nn.Linear(channels, channels // 2), nn.ReLU(), nn.Linear(channels // 2, 1))
+
+    def forward(self, frames):
+        """frames: (b, t, h, w, 3) uint8. Returns logits (b, t)."""
+        x = (frames.permute(0, 4, 1, 2, 3).float() / 255 - 0.45) / 0.225
+        return self.head(self.layers(x).mean((3, 4)).transpose(1, 2))[..., 0]
+
+
+def train(model, frames, labels, among, steps, batch, lr, seconds, seed, checkpoint=None, precision="no"):
+    """Train Video2Onset with binary cross entropy on random stretches of the films. Returns the loss of every step.
+
+    frames: (clips, t, h, w, 3) uint8 at 15 fps, perhaps on disk. labels: (clips, t) in {0, 1}. among: indices
+    of the clips to learn from. seconds: of a stretch.
+    """
+    labels, length = torch.as_tensor(labels), min(round(seconds * FPS), frames.shape[1])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
+
+    def loss(generator):
+        clips = [among[i] for i in torch.randint(len(among), (batch,), generator=generator).tolist()]
+        starts = torch.randint(frames.shape[1] - length + 1, (batch,), generator=generator).tolist()
+        x = torch.stack([torch.from_numpy(frames[i, s : s + length].copy()) for i, s in zip(clips, starts)])
+        wanted = torch.stack([labels[i, s : s + length] for i, s in zip(clips, starts)])
+        return F.binary_cross_entropy_with_logits(model(x.to(model.device)), wanted.to(model.device))
+
+    schedule = fit.one_cycle(optimizer, steps)
+    return fit.fit(
+        model, loss, steps, optimizer, seed=seed, scheduler=schedule, checkpoint=checkpoint, precision=precision, label="Video2Onset"
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def predict(model, frames, batch=4):
+    """Probability of an onset in each frame, (clips, t), for frames (clips, t, h, w, 3)."""
+    model.eval()
+    parts = []
+    for i in tqdm(range(0, len(frames), batch), desc="Video2Onset predicts", mininterval=2.0):
+        parts.append(model(torch.from_numpy(frames[i : i + batch].copy()).to(model.device)).sigmoid().cpu())
+    return torch.cat(parts)

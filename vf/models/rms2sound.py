@@ -1,0 +1,282 @@
+"""RMS2Sound: sound with a given loudness curve and the timbre of a prompt (section 2.2, App. B.2)."""
+
+import inspect
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from diffusers.utils.torch_utils import randn_tensor
+
+from vf.backends.nets import clap as clap_net
+from vf.backends.nets import griffin_lim, small_clap  # noqa: F401  diffusers finds classes only in imported modules
+from vf.models.rms_controlnet import RMSControlNet
+from vf.models.steering import steer
+from vf.signal import fit
+from vf.signal.diffusion import diffusion_loss, draw, drop
+from vf.signal.mel import energy, log_mel
+
+
+class RMS2Sound(DiffusionPipeline):
+    """Text-to-audio latent diffusion that follows an RMS curve.
+
+    vae: AutoencoderKL over log-mels. unet: UNet2DConditionModel conditioned on a CLAP vector. clap: ClapModel, or a module
+    that is called as one.
+    tokenizer, feature_extractor: CLAP's. vocoder: SpeechT5HifiGan, or a module that is called as one. scheduler: any of
+    diffusers'. controlnet: RMSControlNet; without it the pipeline is plain text-to-audio.
+    """
+
+    model_cpu_offload_seq = "clap->controlnet->unet->vae->vocoder"
+    _optional_components = ["controlnet"]
+
+    def __init__(self, vae, unet, clap, tokenizer, feature_extractor, vocoder, scheduler, controlnet=None):
+        super().__init__()
+        self.register_modules(
+            vae=vae,
+            unet=unet,
+            clap=clap,
+            tokenizer=tokenizer,
+            feature_extractor=feature_extractor,
+            vocoder=vocoder,
+            scheduler=scheduler,
+            controlnet=controlnet,
+        )
+        self._embedded = {}  # CLAP's vectors of the texts seen so far
+
+    @classmethod
+    def from_pretrained(cls, *args, **kwargs):
+        """diffusers' own, after which the pipeline gives the same bytes as the one that was saved."""
+        pipeline = super().from_pretrained(*args, **kwargs)
+        for part in pipeline.components.values():
+            if isinstance(part, torch.nn.Module):
+                for tensor in (*part.parameters(), *part.buffers()):
+                    tensor.data = tensor.data.clone()  # memory-mapped weights lie unaligned: other last bits
+        return pipeline
+
+    @property
+    def latent_stride(self):
+        """Mel frames per latent frame, and mel bins per latent bin."""
+        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    @torch.no_grad()
+    def encode_prompt(self, prompt=None, audio=None, count=1):
+        """Timbre vectors of unit norm, (b, e), from text, from sound, or of no prompt at all.
+
+        prompt: text or a list of texts. audio: waveforms (b, s) at the vocoder's rate. count: how many vectors where
+        neither is given; they are CLAP's embedding of the empty text, the null of Eq. 5.
+        Raises ValueError where both are given or the sound is not finite or too short.
+        """
+        if prompt is not None and audio is not None:
+            raise ValueError("both prompt and audio were given; choose the one that sets the timbre")
+        if audio is not None:
+            features = clap_net.log_mels(self.feature_extractor, audio, self.vocoder.config.sampling_rate)
+            return clap_net.embed_features(self.clap, features)
+        texts = [prompt] if isinstance(prompt, str) else list(prompt) if prompt is not None else [""] * count
+        for text in texts:
+            if (id(self.clap), text) not in self._embedded:
+                # one by one, as padding beside a longer text changes a vector's last bits
+                self._embedded[id(self.clap), text] = clap_net.embed_text(self.clap, self.tokenizer, [text])[0].cpu()
+        vectors = torch.stack([self._embedded[id(self.clap), text] for text in texts])
+        return vectors.to(self.device, self.clap.dtype)
+
+    @torch.no_grad()
+    def encode(self, wave, batch=8):
+        """Waveforms (b, s), s whole latent frames -> latents (b, c, l, g) as the U-Net knows them (the VAE's mean)."""
+        wave = torch.as_tensor(np.asarray(wave, dtype=np.float32))
+        rate, bins = self.vocoder.config.sampling_rate, self.vocoder.config.model_in_dim
+        return torch.cat([self.encode_mel(log_mel(piece, rate, bins=bins)) for piece in wave.split(batch)])
+
+    def encode_mel(self, mel):
+        """Log-mels (b, n, bins) -> latents (b, c, l, g); gradients pass."""
+        mean, std = self._latent_statistics()
+        latents = self.vae.encode(mel[:, None].to(self.device, self.vae.dtype)).latent_dist.mode()
+        return (latents - mean) / std * self.vae.config.scaling_factor
+
+    @torch.no_grad()
+    def decode(self, latents, batch=8):
+        """Latents (b, c, l, g) -> waveforms (b, s), float32 on the CPU."""
+        waves = []
+        for piece in latents.split(batch):
+            mel = self.decode_mel(piece)
+            wave = self.vocoder(mel)
+            wave = wave[None] if wave.ndim == 1 else wave
+            hop = wave.shape[-1] // mel.shape[1]
+            waves.append(wave[:, : mel.shape[1] * hop].float().cpu())  # HiFi-GAN adds a few samples at the end
+        return torch.cat(waves)
+
+    def decode_mel(self, latents):
+        """Latents (b, c, l, g) -> the VAE's log-mels (b, n, bins); gradients pass."""
+        mean, std = self._latent_statistics()
+        latents = latents / self.vae.config.scaling_factor * std + mean
+        return self.vae.decode(latents.to(self.vae.dtype)).sample[:, 0]
+
+    def _latent_statistics(self):
+        """Mean and spread of each latent channel, (1, c, 1, 1); 0 and 1 for AudioLDM's VAE, which has none."""
+        config = self.vae.config
+        mean = config.latents_mean or [0.0] * config.latent_channels
+        std = config.latents_std or [1.0] * config.latent_channels
+        return (torch.tensor(x, device=self.vae.device)[None, :, None, None] for x in (mean, std))
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        rms=None,
+        prompt=None,
+        audio=None,
+        guidance_scale=3.5,
+        guide_rms=False,
+        follow=0.0,
+        num_inference_steps=25,
+        eta=0.0,
+        generator=None,
+        frames=None,
+        output_type="wave",
+    ):
+        """Generate sound.
+
+        rms: (b, n) curve in [0, 1] of window 1024, hop 160; None for sound without control. prompt: text or b texts;
+        audio: (b, s) at the vocoder's rate; neither: no prompt. One prompt serves many curves and the other way round.
+        guidance_scale: omega of Eq. 5, on the prompt alone; 1 is plain conditioning. guide_rms: guide the curve too, i.e.
+        leave it out beside the null prompt, which the paper tried and gave up (App. B.2). follow: strength of `steer`, 0 to 1. eta: 0 (deterministic DDIM) to 1.
+        generator: a torch.Generator, or one per sound. frames: length without rms, in RMS frames (default: what the
+        U-Net was trained on). output_type: "wave" or "latent".
+
+        Returns waveforms (b, s) as float32, or latents (b, c, l, g).
+        Raises ValueError for a curve of the wrong length, negative or not finite; for batches that do not fit; for rms
+        without a control net.
+        """
+        curve = self._check_rms(rms)
+        lone = prompt is None and audio is None
+        timbre = self.encode_prompt(prompt, audio, 1)
+        counts = {len(timbre), 1 if curve is None else len(curve), len(generator) if isinstance(generator, list) else 1}
+        if len(counts - {1}) > 1:
+            raise ValueError(f"batches of {sorted(counts)}; give as many curves as prompts and generators, or one")
+        count = max(counts)
+        guided = guidance_scale != 1 and not lone
+        timbre = timbre.expand(count, -1)
+        if guided:
+            timbre = torch.cat([self.encode_prompt(count=1).expand(count, -1), timbre])
+        if curve is None:
+            l = (frames or self.unet.config.sample_size * self.latent_stride) // self.latent_stride
+        else:
+            curve = curve.expand(count, -1)
+            curve = torch.cat([curve, curve]) if guided else curve
+            l = curve.shape[-1] // self.latent_stride
+        bins = self.vocoder.config.model_in_dim // self.latent_stride
+        shape = (count, self.unet.config.in_channels, l, bins)
+        z_t = randn_tensor(shape, generator=generator, device=self.device, dtype=self.unet.dtype)
+
+        self.scheduler.set_timesteps(num_inference_steps, device=self.device)
+        z_t = z_t * self.scheduler.init_noise_sigma
+        accepts = inspect.signature(self.scheduler.step).parameters
+        extra = {k: v for k, v in {"eta": eta, "generator": generator}.items() if k in accepts}
+        for t in self.progress_bar(self.scheduler.timesteps):
+            z_in = self.scheduler.scale_model_input(torch.cat([z_t, z_t]) if guided else z_t, t)
+            if guided and guide_rms and curve is not None:
+                halves = zip(z_in.chunk(2), timbre.chunk(2), (None, curve[:count]))
+                output = torch.cat([predict(self.unet, self.controlnet, z, t, c, r) for z, c, r in halves])
+            else:
+                output = predict(self.unet, self.controlnet, z_in, t, timbre, curve)
+            if guided:
+                null, conditioned = output.chunk(2)
+                output = guidance_scale * conditioned + (1 - guidance_scale) * null  # Eq. 5
+            if follow and curve is not None:
+                output = steer(self, output, z_t, t, curve[:count], follow)
+            z_t = self.scheduler.step(output, t, z_t, **extra).prev_sample
+        self.maybe_free_model_hooks()
+        return z_t if output_type == "latent" else self.decode(z_t)
+
+    def _check_rms(self, rms):
+        if rms is None:
+            return None
+        if self.controlnet is None:
+            raise ValueError("rms was given but this pipeline has no control net; load one, or run train_controlnet")
+        rms = torch.as_tensor(rms, device=self.device).to(self.unet.dtype)
+        rms = rms[None] if rms.ndim == 1 else rms
+        if rms.ndim != 2:
+            raise ValueError(f"rms is {tuple(rms.shape)}; wanted (b, n)")
+        # the U-Net halves the latent at all levels but the last: whole ones only, so that nothing is cut on the way
+        unit = self.latent_stride * 2 ** (len(self.unet.config.block_out_channels) - 1)
+        if rms.shape[-1] == 0 or rms.shape[-1] % unit:
+            want = max(unit, round(rms.shape[-1] / unit) * unit)
+            raise ValueError(
+                f"rms has {rms.shape[-1]} frames; wanted a multiple of {unit}: call rms.resize(rms, {want}), or pad it"
+            )
+        if not torch.isfinite(rms).all() or (rms < 0).any():
+            raise ValueError("rms has negative or non-finite values; wanted loudness in [0, 1]: check its source")
+        return rms
+
+
+def predict(unet, controlnet, z_t, t, timbre, rms=None):
+    """f(z_t, t, C, R) of Eq. 4: what the U-Net says, with the control net's residuals where there is a curve."""
+    residuals = {} if rms is None else controlnet(z_t, t, timbre, rms).kwargs()
+    return unet(z_t, t, encoder_hidden_states=None, class_labels=timbre, **residuals).sample
+
+
+def train_controlnet(
+    pipeline, latents, timbres, rms, steps, *, batch=16, lr=1e-3, new_lr=None, dropout=0.1, crop=None, mu=0.0, kernel=3,
+    own=0.0, loudness=0.0, ema=0.0, seed=0, start=None, condition=None, checkpoint=None, precision="no",
+):  # fmt: skip
+    """Give a pipeline a control net, trained by Eq. 4 while everything else stays frozen (section 2.2).
+
+    latents: (i, c, l, g) from `pipeline.encode`. timbres: (i, e) from `encode_prompt` of the same sounds. rms: (i, n)
+    their curves, n = stride * l; all three in memory, on disk or computed when read (`vf.models.examples`). dropout: share of the batch whose prompt is the null. crop: latent frames of a random
+    piece to train on (default: all). mu, kernel: of RMSControlNet. lr: of the copied encoder, new_lr: of the layers around
+    it (default: the same), which start at zero and at small rates stay there long; both fall to 0 along a cosine.
+    start: a control net to go on from (default: a copy of the U-Net's encoder). own: of `diffusion_loss`. loudness: weight
+    of what the decoded estimate's loudness lacks or exceeds, as a share of the batch's, beside Eq. 4; both are 0 in the paper.
+    condition: (i, n) what the net hears instead of the curve, such as a track of onsets.
+
+    Sets `pipeline.controlnet` and returns the losses.
+    """
+    if not len(latents) == len(timbres) == len(rms):
+        raise ValueError(f"{len(latents)} latents, {len(timbres)} timbres, {len(rms)} curves; wanted one of each")
+    torch.manual_seed(seed)
+    stride, rate = pipeline.latent_stride, pipeline.vocoder.config.sampling_rate
+    pipeline.to(fit.device())
+    net = start or RMSControlNet.from_unet(pipeline.unet, stride=stride, kernel=kernel, mu=mu)
+    pipeline.unet.requires_grad_(False).eval()
+    net.requires_grad_(True)
+    new = [weight for name, weight in net.named_parameters() if not name.startswith("encoder.")]
+    optimizer = torch.optim.AdamW([{"params": net.encoder.parameters(), "lr": lr}, {"params": new, "lr": new_lr or lr}])
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
+    null = pipeline.encode_prompt(count=1)
+    pipeline.vae.requires_grad_(False)
+
+    def model(z_t, t, timbre, curve):
+        return predict(pipeline.unet, net, z_t, t, timbre, curve)
+
+    def loss(generator):
+        items, starts, length = draw(len(latents), latents.shape[2], batch, crop, generator)
+        z = _rows(latents[i][:, s : s + length] for i, s in zip(items, starts)).to(net.device)
+        curve = _rows(rms[i][s * stride : (s + length) * stride] for i, s in zip(items, starts)).to(net.device)
+        timbre = drop(_rows(timbres[i] for i in items), null.cpu(), dropout, generator).to(net.device)
+        heard = curve
+        if condition is not None:
+            heard = _rows(condition[i][s * stride : (s + length) * stride] for i, s in zip(items, starts)).to(net.device)
+
+        def judge(estimate, alpha):
+            # where z_t is mostly noise the estimate is a mean over many sounds, and need not be as loud as any: alpha^16
+            # leaves the times at which a sound is all but chosen
+            off = (alpha[:, 0, :, 0] ** 16 * (energy(pipeline.decode_mel(estimate).float(), rate) - curve).abs()).mean()
+            return loudness * off / curve.mean().clamp(min=1e-4)
+
+        return diffusion_loss(pipeline.scheduler, model, z, generator, timbre, heard, own=own, judge=judge if loudness else None)
+
+    history = fit.fit(
+        net,
+        loss,
+        steps,
+        optimizer,
+        seed=seed,
+        scheduler=schedule,
+        ema=ema,
+        checkpoint=checkpoint,
+        precision=precision,
+        label="RMS-ControlNet",
+    )
+    pipeline.register_modules(controlnet=net)
+    return history
+
+
+def _rows(rows):
+    return torch.stack([torch.as_tensor(np.array(row)) for row in rows])

@@ -1,0 +1,140 @@
+"""Figures that set systems side by side: case studies, drawn shapes, bars of a metric, the studio's film."""
+
+import textwrap
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from vf.report.figures import BLUE, RED, SKY, curve, spectrogram, strip
+from vf.signal import rms
+
+
+def typical(score, quality, shown=(), share=0.1):
+    """Index of a clip to show: of the share of clips with the highest score, and at least one, the one of median quality.
+
+    score: (b,) what the figure is about. quality: (b,) how well it went. shown: indices that come only where there is no other.
+    The best would flatter, the first may be anything.
+    """
+    fresh = np.array([i for i in range(len(score)) if i not in shown] or range(len(score)))
+    top = fresh[np.argsort(np.asarray(score)[fresh], kind="stable")[::-1][: max(1, round(share * len(score)))]]
+    order = top[np.argsort(np.asarray(quality)[top], kind="stable")]
+    return int(order[len(order) // 2])
+
+
+def case(frames, sounds, timeline, events=(), predicted=None, title=""):
+    """Figures 3 and 4: the film's strip, then the log-mel and RMS of each system on the same axes.
+
+    frames: (t, h, w, 3) uint8. sounds: {system: (s,) waveform}. events: clips.Event, marked on the strip. predicted: (n,) curve of
+    Video2RMS at the 512/128 rate, drawn dashed into every RMS panel. Returns the figure.
+    """
+    rows = 1 + len(sounds)
+    figure, axes = plt.subplots(rows, 2, figsize=(7.2, 1.15 * rows + 0.3), sharex=True, width_ratios=(1, 1))
+    rate = timeline.sample_rate / timeline.video_hop
+    measured = {
+        name: rms.rms_curve(torch.as_tensor(np.asarray(w, np.float32)), timeline.video_window, timeline.video_hop)
+        for name, w in sounds.items()
+    }
+    top = 1.1 * max(
+        [float(c.max()) for c in measured.values()] + [float(np.max(predicted)) if predicted is not None else 0, 0.01]
+    )
+    for ax in axes[0]:
+        strip(ax, frames, timeline.seconds, count=6)
+        for action, marker in (("hit", "v"), ("scratch", "s"), (None, "d")):
+            times = [e.time for e in events if e.action == action]
+            label = f"{action or 'event'}, annotated"
+            ax.plot(times, [0.9] * len(times), marker, ms=4, color="w", mec="k", mew=0.6, label=label if times else None)
+    for (left, right), (name, wave) in zip(axes[1:], sounds.items()):
+        spectrogram(left, wave, timeline, name)
+        curve(right, measured[name], rate, "RMS", color=BLUE)
+        if predicted is not None:
+            curve(right, predicted, rate, "RMS that Video2RMS predicts", color=RED, ls="--", lw=0.9)
+        right.set(ylim=(0, top), title=name)
+        left.set_xlabel("")
+        right.set_xlabel("")
+    for ax in axes[-1]:
+        ax.set_xlabel("time (s)")
+    labels = [ax.get_legend_handles_labels() for ax in (axes[0, 0], axes[1, 1])]
+    figure.legend(*(sum(each, []) for each in zip(*labels)), loc="outside lower center", ncols=5)
+    figure.suptitle(textwrap.fill(title, 110), fontsize=9)
+    return figure
+
+
+def shapes(wanted, sounds, timeline, title):
+    """Figures 12 and 13: one prompt, several curves, or the reverse. wanted: {shape: (n,) at the 512/128 rate}; sounds: {shape: (s,)}."""
+    figure, axes = plt.subplots(2, len(wanted), figsize=(1.9 * len(wanted), 3.2), sharex=True, sharey="row", squeeze=False)
+    rate, top_level = timeline.sample_rate / timeline.video_hop, 0.0
+    for (top, bottom), (name, goal) in zip(axes.T, wanted.items()):
+        wave = torch.as_tensor(np.asarray(sounds[name], np.float32))
+        spectrogram(top, wave, timeline, name)
+        got = rms.rms_curve(wave, timeline.video_window, timeline.video_hop)
+        curve(bottom, got, rate, "got", color=BLUE)
+        curve(bottom, goal, rate, "wanted", color=RED, ls="--")
+        r = float(np.corrcoef(np.asarray(got), np.asarray(goal))[0, 1])
+        bottom.set_title(f"r = {r:.2f}")
+        top_level = max(top_level, float(got.max()), float(np.max(np.asarray(goal))))
+    for ax in axes[:, 1:].flat:
+        ax.set_ylabel("")
+    axes[1, 0].set_ylim(0, 1.1 * top_level)
+    axes[1, 0].legend()
+    figure.suptitle(textwrap.fill(title, 110), fontsize=9)
+    return figure
+
+
+def annotations(sounds, events, timeline):
+    """Figure 5: the size of waveforms and where their events were annotated. sounds: {name: (s,)}; events: {name: clips.Event}."""
+    figure, axes = plt.subplots(len(sounds), 1, figsize=(7.2, 1.2 * len(sounds) + 0.3), sharex=True, squeeze=False)
+    for ax, (name, wave) in zip(axes[:, 0], sounds.items()):
+        size = np.abs(np.asarray(wave))
+        ax.plot(np.arange(len(size)) / timeline.sample_rate, size, color=BLUE, lw=0.4, rasterized=True)
+        for event in events[name]:
+            ax.axvline(event.time, color=RED, lw=1)
+        ax.set(xlim=(0, len(size) / timeline.sample_rate), ylim=(0, None), ylabel="|amplitude|", title=name)
+    axes[-1, 0].set_xlabel("time (s)")
+    return figure
+
+
+def bars(rows, metric, label, title):
+    """Horizontal bars of one metric over systems, with its intervals and its value behind each.
+
+    rows: {system: {metric: value, metric_interval: [low, high]}}; a list of values, one a seed, is shown by its mean.
+    Returns the figure.
+    """
+    names = [n for n in rows if rows[n].get(metric) is not None and np.isfinite(np.mean(rows[n][metric]))]
+    values = np.array([np.mean(rows[n][metric]) for n in names])
+    spans = np.array([rows[n].get(f"{metric}_interval") or [v, v] for n, v in zip(names, values)]).reshape(-1, 2)
+    figure, ax = plt.subplots(figsize=(5.2, 0.32 * len(names) + 0.9))
+    y = np.arange(len(names))[::-1]
+    error = np.clip([values - spans[:, 0], spans[:, 1] - values], 0, None)
+    ax.barh(y, values, xerr=error, color=SKY, height=0.65, error_kw={"lw": 1})
+    for value, span, row in zip(values, spans, y):
+        ax.annotate(
+            f"{value:.3g}", (np.nanmax([value, span[1]]), row), (4, 0), textcoords="offset points", va="center", fontsize=7
+        )
+    ax.set(yticks=y, yticklabels=[n.replace("_", " ") for n in names], xlabel=label, title=title)
+    ax.set_xlim(0, 1.12 * np.nanmax([*values, *spans.flat, 1e-9]))
+    return figure
+
+
+def sweep(ax, rows, metric, label, xlabel=None):
+    """One metric over the values of a setting, evenly spaced, with its intervals.
+
+    rows: {setting: {metric: number or a list, one a seed, metric_interval: [low, high]}}, in the order to be drawn.
+    """
+    values = np.array([np.mean(row[metric]) for row in rows.values()])
+    spans = np.array([row.get(f"{metric}_interval") or (v, v) for row, v in zip(rows.values(), values)])
+    error = np.clip([values - spans[:, 0], spans[:, 1] - values], 0, None)
+    ax.errorbar(range(len(rows)), values, yerr=error, color=BLUE, marker="o", ms=4, lw=1.2, capsize=2)
+    ax.set(ylabel=label, xlabel=xlabel or "", ylim=(0, 1.1 * max(values.max(), spans.max())))
+    ax.set_xticks(range(len(rows)), [str(setting) for setting in rows])
+
+
+def film(made, timeline):
+    """A foley.Foley: spectrogram of the sound, and its curve over the one that was wanted."""
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(7.2, 3.4), sharex=True)
+    spectrogram(top, made.waveform, timeline, made.film.name)
+    curve(bottom, made.rms, made.sample_rate / made.hop, "got", color=BLUE)
+    curve(bottom, made.wanted, made.sample_rate / made.hop, "wanted", color=RED, ls="--")
+    bottom.set_ylim(0, 1.1 * max(float(np.max(made.rms)), float(np.max(made.wanted)), 0.01))
+    bottom.legend()
+    return figure
