@@ -6,6 +6,8 @@ from diffusers import AutoencoderKL
 from vf.backends.nets.griffin_lim import GriffinLim, frame_level, train_level
 from vf.backends.nets.linear_start import linear_start
 from vf.backends.small import backbone
+from vf.backends.small.backbone import UNetOptions, VAEOptions
+from vf.signal.fit import Training
 from vf.signal.mel import log_mel
 from vf.signal.rms import rms_curve
 
@@ -78,7 +80,7 @@ def test_a_vae_too_narrow_for_the_linear_start_is_refused(mels):
 
 
 def test_a_short_training_betters_the_vae(mels):
-    vae, losses = backbone.train_vae(mels, 40, channels=(4, 16, 32), batch=4, crop=32)
+    vae, losses = backbone.train_vae(mels, VAEOptions(40, channels=(4, 16, 32), batch=4, crop=32))
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
     z = backbone.encode_mels(vae, mels)
     assert z.shape == (8, 8, 16, 16)
@@ -86,7 +88,8 @@ def test_a_short_training_betters_the_vae(mels):
 
 
 def test_the_same_seed_gives_the_same_weights(mels):
-    runs = [backbone.train_vae(mels, 3, channels=(4, 16, 32), batch=2, crop=32, seed=5)[0] for _ in range(2)]
+    options = VAEOptions(3, channels=(4, 16, 32), batch=2, crop=32, seed=5)
+    runs = [backbone.train_vae(mels, options)[0] for _ in range(2)]
     assert all(torch.equal(a, b) for a, b in zip(*(vae.parameters() for vae in runs)))
 
 
@@ -113,7 +116,7 @@ def test_the_learnt_level_comes_nearer_the_truth(mels):
     wave, vocoder = torch.as_tensor(sounds()), GriffinLim(iterations=8)
     truth = rms_curve(wave, 512, 128)
     before = (rms_curve(vocoder(mels), 512, 128) - truth).abs().mean()
-    losses = train_level(vocoder, mels, frame_level(wave), 60, batch=8, crop=32)
+    losses = train_level(vocoder, mels, frame_level(wave), Training(60, batch=8, lr=3e-3), crop=32)
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
     assert (rms_curve(vocoder(mels), 512, 128) - truth).abs().mean() < before
 
@@ -123,7 +126,7 @@ def test_the_unet_learns(mels):
     timbres = torch.nn.functional.normalize(torch.randn(8, 6, generator=generator), dim=-1)
     latents = timbres.repeat(1, 2)[:, :4, None, None] * 2 + torch.zeros(8, 4, 16, 8)  # a sound is its timbre, for ever
     unet, scheduler, losses = backbone.train_unet(
-        latents, timbres, torch.zeros(1, 6), 60, channels=(8, 16, 16), batch=8, crop=8, lr=1e-2
+        latents, timbres, timbres, torch.zeros(1, 6), UNetOptions(60, channels=(8, 16, 16), batch=8, crop=8, lr=1e-2)
     )
     assert scheduler.config.prediction_type == "v_prediction" and unet.config.sample_size == 16
     assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:10])
@@ -131,4 +134,4 @@ def test_the_unet_learns(mels):
 
 def test_sounds_without_captions_are_refused():
     with pytest.raises(ValueError, match="one caption for every sound"):
-        backbone.prepare(sounds(), CAPTIONS[:-1], vae={}, clap={}, unet={})
+        backbone.prepare(sounds(), CAPTIONS[:-1], vae={}, clap={}, unet={}, vocoder={})

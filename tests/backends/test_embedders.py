@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from vf.backends.small import embedders
+from vf.backends.small.embedders import TaggerOptions
 
 
 def beeps(count=24, seconds=1.28):
@@ -15,7 +16,7 @@ def beeps(count=24, seconds=1.28):
 
 def test_the_tagger_learns_to_name_materials_whatever_their_level():
     waves, captions = beeps()
-    tagger, losses = embedders.train_tagger(waves, captions, dims=4, steps=60, batch=8, lr=1e-2, width=4, seed=0)
+    tagger, losses = embedders.train_tagger(waves, captions, TaggerOptions(60, dims=4, batch=8, lr=1e-2, width=4))
     assert losses[-1] < losses[0]
     for gain in (1.0, 0.3):
         named = embedders.name_material(tagger, gain * waves, ("wood", "glass", "rock"))

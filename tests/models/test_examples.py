@@ -5,7 +5,7 @@ from test_rms2sound import CAPTIONS, sounds, trained  # noqa: F401  a fixture
 
 from vf.data import clips
 from vf.models import examples
-from vf.models.rms2sound import train_controlnet
+from vf.models.rms2sound import ControlNetOptions, train_controlnet
 from vf.signal.timeline import Timeline
 
 TIMELINE = Timeline(0.64, 25, 16000, 512, 128, 1024, 160, 4, 4)
@@ -24,7 +24,7 @@ def test_cached_and_live_examples_give_the_same_loss(trained, corpus, tmp_path):
     cached = examples.examples(pipeline, corpus, among, TIMELINE, tmp_path, batch=3)
     live = examples.examples(pipeline, corpus, among, TIMELINE)
     assert [x.shape for x in cached] == [x.shape for x in live]
-    losses = [train_controlnet(pipeline, *data, steps=2, batch=3, seed=1) for data in (cached, live)]
+    losses = [train_controlnet(pipeline, *data, ControlNetOptions(2, batch=3, seed=1)) for data in (cached, live)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 

@@ -3,7 +3,7 @@ import torch
 from torchvision.models.video import r2plus1d_18
 
 from vf.models import onset_baseline
-from vf.models.onset_baseline import Video2Onset
+from vf.models.onset_baseline import Options, Video2Onset
 
 
 def weights(model):
@@ -33,6 +33,6 @@ def test_it_learns_to_see_flashes():
     frames = (rng.integers(0, 60, (12, 30, 16, 16, 3)) + 150 * labels[..., None, None, None]).astype(np.uint8)
     torch.manual_seed(0)
     model = Video2Onset(4)
-    losses = onset_baseline.train(model, frames, labels, range(12), steps=60, batch=6, lr=1e-2, seconds=1.0, seed=0)
+    losses = onset_baseline.train(model, frames, labels, range(12), Options(60, batch=6, lr=1e-2, seconds=1.0))
     told = onset_baseline.predict(model, frames).numpy()
     assert losses[-1] < losses[0] and told[labels == 1].mean() > told[labels == 0].mean() + 0.4

@@ -4,7 +4,7 @@ import torch
 from diffusers import DDPMScheduler
 
 from vf.backends.small import backbone
-from vf.models.rms2sound import RMS2Sound, predict, train_controlnet
+from vf.models.rms2sound import ControlNetOptions, RMS2Sound, predict, train_controlnet
 from vf.signal.diffusion import diffusion_loss, draw, drop
 from vf.signal.rms import rms_curve
 
@@ -36,7 +36,7 @@ def trained():
     pipeline.set_progress_bar_config(disable=True)
     data = (pipeline.encode(waves), pipeline.encode_prompt(audio=waves), rms_curve(torch.as_tensor(waves), 1024, 160))
     before = {name: value.clone() for name, value in pipeline.unet.state_dict().items()}
-    losses = train_controlnet(pipeline, *data, steps=3, batch=4, lr=1e-2, seed=1)
+    losses = train_controlnet(pipeline, *data, ControlNetOptions(3, batch=4, lr=1e-2, seed=1))
     return pipeline, data, before, losses
 
 
@@ -190,7 +190,9 @@ def test_of_its_own_guess_the_model_is_asked_for_the_truth():
 def test_loudness_is_judged_beside_eq_4(trained):
     pipeline, data, *_ = trained
     parts = {name: part for name, part in pipeline.components.items() if name != "controlnet"}
-    plain, judged = (train_controlnet(RMS2Sound(**parts), *data, steps=1, batch=4, loudness=w, seed=1)[0] for w in (0, 1))
+    plain, judged = (
+        train_controlnet(RMS2Sound(**parts), *data, ControlNetOptions(1, batch=4, loudness=w, seed=1))[0] for w in (0, 1)
+    )
     assert judged > plain
     assert all(weight.grad is None for weight in pipeline.vae.parameters())
 
@@ -213,7 +215,7 @@ def test_a_twin_hears_its_own_condition(trained):
 
     def weights(**condition):
         twin = RMS2Sound(**parts)
-        train_controlnet(twin, latents, timbres, rms, steps=3, batch=4, lr=1e-2, seed=1, **condition)
+        train_controlnet(twin, latents, timbres, rms, ControlNetOptions(3, batch=4, lr=1e-2, seed=1), **condition)
         return twin.controlnet.rms_in.weight
 
     own = weights()
@@ -233,4 +235,4 @@ def test_batches_and_dropped_prompts_follow_the_generator():
 def test_training_data_must_fit(trained):
     pipeline, (latents, timbres, rms), _, _ = trained
     with pytest.raises(ValueError, match="wanted one of each"):
-        train_controlnet(pipeline, latents, timbres[:-1], rms, steps=1)
+        train_controlnet(pipeline, latents, timbres[:-1], rms, ControlNetOptions(1))

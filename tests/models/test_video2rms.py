@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from vf.models import video2rms
-from vf.models.video2rms import Video2RMS
+from vf.models.video2rms import Options, Video2RMS
 from vf.signal import rms
 
 TINY = dict(width=16, lstm=8, frames=12, rms_frames=50, bins=8, dropout=0.0, relu_logits=False)
@@ -101,7 +101,7 @@ def test_it_learns_where_the_flash_is():
     features, curves = flashes()
     torch.manual_seed(0)
     model = Video2RMS(features=4, **(TINY | {"rms_frames": 48}))
-    losses = video2rms.train(model, features, curves, BINS, steps=120, batch=8, lr=1e-2, seed=0, schedule="cosine")
+    losses = video2rms.train(model, features, curves, BINS, Options(120, batch=8, lr=1e-2))
     assert sum(losses[-10:]) < 0.3 * sum(losses[:10])
     _, got = video2rms.predict(model, features, BINS)
     assert torch.corrcoef(torch.stack([got.flatten(), curves.flatten()]))[0, 1] > 0.8
@@ -120,7 +120,7 @@ def test_regression_learns_a_curve_and_its_loss_is_the_squared_error():
     features = torch.randn(8, 12, 5).numpy()
     curves = torch.rand(8, 1).expand(8, 50) * 0.5
     model = Video2RMS(features=5, **(TINY | {"bins": 1}))
-    video2rms.train(model, features, curves, None, steps=150, batch=8, lr=1e-2, seed=0, schedule="cosine")
+    video2rms.train(model, features, curves, None, Options(150, batch=8, lr=1e-2))
     values, curve = video2rms.predict(model, features, None)
     assert values.shape == (8, 50, 1) and (curve >= 0).all()
     assert (curve - curves).abs().mean() < 0.3 * (curves - curves.mean()).abs().mean()
@@ -133,8 +133,7 @@ def test_the_onset_head_learns_beside_the_curve_and_alone():
     curves = torch.rand(8, 50) * 0.5
     for weights in ({"onset_weight": 1.0}, {"onset_weight": 1.0, "rms_weight": 0.0}):
         model = Video2RMS(features=5, onsets=True, **TINY)
-        settings = dict(steps=80, batch=8, lr=2e-2, seed=0, schedule="cosine")
-        video2rms.train(model, features, curves, BINS, **settings, onsets=labels.numpy(), **weights)
+        video2rms.train(model, features, curves, BINS, Options(80, batch=8, lr=2e-2, **weights), labels.numpy())
         told = video2rms.predict_onsets(model, features)
         assert told.shape == (8, 12) and told[labels].mean() > told[~labels].mean() + 0.3
     assert torch.equal(model.with_onsets(torch.as_tensor(features))[0], model(torch.as_tensor(features)))

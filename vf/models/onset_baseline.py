@@ -1,5 +1,7 @@
 """Video2Onset: the onset detectors that the paper is compared with, R(2+1)D on RGB at 15 fps (App. B.1, E.1)."""
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin
@@ -67,26 +69,29 @@ class Video2Onset(ModelMixin, ConfigMixin):
         return self.head(self.layers(x).mean((3, 4)).transpose(1, 2))[..., 0]
 
 
-def train(model, frames, labels, among, steps, batch, lr, seconds, seed, checkpoint=None, precision="no"):
+@dataclass(frozen=True)
+class Options(fit.Training):
+    """Training of Video2Onset; `onset_baseline.train` of params.yaml has these keys. seconds: of a stretch of film."""
+
+    seconds: float = 2.0
+
+
+def train(model: Video2Onset, frames, labels, among: list, options: Options) -> list:
     """Train Video2Onset with binary cross entropy on random stretches of the films. Returns the loss of every step.
 
     frames: (clips, t, h, w, 3) uint8 at 15 fps, perhaps on disk. labels: (clips, t) in {0, 1}. among: indices
-    of the clips to learn from. seconds: of a stretch.
+    of the clips to learn from.
     """
-    labels, length = torch.as_tensor(labels), min(round(seconds * FPS), frames.shape[1])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
+    labels, length = torch.as_tensor(labels), min(round(options.seconds * FPS), frames.shape[1])
 
     def loss(generator):
-        clips = [among[i] for i in torch.randint(len(among), (batch,), generator=generator).tolist()]
-        starts = torch.randint(frames.shape[1] - length + 1, (batch,), generator=generator).tolist()
+        clips = [among[i] for i in torch.randint(len(among), (options.batch,), generator=generator).tolist()]
+        starts = torch.randint(frames.shape[1] - length + 1, (options.batch,), generator=generator).tolist()
         x = torch.stack([torch.from_numpy(frames[i, s : s + length].copy()) for i, s in zip(clips, starts)])
-        wanted = torch.stack([labels[i, s : s + length] for i, s in zip(clips, starts)])
-        return F.binary_cross_entropy_with_logits(model(x.to(model.device)), wanted.to(model.device))
+        target = torch.stack([labels[i, s : s + length] for i, s in zip(clips, starts)])
+        return F.binary_cross_entropy_with_logits(model(x.to(model.device)), target.to(model.device))
 
-    schedule = fit.one_cycle(optimizer, steps)
-    return fit.fit(
-        model, loss, steps, optimizer, seed=seed, scheduler=schedule, checkpoint=checkpoint, precision=precision, label="Video2Onset"
-    )  # fmt: skip
+    return fit.fit(model, loss, options, label="Video2Onset")
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 """RMS2Sound: sound with a given loudness curve and the timbre of a prompt (section 2.2, App. B.2)."""
 
 import inspect
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -212,33 +213,46 @@ def predict(unet, controlnet, z_t, t, timbre, rms=None):
     return unet(z_t, t, encoder_hidden_states=None, class_labels=timbre, **residuals).sample
 
 
-def train_controlnet(
-    pipeline, latents, timbres, rms, steps, *, batch=16, lr=1e-3, new_lr=None, dropout=0.1, crop=None, mu=0.0, kernel=3,
-    own=0.0, loudness=0.0, ema=0.0, seed=0, start=None, condition=None, checkpoint=None, precision="no",
-):  # fmt: skip
+@dataclass(frozen=True)
+class ControlNetOptions(fit.Training):
+    """Training of RMS-ControlNet; `rms_controlnet.train` of params.yaml has these keys.
+
+    mu, kernel: of RMSControlNet. lr: of the copied encoder; new_lr: of the layers around it (default: the same), which
+    start at zero and at small rates stay there long. dropout: share of the batch whose prompt is the null. crop: latent
+    frames of a random piece to train on (default: all). own: of `diffusion_loss`. loudness: weight of what the decoded
+    estimate's loudness lacks or exceeds, as a share of the batch's, beside Eq. 4; own and loudness are 0 in the paper.
+    """
+
+    mu: float = 0.0
+    kernel: int = 3
+    new_lr: float | None = None
+    dropout: float = 0.1
+    crop: int | None = None
+    own: float = 0.0
+    loudness: float = 0.0
+    warmup: float = 0.0
+
+
+def train_controlnet(pipeline, latents, timbres, rms, options: ControlNetOptions, start=None, condition=None) -> list:
     """Give a pipeline a control net, trained by Eq. 4 while everything else stays frozen (section 2.2).
 
     latents: (i, c, l, g) from `pipeline.encode`. timbres: (i, e) from `encode_prompt` of the same sounds. rms: (i, n)
-    their curves, n = stride * l; all three in memory, on disk or computed when read (`vf.models.examples`). dropout: share of the batch whose prompt is the null. crop: latent frames of a random
-    piece to train on (default: all). mu, kernel: of RMSControlNet. lr: of the copied encoder, new_lr: of the layers around
-    it (default: the same), which start at zero and at small rates stay there long; both fall to 0 along a cosine.
-    start: a control net to go on from (default: a copy of the U-Net's encoder). own: of `diffusion_loss`. loudness: weight
-    of what the decoded estimate's loudness lacks or exceeds, as a share of the batch's, beside Eq. 4; both are 0 in the paper.
-    condition: (i, n) what the net hears instead of the curve, such as a track of onsets.
+    their curves, n = stride * l; all three in memory, on disk or computed when read (`vf.models.examples`). start: a
+    control net to go on from (default: a copy of the U-Net's encoder). condition: (i, n) the net's input instead of the
+    curve, such as a track of onsets.
 
     Sets `pipeline.controlnet` and returns the losses.
     """
     if not len(latents) == len(timbres) == len(rms):
         raise ValueError(f"{len(latents)} latents, {len(timbres)} timbres, {len(rms)} curves; wanted one of each")
-    torch.manual_seed(seed)
+    torch.manual_seed(options.seed)
     stride, rate = pipeline.latent_stride, pipeline.vocoder.config.sampling_rate
     pipeline.to(fit.device())
-    net = start or RMSControlNet.from_unet(pipeline.unet, stride=stride, kernel=kernel, mu=mu)
+    net = start or RMSControlNet.from_unet(pipeline.unet, stride=stride, kernel=options.kernel, mu=options.mu)
     pipeline.unet.requires_grad_(False).eval()
     net.requires_grad_(True)
     new = [weight for name, weight in net.named_parameters() if not name.startswith("encoder.")]
-    optimizer = torch.optim.AdamW([{"params": net.encoder.parameters(), "lr": lr}, {"params": new, "lr": new_lr or lr}])
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
+    groups = [{"params": net.encoder.parameters()}, {"params": new, "lr": options.new_lr or options.lr}]
     null = pipeline.encode_prompt(count=1)
     pipeline.vae.requires_grad_(False)
 
@@ -246,34 +260,27 @@ def train_controlnet(
         return predict(pipeline.unet, net, z_t, t, timbre, curve)
 
     def loss(generator):
-        items, starts, length = draw(len(latents), latents.shape[2], batch, crop, generator)
+        items, starts, length = draw(len(latents), latents.shape[2], options.batch, options.crop, generator)
+
+        def pieces(curves):
+            cuts = (curves[i][s * stride : (s + length) * stride] for i, s in zip(items, starts))
+            return _rows(cuts).to(net.device)
+
         z = _rows(latents[i][:, s : s + length] for i, s in zip(items, starts)).to(net.device)
-        curve = _rows(rms[i][s * stride : (s + length) * stride] for i, s in zip(items, starts)).to(net.device)
-        timbre = drop(_rows(timbres[i] for i in items), null.cpu(), dropout, generator).to(net.device)
-        heard = curve
-        if condition is not None:
-            heard = _rows(condition[i][s * stride : (s + length) * stride] for i, s in zip(items, starts)).to(net.device)
+        curve = pieces(rms)
+        timbre = drop(_rows(timbres[i] for i in items), null.cpu(), options.dropout, generator).to(net.device)
 
         def judge(estimate, alpha):
             # where z_t is mostly noise the estimate is a mean over many sounds, and need not be as loud as any: alpha^16
             # leaves the times at which a sound is all but chosen
             off = (alpha[:, 0, :, 0] ** 16 * (energy(pipeline.decode_mel(estimate).float(), rate) - curve).abs()).mean()
-            return loudness * off / curve.mean().clamp(min=1e-4)
+            return options.loudness * off / curve.mean().clamp(min=1e-4)
 
-        return diffusion_loss(pipeline.scheduler, model, z, generator, timbre, heard, own=own, judge=judge if loudness else None)
+        conditions = timbre, curve if condition is None else pieces(condition)
+        extra = {"own": options.own, "judge": judge if options.loudness else None}
+        return diffusion_loss(pipeline.scheduler, model, z, generator, *conditions, **extra)
 
-    history = fit.fit(
-        net,
-        loss,
-        steps,
-        optimizer,
-        seed=seed,
-        scheduler=schedule,
-        ema=ema,
-        checkpoint=checkpoint,
-        precision=precision,
-        label="RMS-ControlNet",
-    )
+    history = fit.fit(net, loss, options, groups, label="RMS-ControlNet")
     pipeline.register_modules(controlnet=net)
     return history
 

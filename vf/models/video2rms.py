@@ -1,5 +1,7 @@
 """Video2RMS: from the features of a silent film to classes of its RMS curve (sections 2.1, B.1)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -128,52 +130,44 @@ def decode(probability, bins, rule="mean"):
     raise ValueError(f"decode rule {rule!r}; wanted argmax, mean or median")
 
 
-def train(
-    model, features, curves, bins, steps, batch, lr, seed, label_width=2, sigma=1.0, schedule="step", halve_every=100,
-    betas=(0.5, 0.999), weight_decay=0.0, normalise=False, onsets=None, onset_weight=1e-3, rms_weight=1.0, checkpoint=None,
-    precision="no",
-):  # fmt: skip
-    """Train Video2RMS.
+@dataclass(frozen=True)
+class Options(fit.Training):
+    """Training of Video2RMS; `video2rms.train` of params.yaml has these keys.
 
-    features: (clips, t, d) array, perhaps on disk. curves: (clips, n) target RMS. bins: rms.Bins; None for a regression by
-    `squared_error`, with a model of one class. schedule: "step", StepLR that halves the rate every `halve_every` steps (the
-    paper), or "cosine" to zero. label_width, sigma, normalise: of `classification_loss`. onsets: (clips, t) labels of a model with an onset head, whose cross entropy, summed over
-    the frames, is added times `onset_weight`; rms_weight: 0 for onsets alone (App. E.1). precision: of
-    `fit.fit`. Returns the loss of every step.
+    label_width, sigma, normalise: of `classification_loss`. onset_weight: of the cross entropy of onsets, summed over the
+    frames, where the model has an onset head; rms_weight: 0 for onsets alone (App. E.1).
+    """
+
+    label_width: int = 2
+    sigma: float = 1.0
+    normalise: bool = False
+    onset_weight: float = 1e-3
+    rms_weight: float = 1.0
+
+
+def train(model: Video2RMS, features, curves, bins: rms.Bins | None, options: Options, onsets=None) -> list:
+    """Train Video2RMS and return the loss of every step.
+
+    features: (clips, t, d) array, perhaps on disk. curves: (clips, n) target RMS. bins: of the classes; None for a
+    regression by `squared_error`, with a model of one class. onsets: (clips, t) labels of a model with an onset head.
     """
     targets = torch.as_tensor(curves).float() if bins is None else bins.encode(torch.as_tensor(curves))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, betas=tuple(betas), weight_decay=weight_decay)
-    if schedule == "step":
-        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, halve_every, 0.5)
-    elif schedule == "cosine":
-        scheduler = fit.one_cycle(optimizer, steps)
-    else:
-        raise ValueError(f"schedule {schedule!r}; wanted step or cosine")
+    labels = {"width": options.label_width, "sigma": options.sigma, "normalise": options.normalise}
 
     def loss(generator):
-        pick = torch.randint(len(targets), (batch,), generator=generator)
+        pick = torch.randint(len(targets), (options.batch,), generator=generator)
         x = _tensor(features[pick.numpy()], model.device)
-        if onsets is not None:
-            logits, told = model.with_onsets(x)
-            wanted = _tensor(onsets[pick.numpy()], model.device)
-            told = F.binary_cross_entropy_with_logits(told, wanted, reduction="sum") / batch
-            return rms_weight * classification_loss(logits, targets[pick], label_width, sigma, normalise) + onset_weight * told
-        logits = model(x)
         if bins is None:
-            return squared_error(logits, targets[pick])
-        return classification_loss(logits, targets[pick], label_width, sigma, normalise)
+            return squared_error(model(x), targets[pick])
+        if onsets is None:
+            return classification_loss(model(x), targets[pick], **labels)
+        logits, onset_logits = model.with_onsets(x)
+        wanted = _tensor(onsets[pick.numpy()], model.device)
+        onset_loss = F.binary_cross_entropy_with_logits(onset_logits, wanted, reduction="sum") / options.batch
+        rms_loss = classification_loss(logits, targets[pick], **labels)
+        return options.rms_weight * rms_loss + options.onset_weight * onset_loss
 
-    return fit.fit(
-        model,
-        loss,
-        steps,
-        optimizer,
-        seed=seed,
-        scheduler=scheduler,
-        checkpoint=checkpoint,
-        precision=precision,
-        label="Video2RMS",
-    )
+    return fit.fit(model, loss, options, label="Video2RMS")
 
 
 def _tensor(features, device):

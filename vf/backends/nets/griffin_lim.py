@@ -107,7 +107,7 @@ def frame_level(waves, window=1024, hop=160):
     return ((frames * torch.hann_window(window)).square().sum(-1) * window / 2).sqrt()
 
 
-def train_level(vocoder, mels, levels, steps, *, batch=16, crop=64, lr=3e-3, seed=0, checkpoint=None):
+def train_level(vocoder: GriffinLim, mels: torch.Tensor, levels: torch.Tensor, training: fit.Training, crop: int = 64) -> list:
     """Train a GriffinLim's correction of level, alone of all it does.
 
     mels: (i, n, bins) log-mels as the vocoder will get them. levels: (i, n) `frame_level` of the sounds they stand for.
@@ -115,13 +115,11 @@ def train_level(vocoder, mels, levels, steps, *, batch=16, crop=64, lr=3e-3, see
     """
     with torch.no_grad():
         rough = torch.cat([vocoder.magnitudes(piece).square().sum(1).sqrt() for piece in mels.split(8)])
-    optimizer = torch.optim.AdamW(vocoder.level.parameters(), lr=lr)
-    schedule = fit.one_cycle(optimizer, steps)
 
     def loss(generator):
-        items, starts, length = draw(len(mels), mels.shape[1], batch, crop, generator)
+        items, starts, length = draw(len(mels), mels.shape[1], training.batch, crop, generator)
         cuts = [torch.stack([x[i, s : s + length] for i, s in zip(items, starts)]) for x in (mels, rough, levels)]
         mel, start, true = (cut.to(vocoder.device) for cut in cuts)
         return (start * vocoder.gain(mel)[:, 0] - true).abs().mean() / true.mean().clamp(min=1e-3)
 
-    return fit.fit(vocoder, loss, steps, optimizer, seed=seed, scheduler=schedule, checkpoint=checkpoint, label="vocoder")
+    return fit.fit(vocoder, loss, training, vocoder.level.parameters(), label="vocoder")

@@ -17,11 +17,11 @@ class SmallClap(ModelMixin, ConfigMixin):
     chance where convolutions name four materials of five.
 
     vocabulary: tokens of the tokenizer. dims: of the common space. width: channels of the first convolution. words:
-    width of a token's vector.
+    width of a token's vector. lexicon: the words of the captions it was trained on, for who wants to know what it knows.
     """
 
     @register_to_config
-    def __init__(self, vocabulary, dims=64, width=12, words=64):
+    def __init__(self, vocabulary, dims=64, width=12, words=64, lexicon=()):
         super().__init__()
         sizes = (1, width, 2 * width, 3 * width, 4 * width)
         self.blocks = nn.Sequential(

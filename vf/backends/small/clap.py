@@ -3,6 +3,7 @@
 import re
 import tempfile
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -72,37 +73,50 @@ def log_mels(extractor, waves, batch=32):
     return torch.cat(parts)
 
 
-def train(
-    features, captions, tokenizer, steps, *, width=12, dims=64, batch=48, crop=125, lr=2e-3, gain_db=6.0, seed=0,
-    checkpoint=None,
-):  # fmt: skip
+@dataclass(frozen=True)
+class Options(fit.Training):
+    """Training of a SmallClap; `backbone.clap` and `embedders.clap` of params.yaml have these keys.
+
+    width, dims: of SmallClap. crop: frames of a random piece. gain_db: level is varied by so much either way, as timbre is
+    not loudness.
+    """
+
+    width: int = 12
+    dims: int = 64
+    crop: int = 125
+    gain_db: float = 6.0
+    batch: int = 48
+    lr: float = 2e-3
+    warmup: float = 0.2
+    weight_decay: float = 0.05
+
+
+def train(features: torch.Tensor, captions: list, tokenizer, options: Options) -> tuple[SmallClap, list]:
     """Train a SmallClap on sounds and their captions.
 
-    features: (i, 1, frames, bins) from `log_mels`. crop: frames of a random piece. gain_db: level is varied by so much
-    either way, as timbre is not loudness. The loss is CLAP's symmetric cross-entropy, but a caption's target is shared
-    among all sounds of the batch by `overlap`: captions repeat, and to push such pairs apart would be noise.
+    features: (i, 1, frames, bins) from `log_mels`. The loss is CLAP's symmetric cross-entropy, but a caption's target is
+    shared among all sounds of the batch by `overlap`: captions repeat, and to push such pairs apart would be noise.
     Returns (clap, losses).
     """
-    torch.manual_seed(seed)
-    clap = SmallClap(len(tokenizer), dims=dims, width=width)
-    tokens = tokenizer(list(captions), padding=True, truncation=True, return_tensors="pt")
-    alike = overlap(list(captions))
-    optimizer = torch.optim.AdamW(clap.parameters(), lr=lr, weight_decay=0.05)
-    schedule = fit.one_cycle(optimizer, steps, 0.2)
-    crop = min(crop, features.shape[2])
+    torch.manual_seed(options.seed)
+    captions = list(captions)
+    lexicon = sorted({word for caption in captions for word in words_of(caption)})
+    clap = SmallClap(len(tokenizer), dims=options.dims, width=options.width, lexicon=lexicon)
+    tokens = tokenizer(captions, padding=True, truncation=True, return_tensors="pt")
+    alike = overlap(captions)
+    crop = min(options.crop, features.shape[2])
 
     def loss(generator):
-        pick = torch.randint(len(captions), (batch,), generator=generator)
+        pick = torch.randint(len(captions), (options.batch,), generator=generator)
         start = int(torch.randint(features.shape[2] - crop + 1, (), generator=generator))
-        gain = (2 * torch.rand(batch, 1, 1, 1, generator=generator) - 1) * gain_db
-        sound = clap.get_audio_features((features[pick, :, start : start + crop] + gain).to(clap.device)).pooler_output
-        text = clap.get_text_features(
-            tokens.input_ids[pick].to(clap.device), tokens.attention_mask[pick].to(clap.device)
-        ).pooler_output
+        gain = (2 * torch.rand(len(pick), 1, 1, 1, generator=generator) - 1) * options.gain_db
+        piece = features[pick, :, start : start + crop] + gain
+        sound = clap.get_audio_features(piece.to(clap.device)).pooler_output
+        words = tokens.input_ids[pick].to(clap.device), tokens.attention_mask[pick].to(clap.device)
+        text = clap.get_text_features(*words).pooler_output
         target = alike[pick][:, pick].to(clap.device)
         target = target / target.sum(-1, keepdim=True)
         scores = F.normalize(sound, dim=-1) @ F.normalize(text, dim=-1).T * clap.logit_scale.exp()
         return (F.cross_entropy(scores, target) + F.cross_entropy(scores.T, target)) / 2
 
-    history = fit.fit(clap, loss, steps, optimizer, seed=seed, scheduler=schedule, checkpoint=checkpoint, label="CLAP")
-    return clap, history
+    return clap, fit.fit(clap, loss, options, label="CLAP")

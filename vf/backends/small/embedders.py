@@ -4,6 +4,7 @@ They stand where the paper profile has PANNs, VGGish and I3D. The CLAP that scor
 conditions: other seed, other order of data (the paper's footnote 3).
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -57,32 +58,39 @@ class Tagger(ModelMixin, ConfigMixin):
         return (p * p).sum(1) / p.sum(1).clamp(min=1e-6)
 
 
-def train_tagger(waves, captions, dims, steps, batch, lr, width, seed, checkpoint=None):
+@dataclass(frozen=True)
+class TaggerOptions(fit.Training):
+    """Training of a Tagger; `embedders.tagger` of params.yaml has these keys. width, dims: of Tagger."""
+
+    width: int = 24
+    dims: int = 20
+    lr: float = 3e-3
+    warmup: float = 0.3
+
+
+def train_tagger(waves, captions: list, options: TaggerOptions) -> tuple[Tagger, list]:
     """Train a Tagger on sounds and captions.
 
     waves: (n, s) array-like at 16 kHz. captions: n texts. Level is varied by +-6 dB in training, as material is not
     loudness. Returns (tagger, losses).
     """
     words = small_clap.vocabulary(captions)
-    wanted = small_clap.bags(captions, words)
-    torch.manual_seed(seed)
-    tagger = Tagger(words=words, dims=dims, width=width)
-    rare = ((1 - wanted.mean(0)) / wanted.mean(0).clamp(min=1e-3)).sqrt()
-    optimizer = torch.optim.AdamW(tagger.parameters(), lr=lr)
-    schedule = fit.one_cycle(optimizer, steps, 0.3)
+    target = small_clap.bags(captions, words)
+    torch.manual_seed(options.seed)
+    tagger = Tagger(words=words, dims=options.dims, width=options.width)
+    rare = ((1 - target.mean(0)) / target.mean(0).clamp(min=1e-3)).sqrt()
 
     def loss(generator):
-        pick = torch.randint(len(captions), (batch,), generator=generator)
+        pick = torch.randint(len(captions), (options.batch,), generator=generator)
         wave = torch.stack([torch.as_tensor(np.asarray(waves[i], np.float32)) for i in pick.tolist()])
-        gain = 10 ** ((torch.rand(batch, 1, generator=generator) - 0.5) * 0.6)
+        gain = 10 ** ((torch.rand(len(pick), 1, generator=generator) - 0.5) * 0.6)
         _, logits = tagger((wave * gain).to(tagger.device))
         probability = tagger.tags(logits).clamp(1e-6, 1 - 1e-6)
-        target = wanted[pick].to(tagger.device)
-        weight = 1 + target * (rare.to(tagger.device) - 1)
-        return F.binary_cross_entropy(probability, target, weight=weight)
+        wanted = target[pick].to(tagger.device)
+        weight = 1 + wanted * (rare.to(tagger.device) - 1)
+        return F.binary_cross_entropy(probability, wanted, weight=weight)
 
-    history = fit.fit(tagger, loss, steps, optimizer, seed=seed, scheduler=schedule, checkpoint=checkpoint, label="sound tagger")
-    return tagger, history
+    return tagger, fit.fit(tagger, loss, options, label="sound tagger")
 
 
 @torch.no_grad()
@@ -169,16 +177,21 @@ def load(folder, device="cpu"):
     return Embedders(Tagger.from_pretrained(folder / "tagger").eval(), SmallClap.from_pretrained(folder / "clap").eval())
 
 
-def prepare(waves, captions, *, dims, tagger, clap, seed, checkpoint=None, folder=None):
+def prepare(
+    waves, captions: list, *, dims: int, tagger: dict, clap: dict, seed: int, checkpoint=None, folder=None
+) -> tuple[Embedders, dict]:
     """Train the metrics' networks on sounds (n, s) and captions.
 
-    dims: of a FAD embedding. tagger, clap: keywords of `train_tagger` and of `clap.train`. folder: of pretrained networks,
-    which this profile has not. Returns (Embedders, {part: losses}).
+    dims: of a FAD embedding. tagger, clap: of TaggerOptions and clap.Options. folder: of pretrained networks, which this
+    profile has not. Returns (Embedders, {part: losses}).
     """
     losses = {}
-    state = {part: checkpoint and Path(checkpoint) / part for part in ("tagger", "clap")}
-    net, losses["tagger"] = train_tagger(waves, captions, dims, seed=seed, checkpoint=state["tagger"], **tagger)
+
+    def state(part):
+        return {"seed": seed, "checkpoint": checkpoint and Path(checkpoint) / part}
+
+    net, losses["tagger"] = train_tagger(waves, captions, TaggerOptions(**tagger, dims=dims, **state("tagger")))
     tokenizer = small_clap.train_tokenizer(captions)
     features = small_clap.log_mels(small_clap.feature_extractor(), waves)
-    pair, losses["CLAP"] = small_clap.train(features, captions, tokenizer, seed=seed, checkpoint=state["clap"], **clap)
+    pair, losses["CLAP"] = small_clap.train(features, captions, tokenizer, small_clap.Options(**clap, **state("clap")))
     return Embedders(net, pair), losses

@@ -5,6 +5,7 @@ of five are. So it is trained first, on short windows half of which lie around a
 training film is; then it is frozen, as the paper's are.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -117,46 +118,57 @@ def augment(maps, generator, kinds=("difference",), shift=0.07, zoom=0.3, hide=0
     return seen.round().clamp(0, 255).to(torch.uint8)
 
 
+@dataclass(frozen=True)
+class Options(fit.Training):
+    """Training of a FrameEncoder; `features.encoder` of params.yaml has these keys.
+
+    widths: of the encoder. window: frames of a sample; a share `balance` of them lies around a frame drawn in proportion to
+    its level.
+    """
+
+    widths: tuple[int, ...] = (12, 32, 48, 96)
+    window: int = 32
+    balance: float = 0.5
+    batch: int = 24
+    lr: float = 3e-3
+    weight_decay: float = 0.02
+    precision: str = "bf16"
+
+
 def train(
-    maps, curves, groups, among, *, steps, widths=(12, 32, 48, 96), window=32, batch=24, lr=3e-3, balance=0.5, seed=0,
-    start=None, checkpoint=None, precision="bf16", kinds=("difference",),
-):  # fmt: skip
+    maps, curves, groups: list, among: list, kinds: tuple = ("difference",), start: Path | None = None, **options
+) -> tuple[FrameEncoder, list]:
     """Train a FrameEncoder on training films.
 
     maps: (clips, t, c, h, w) uint8, perhaps on disk. curves: (clips, n) RMS of the same clips, groups: their films. among:
-    indices of the clips to learn from. kinds: of the maps. window: frames of a sample; a share `balance` of them lies around a frame drawn in proportion
-    to its level. start: folder of a trained encoder to go on from. Returns (encoder, losses).
-    Raises FileNotFoundError where `start` has no encoder.
+    indices of the clips to learn from. kinds: of the maps. start: folder of a trained encoder to go on from. options: of
+    Options. Returns (encoder, losses). Raises FileNotFoundError where `start` has no encoder.
     """
-    torch.manual_seed(seed)
+    options = Options(**options)
+    torch.manual_seed(options.seed)
     if start and not Path(start).is_dir():
         raise FileNotFoundError(f"{start}: no frame encoder there; run that run first, or set features.start to null")
-    encoder = FrameEncoder.from_pretrained(start) if start else FrameEncoder(maps.shape[2], tuple(widths))
-    heard = levels(np.asarray(curves)[list(among)], maps.shape[1], [groups[i] for i in among])  # other clips are not looked at
-    target = dict(zip(among, heard))
-    optimizer = torch.optim.AdamW(encoder.parameters(), lr=lr, weight_decay=0.02)
+    encoder = FrameEncoder.from_pretrained(start) if start else FrameEncoder(maps.shape[2], tuple(options.widths))
+    level = levels(np.asarray(curves)[list(among)], maps.shape[1], [groups[i] for i in among])  # no other clip is read
+    target = dict(zip(among, level))
 
     def draw(generator):
         i = among[int(torch.randint(len(among), (1,), generator=generator))]
-        last = maps.shape[1] - window
-        if torch.rand(1, generator=generator) < balance:
+        last = maps.shape[1] - options.window
+        if torch.rand(1, generator=generator) < options.balance:
             loud = int(torch.multinomial(target[i] + 0.02, 1, generator=generator))
-            start = min(max(loud - int(torch.randint(window, (1,), generator=generator)), 0), last)
+            first = min(max(loud - int(torch.randint(options.window, (1,), generator=generator)), 0), last)
         else:
-            start = int(torch.randint(last + 1, (1,), generator=generator))
-        stretch = slice(start, start + window)
+            first = int(torch.randint(last + 1, (1,), generator=generator))
+        stretch = slice(first, first + options.window)
         return augment(torch.from_numpy(np.array(maps[i, stretch])), generator, kinds), target[i][stretch]
 
     def loss(generator):
-        x, y = (torch.stack(part) for part in zip(*(draw(generator) for _ in range(batch))))
-        told = encoder.tell(encoder(x.to(encoder.device)))
-        return F.mse_loss(told.float(), y.to(encoder.device))
+        x, y = (torch.stack(part) for part in zip(*(draw(generator) for _ in range(options.batch))))
+        estimate = encoder.tell(encoder(x.to(encoder.device)))
+        return F.mse_loss(estimate.float(), y.to(encoder.device))
 
-    losses = fit.fit(
-        encoder, loss, steps, optimizer, seed=seed, scheduler=fit.one_cycle(optimizer, steps), checkpoint=checkpoint,
-        precision=precision, label="frame encoder",
-    )  # fmt: skip
-    return encoder, losses
+    return encoder, fit.fit(encoder, loss, options, label="frame encoder")
 
 
 @torch.no_grad()

@@ -1,0 +1,108 @@
+"""`video-foley`: silent films in, films with sound out, from a shell.
+
+Nothing heavy is imported before a film is at hand, so that `video-foley --help` answers at once.
+"""
+
+import argparse
+import glob
+import sys
+from pathlib import Path
+
+SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".gif")  # of the films that a folder is searched for
+
+EPILOG = """\
+examples:
+  video-foley film.mp4 --prompt "A person hit metal with a wooden stick."
+  video-foley takes/ --prompt "A person hit wood with a wooden stick." --output out/
+  video-foley film.mp4 --audio gravel.wav --curve drawn.csv --best-of 3 --wav
+
+Beside each film lies its session (.json): all it takes to make the sound again, or to open it in the studio.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    p = argparse.ArgumentParser(
+        "video-foley",
+        description="Give silent films their sound: loudness predicted from the picture, timbre from a prompt.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("films", nargs="+", metavar="FILM", help="a film, a folder of films, or a glob in quotes")
+    timbre = p.add_mutually_exclusive_group()
+    timbre.add_argument("--prompt", metavar="TEXT", help="what is to be heard, in words")
+    timbre.add_argument("--audio", metavar="FILE", type=Path, help="a sound or film whose timbre to take")
+    p.add_argument(
+        "--output",
+        metavar="PATH",
+        type=Path,
+        help="film to write, or folder where there are several (default: NAME-foley beside each)",
+    )
+    p.add_argument(
+        "--curve", metavar="FILE", type=Path, help="loudness to follow instead of the predicted: .csv (seconds, RMS) or a sound"
+    )
+    p.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="of the noise; the same seed gives the same sound (default: 0)"
+    )
+    p.add_argument("--best-of", metavar="N", type=int, default=1, help="try N seeds and keep the one that follows the curve best")
+    p.add_argument("--correct-gain", action="store_true", help="afterwards multiply the sound towards the curve")
+    p.add_argument(
+        "--wav", action="store_true", help="write the sound beside the film too: 48 kHz, 24 bit, resampled from the model's rate"
+    )
+    p.add_argument(
+        "--model", metavar="NAME", help="what VideoFoley.from_pretrained takes (default: the model that the project ships)"
+    )
+    p.add_argument("--device", metavar="NAME", default="cpu", help="cpu, cuda or mps (default: cpu)")
+    return p
+
+
+def films_of(names: list[str]) -> list[Path]:
+    """The films that names on a command line stand for: files as they are, the films of a folder, the matches of a glob.
+
+    Raises ValueError where a name matches nothing.
+    """
+    found = []
+    for name in names:
+        path = Path(name).expanduser()
+        if path.is_dir():
+            matches = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.stem.endswith("-foley"))
+        elif path.exists():
+            matches = [path]
+        else:
+            matches = sorted(Path(p) for p in glob.glob(str(path)))
+        if not matches:
+            what = f"has no film ({', '.join(SUFFIXES)})" if path.is_dir() else "no such film, and no film matches it"
+            raise ValueError(f"{name}: {what}; wanted a film, a folder or a glob in quotes: check the path")
+        found += [p for p in matches if p not in found]
+    return found
+
+
+def target(film: Path, output: Path | None, several: bool) -> Path:
+    """Where a film with its sound goes. output: of the command line; a folder where there are several films."""
+    suffix = ".mp4" if film.suffix.lower() == ".gif" else film.suffix
+    name = f"{film.stem}-foley{suffix}"
+    if output is None:
+        return film.with_name(name)
+    if several or output.is_dir() or not output.suffix:
+        output.mkdir(parents=True, exist_ok=True)
+        return output / name
+    return output
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command. Returns 0, or 1 where a film came out without sound; what is wrong is said in one line a film."""
+    wanted = parser().parse_args(arguments)
+    try:
+        films = films_of(wanted.films)
+        if wanted.best_of < 1 or wanted.seed < 0:
+            raise ValueError(f"--best-of {wanted.best_of}, --seed {wanted.seed}; wanted at least 1 and at least 0")
+    except ValueError as error:
+        print(f"video-foley: {error}", file=sys.stderr)
+        return 1
+    from vf.foley import batch  # here, as torch takes seconds
+
+    return batch.run(films, wanted)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
