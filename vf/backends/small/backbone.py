@@ -97,7 +97,7 @@ def train_vae(mels: torch.Tensor, options: VAEOptions) -> tuple[AutoencoderKL, l
 
 def normalise(vae: AutoencoderKL, mels: torch.Tensor) -> None:
     """Keep in the VAE's config the mean and spread of its latents of log-mels (i, n, bins)."""
-    latents = encode_mels(vae, mels)
+    latents = encode_mels(vae, mels[:: max(1, len(mels) // 1000)])
     # one spread for all channels, as AudioLDM's: those that carry level and spectrum are the large ones, and stay large
     spread = latents.var((0, 2, 3)).mean().sqrt().item()
     vae.register_to_config(latents_mean=latents.mean((0, 2, 3)).tolist(), latents_std=[spread] * latents.shape[1])

@@ -271,15 +271,21 @@ def write_films(folder, count, seconds=5.0, fps=30, size=(192, 144), sample_rate
         (folder / f"{split}.txt").write_text("\n".join(members) + "\n")
 
 
-def sounds(count, seconds, sample_rate=16000, seed=0):
-    """Performances without a picture, for RMS2Sound: broader than the films, as every thing is new.
+def sound(index: int, seconds: float, sample_rate: int = 16000, seed: int = 0, unseen: float = 0.0) -> tuple[np.ndarray, list]:
+    """One performance without a picture: (waveform (s,), events), all events with their labels, as sound libraries have.
 
-    Yields (waveform (s,), events), `count` times; all events carry their labels, as captions of sound libraries do.
+    Every thing is new. unseen: how often it is played in a style that no training film has.
     """
+    rng = _rng(seed, "sound", index)
+    materials = strokes.materials(rng)
+    style = strokes.style(rng, unseen=rng.random() < unseen)
+    things = [render_sound.thing(m, rng, spread=1.3) for m in materials]
+    made = strokes.plan(seconds, len(things), style, rng)
+    wave = _sound(things, made, seconds, sample_rate, rng)
+    return wave, _events(materials, made, rng, labelled=1.0)
+
+
+def sounds(count, seconds, sample_rate=16000, seed=0):
+    """Performances for RMS2Sound, broader than the films: yields `sound` `count` times, half in styles that no film has."""
     for index in range(count):
-        rng = _rng(seed, "sound", index)
-        materials, style = strokes.materials(rng), strokes.style(rng, unseen=rng.random() < 0.5)
-        things = [render_sound.thing(m, rng, spread=1.3) for m in materials]
-        made = strokes.plan(seconds, len(things), style, rng)
-        wave = _sound(things, made, seconds, sample_rate, rng)
-        yield wave, _events(materials, made, rng, labelled=1.0)
+        yield sound(index, seconds, sample_rate, seed, unseen=0.5)

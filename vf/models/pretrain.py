@@ -1,0 +1,235 @@
+"""Pretraining of the miniature: what the paper takes pretrained (AudioLDM, CLAP, the metrics' networks), trained once and shipped.
+
+`python -m vf.models.pretrain` trains what `pretrained/recipe.yaml` says, part by part, and writes `pretrained/`. The state
+lies in one folder (`runs/pretrain`); a run that is interrupted goes on from the last saved step. Sounds are rendered, in a new draw
+every round, and real (ESC-10), for breadth. No test film's objects, stroke styles or sounds are among them.
+"""
+
+import argparse
+import csv
+import shutil
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from fnmatch import fnmatch
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from tqdm.auto import tqdm
+from transformers import RobertaTokenizer
+
+from vf.backends.nets import clap as clap_net
+from vf.backends.nets.griffin_lim import GriffinLim
+from vf.backends.nets.small_clap import SmallClap
+from vf.backends.small import backbone, embedders
+from vf.backends.small import clap as small_clap
+from vf.data import clips, media
+from vf.data.render import film as render
+from vf.models.rms2sound import RMS2Sound
+
+SAMPLE_RATE = 16000
+PARTS = ("vae", "vocoder", "clap", "tagger", "scoring_clap", "unet")
+SEEDS = {"vae": 1000, "captions": 2000, "scoring": 3000, "unet": 4000}  # of the rendered sounds: no two parts share one
+
+
+class Pretraining:
+    """The parts of one recipe, each trained once.
+
+    recipe: `pretrained/recipe.yaml` as a dict. state: folder of what is not finished. real: folder of ESC-10, a folder a class.
+    workers: processes that render.
+    """
+
+    def __init__(self, recipe: dict, state: Path, real: Path, workers: int = 2):
+        self.recipe, self.state, self.real, self.workers = recipe, Path(state), Path(real), workers
+        self.samples = round(recipe["seconds"] * SAMPLE_RATE)
+
+    def options(self, kind: type, part: str, **changes):
+        """Options of a part as the recipe has them. kind: the dataclass."""
+        seed = self.recipe["seed"] + (part in ("tagger", "scoring_clap"))
+        return kind(**self.recipe[part], seed=seed, checkpoint=self.state / part, **changes)
+
+    def part(self, name: str) -> Path:
+        """Folder of a finished part."""
+        return self.state / "parts" / name
+
+    def log(self, part: str, **row) -> None:
+        """Add a line to the history of a part: seconds since 1970, and what was measured."""
+        path = self.state / f"{part}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, ["time", *row])
+            if new:
+                writer.writeheader()
+            writer.writerow({"time": round(time.time()), **row})
+
+    def sounds(self, part: str, round_: int, count: int) -> tuple[np.ndarray, list]:
+        """Waveforms (n, s) int16 and captions: `count` rendered ones, then real ones until they make their share."""
+        seed = self.recipe["seed"] * 10_000 + SEEDS[part] + round_
+        work = partial(render.sound, seconds=self.recipe["seconds"], sample_rate=SAMPLE_RATE, seed=seed)
+        with ProcessPoolExecutor(self.workers) as pool:
+            made = list(tqdm(pool.map(work, range(count), chunksize=50), total=count, desc="rendered sounds", mininterval=2.0))
+        waves, captions = self._real()
+        share = self.recipe["real"]["share"]
+        copies = round(share / (1 - share) * count / max(1, len(waves)))
+        waves = [clips.to_int16(fitted(w, self.samples)) for w, _ in made] + waves * copies
+        return np.stack(waves), [clips.text_prompt(events) for _, events in made] + captions * copies
+
+    def _real(self) -> tuple[list, list]:
+        waves, captions = [], []
+        for path in sorted(p for p in self.real.rglob("*.ogg") if not fnmatch(p.stem, self.recipe["real"]["held_out"])):
+            waves.append(clips.to_int16(fitted(media.read_sound(path, SAMPLE_RATE), self.samples)))
+            captions.append(f"The sound of {path.parent.name.replace('-', ' ')}.")
+        if not waves:
+            raise ValueError(f"{self.real}: has no .ogg of ESC-10; wanted a folder a class: set --real")
+        return waves, captions
+
+    def vae(self) -> None:
+        """The VAE, round by round."""
+        count, rounds = self.recipe["sounds"]["vae"]["count"], self.recipe["sounds"]["vae"]["rounds"]
+        options = self.options(backbone.VAEOptions, "vae")
+        for k in range(rounds):
+            mels = backbone.log_mels(clips.from_int16(self.sounds("vae", k, count)[0]))
+            for until in stops(options.steps, rounds, k, 2500):
+                vae, losses = backbone.train_vae(mels, replace(options, until=until))
+                self.log("vae", step=until, loss=round(float(np.mean(losses[-500:])), 5))
+        vae.save_pretrained(self.part("vae"))
+
+    def vocoder(self) -> None:
+        """The vocoder's sense of level."""
+        vae = AutoencoderKL.from_pretrained(self.part("vae")).eval()
+        waves = clips.from_int16(self.sounds("vae", 0, self.recipe["sounds"]["vae"]["count"])[0])
+        options = self.options(backbone.VocoderOptions, "vocoder")
+        vocoder, losses = backbone.train_vocoder(vae, waves, backbone.log_mels(waves), options)
+        self.log("vocoder", step=options.steps, loss=round(float(np.mean(losses[-500:])), 5))
+        vocoder.save_pretrained(self.part("vocoder"))
+
+    def clap(self) -> None:
+        """The CLAP pair that conditions."""
+        self._pair("clap", "captions")
+
+    def scoring_clap(self) -> None:
+        """The CLAP pair that scores."""
+        self._pair("scoring_clap", "scoring")
+
+    def _pair(self, name: str, part: str) -> None:
+        waves, captions = self.sounds(part, 0, self.recipe["sounds"]["captions"]["count"])
+        tokenizer = small_clap.train_tokenizer(captions)
+        features = small_clap.log_mels(small_clap.feature_extractor(), clips.from_int16(waves))
+        pair, losses = small_clap.train(features, captions, tokenizer, self.options(small_clap.Options, name))
+        self.log(name, step=len(losses), loss=round(float(np.mean(losses[-500:])), 5))
+        pair.save_pretrained(self.part(name))
+        tokenizer.save_pretrained(self.part(f"{name}_tokenizer"))
+
+    def tagger(self) -> None:
+        """The metrics' tagger."""
+        waves, captions = self.sounds("scoring", 0, self.recipe["sounds"]["captions"]["count"])
+        options = self.options(embedders.TaggerOptions, "tagger")
+        tagger, losses = embedders.train_tagger(clips.from_int16(waves), captions, options)
+        self.log("tagger", step=len(losses), loss=round(float(np.mean(losses[-500:])), 5))
+        tagger.save_pretrained(self.part("tagger"))
+
+    def unet(self) -> None:
+        """The U-Net, round by round."""
+        count, rounds = self.recipe["sounds"]["unet"]["count"], self.recipe["sounds"]["unet"]["rounds"]
+        options = self.options(backbone.UNetOptions, "unet")
+        pair = SmallClap.from_pretrained(self.part("clap")).eval()
+        tokenizer = RobertaTokenizer.from_pretrained(self.part("clap_tokenizer"))
+        null = clap_net.embed_text(pair, tokenizer, [""])
+        for k in range(rounds):
+            if self._steps_done("unet") >= options.steps * (k + 1) // rounds and k + 1 < rounds:
+                continue
+            latents, timbres, texts = self._examples(pair, tokenizer, k, count)
+            for until in stops(options.steps, rounds, k, 1000):
+                unet, _, losses = backbone.train_unet(latents, timbres, texts, null, replace(options, until=until))
+                self.log("unet", step=until, loss=round(float(np.mean(losses[-1000:])), 5))
+                unet.save_pretrained(self.state / "snapshots" / f"unet-{until:06d}")
+        unet.save_pretrained(self.part("unet"))
+
+    def _steps_done(self, part: str) -> int:
+        state = self.state / part / "state.pt"
+        return len(torch.load(state, weights_only=True)["history"]) if state.exists() else 0
+
+    @torch.no_grad()
+    def _examples(self, pair: SmallClap, tokenizer, round_: int, count: int) -> list[torch.Tensor]:
+        """Normalised latents, and CLAP vectors of the sounds and of their captions, of one round; kept until the next."""
+        folder = self.state / "examples" / str(round_)
+        names = ("latents", "timbres", "texts")
+        if not (folder / "texts.npy").exists():
+            shutil.rmtree(folder.parent, ignore_errors=True)
+            folder.mkdir(parents=True)
+            waves, captions = self.sounds("unet", round_, count)
+            waves = clips.from_int16(waves)
+            vae = AutoencoderKL.from_pretrained(self.part("vae")).eval()
+            mean, std = (torch.tensor(vae.config[key])[:, None, None] for key in ("latents_mean", "latents_std"))
+            latents = (backbone.encode_mels(vae, backbone.log_mels(waves)) - mean) / std
+            features = small_clap.log_mels(small_clap.feature_extractor(), waves)
+            made = latents, clap_net.embed_features(pair, features), clap_net.embed_text(pair, tokenizer, captions)
+            for name, tensor in zip(names, made):
+                np.save(folder / f"{name}.npy", tensor.numpy())
+        return [torch.from_numpy(np.load(folder / f"{name}.npy")) for name in names]
+
+    def ship(self, folder: Path) -> None:
+        """Write the finished parts where the project ships them.
+
+        folder: gets `backbone`, an RMS2Sound without a control net in diffusers' layout, its U-Net in half precision, and
+        `embedders`, the metrics' networks, each with the histories of its trainings.
+        """
+        folder = Path(folder)
+        unet = UNet2DConditionModel.from_pretrained(self.part("unet")).half()
+        pipeline = RMS2Sound(
+            vae=AutoencoderKL.from_pretrained(self.part("vae")),
+            unet=unet,
+            clap=SmallClap.from_pretrained(self.part("clap")),
+            tokenizer=RobertaTokenizer.from_pretrained(self.part("clap_tokenizer")),
+            feature_extractor=small_clap.feature_extractor(),
+            vocoder=GriffinLim.from_pretrained(self.part("vocoder")),
+            scheduler=backbone.new_scheduler(),
+        )
+        pipeline.save_pretrained(folder / "backbone")
+        tagger = embedders.Tagger.from_pretrained(self.part("tagger"))
+        embedders.Embedders(tagger, SmallClap.from_pretrained(self.part("scoring_clap"))).save(folder / "embedders")
+        for part in PARTS:
+            target = folder / ("embedders" if part in ("tagger", "scoring_clap") else "backbone")
+            shutil.copy(self.state / f"{part}.csv", target / f"{part}.csv")
+
+
+def fitted(wave: np.ndarray, samples: int) -> np.ndarray:
+    """A waveform cut or padded with zeros to `samples`."""
+    return np.pad(wave[:samples], (0, max(0, samples - len(wave))))
+
+
+def stops(steps: int, rounds: int, round_: int, every: int) -> Iterator[int]:
+    """Steps at which a training pauses in one of its rounds: every `every` steps, and where the round ends."""
+    first, last = steps * round_ // rounds, steps * (round_ + 1) // rounds
+    yield from range((first // every + 1) * every, last, every)
+    yield last
+
+
+def main() -> None:
+    """Train what is not trained yet, part by part, and ship it."""
+    parser = argparse.ArgumentParser("python -m vf.models.pretrain", description=__doc__.split("\n")[0])
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)} (default: all that are not finished, then ship)")
+    parser.add_argument("--real", type=Path, required=True, help="ESC-10: a folder a class, .ogg")
+    parser.add_argument("--recipe", type=Path, default=Path("pretrained/recipe.yaml"))
+    parser.add_argument("--state", type=Path, default=Path("runs/pretrain"), help="folder of what is not finished")
+    parser.add_argument("--out", type=Path, default=Path("pretrained"))
+    wanted = parser.parse_args()
+    unknown = [part for part in wanted.parts if part not in PARTS]
+    if unknown:
+        parser.error(f"no part is called {', '.join(unknown)}; wanted some of {', '.join(PARTS)}")
+    pretraining = Pretraining(yaml.safe_load(wanted.recipe.read_text()), wanted.state, wanted.real)
+    for part in wanted.parts or PARTS:
+        if wanted.parts or not pretraining.part(part).exists():
+            getattr(pretraining, part)()
+    if not wanted.parts:
+        pretraining.ship(wanted.out)
+
+
+if __name__ == "__main__":
+    main()
