@@ -3,6 +3,7 @@
 import json
 import re
 from difflib import get_close_matches
+from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
@@ -13,7 +14,7 @@ from vf import schema
 class ParamsError(ValueError):
     """params.yaml is wrong: `lines` says what, one line for each thing."""
 
-    def __init__(self, lines):
+    def __init__(self, lines: list[str]):
         super().__init__("\n".join(lines))
         self.lines = lines
 
@@ -29,11 +30,11 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 
 
-def read(path):
+def read(path: Path) -> tuple[dict, dict[tuple, int], list[tuple[int, str]]]:
     """Values of params.yaml, unchecked but for what no reader can read.
 
-    Returns (values, {(key, ...): line}, lines that say which keys are there twice). Raises ParamsError for a file that cannot be
-    opened, is not UTF-8, is no YAML or holds no mapping.
+    path: of the file. Returns (values, {(key, ...): line}, [(line, what is said of a key that is there twice)]).
+    Raises ParamsError for a file that cannot be opened, is not UTF-8, is no YAML or holds no mapping.
     """
     try:
         loader = _Loader(path.read_bytes().decode())
@@ -80,10 +81,10 @@ def _walk(node, at, places, twice):
             places[name] = line
 
 
-def check(path):
+def check(path: Path) -> dict:
     """Values of params.yaml, if all of them are right.
 
-    path: of the file. Raises ParamsError, whose message has a line for each thing that is wrong, in the order of the file.
+    path: of the file. Raises ParamsError, whose message has a line for each thing that is wrong, in the file's order.
     """
     values, places, found = read(path)
     wrong, found = set(), list(found)

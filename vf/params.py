@@ -1,9 +1,9 @@
 """params.yaml and dvc.yaml -> plain values, paths, and the place of a stage's checkpoints.
 
-`python -m vf.params` checks params.yaml and says all that is wrong with it, one line each. It must run before DVC acts: DVC puts
-`run` into its commands and outputs, and clears the outputs of a stage before it runs it, wherever `run: ../..` lets them lie.
-So `make` runs it first, and for plain `dvc repro` it is the stage `params`, on whose output, which never changes, all others
-depend through `data`. Only `dvc repro --single-item` asks no other stage, and is not guarded.
+`python -m vf.params` checks params.yaml and says all that is wrong with it, one line each. It must run before DVC acts: DVC
+puts `run` into its commands and outputs, and clears the outputs of a stage before it runs it, wherever `run: ../..` lets
+them lie. So `make` runs it first, and in `dvc repro` it is the stage `params`, on whose output, which never changes, all
+others depend through `data`. Only `dvc repro --single-item` asks no other stage, and is not guarded.
 """
 
 import hashlib
@@ -83,12 +83,12 @@ def project_root(start=None):
     raise FileNotFoundError(f"no {FILE} in {here} or above it; run from inside the project")
 
 
-def load(profile=None, root=None):
+def load(profile: str | None = None, root: str | Path | None = None) -> Params:
     """Read params.yaml.
 
     profile: "small" or "paper"; the file's own choice without it. Returns Params: top-level keys, and the keys of the
-    profile's block beside them. Raises check.ParamsError, a ValueError, whose message has a line for each thing that is wrong
-    with the file, and ValueError for another profile.
+    profile's block beside them. Raises check.ParamsError, a ValueError, whose message has a line for each thing that is
+    wrong with the file, and ValueError for another profile.
     """
     root = project_root(root)
     values = check.check(root / FILE)
@@ -107,7 +107,7 @@ def _blocks(value):
     return value
 
 
-def stage_values(root, stage):
+def stage_values(root: Path, stage: str) -> tuple[list, list]:
     """Dependencies (paths) and parameters (dotted keys) of a stage of dvc.yaml, with ${profile} and ${run} filled in.
 
     stage: its name; of one that DVC repeats over a mapping, `name@key`.
@@ -146,8 +146,8 @@ def _fingerprint(params, stage):
     return print_of
 
 
-def main():
-    """Check params.yaml: exit status 1 and a line for each thing that is wrong. What it says of a right one never changes."""
+def main() -> int:
+    """Check params.yaml. Returns the exit status; what is said of a right file never changes, so DVC reruns nothing."""
     try:
         check.check(project_root() / FILE)
     except (FileNotFoundError, check.ParamsError) as error:

@@ -1,11 +1,11 @@
 """What params.yaml may hold: every key, its type, its range and what must agree, in one place.
 
-A class is a block of the file and a line of it a key; all keys are wanted and no other is known. Values are params.yaml's own,
-and what a key means is said beside it there; here stands what it may be, and why where that is not plain. `vf.check` holds a file
-against it.
+A class is a block of the file, a line of it a key; all keys are wanted and no other is known. Values are params.yaml's own,
+and what a key means is said beside it there; here stands what it may be, and why where that is not plain. `vf.check` holds
+a file against it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
@@ -16,13 +16,16 @@ RENDERED = 5.0  # seconds of a film that vf.data.render.film makes
 
 
 class Block(BaseModel):
-    """A mapping of params.yaml. No other keys; 1 is no text, "1" is no number, true is no whole number; no NaN, no infinity."""
+    """A mapping of params.yaml: 1 is no text, "1" no number, true no whole number; NaN and infinity are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-def some_of(block, name, but=(), **more):
-    """A block with the keys of another, none of them wanted, as the changes of an ablation name them. more: further keys."""
+def some_of(block: type[Block], name: str, but: Sequence[str] = (), **more: type) -> type[Block]:
+    """A block with the keys of another, each of which may be left out: what an ablation changes.
+
+    but: keys that it cannot change. more: further keys.
+    """
     kinds = {key: kind for key, kind in block.__annotations__.items() if key not in but} | more
     return create_model(name, __base__=Block, **{key: (kind, None) for key, kind in kinds.items()})
 
@@ -80,7 +83,7 @@ Sources = Annotated[list[Literal["render", "films", "folder", "shards"]], Field(
 
 
 class Timeline(Block):
-    """vf.signal.timeline. Rate, sound hop and latent stride are those of AudioLDM's log-mel and VAE, which no profile changes."""
+    """Lengths and rates of vf.signal.timeline. Sample rate and sound hop are those of AudioLDM's log-mel (App. B.2)."""
 
     seconds: Positive
     fps: Count
@@ -476,11 +479,14 @@ class File(Block):
 
 
 class Rule(NamedTuple):
-    """Values that must agree. keys: dotted; the first one is named in the message. wanted(*values): None where they agree, else
-    what was wanted, in words."""
+    """Values that must agree.
+
+    keys: dotted; the first one is named in the message. wanted: called with the values; None where they agree, else what
+    was wanted, in words.
+    """
 
     keys: tuple[str, ...]
-    wanted: Callable
+    wanted: Callable[..., str | None]
 
 
 def _clock(seconds, fps, sample_rate, video_hop):
