@@ -1,4 +1,4 @@
-"""One page on this machine and this checkout: what is there, what is missing, and what to do about the first thing wrong.
+"""One page on this machine and this checkout: what is there, what is missing, what to do about the first thing wrong.
 
 It asks for nothing but Python's own library: what else it needs it looks for, and says where it is not there.
 """
@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +20,11 @@ START = {"video2rms": "video2rms", "rms2sound": "rms_controlnet"}  # rows of WEI
 
 
 class Finding(NamedTuple):
-    """A line of the page. what: its subject. found: what is there. remedy: where it is not as it should be. stops: so that
-    `make repro` cannot end well."""
+    """A line of the page.
+
+    what: its subject. found: what is there. remedy: where it is not as it should be. stops: so that `make repro` cannot
+    end well.
+    """
 
     what: str
     found: str
@@ -28,7 +32,7 @@ class Finding(NamedTuple):
     stops: bool = False
 
 
-def python():
+def python() -> Iterator[Finding]:
     """The version that runs this."""
     found = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < PYTHON:
@@ -40,7 +44,7 @@ def python():
         yield Finding("python", f"{found}, {sys.executable}")
 
 
-def packages(root):
+def packages(root: Path) -> Iterator[Finding]:
     """The packages that requirements.in names, beside the versions of requirements.txt."""
     names = re.findall(r"^([A-Za-z0-9_.-]+)", (root / "requirements.in").read_text(), re.M)
     locked = dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;]+)", (root / "requirements.txt").read_text(), re.M))
@@ -68,7 +72,7 @@ def packages(root):
         yield Finding("packages", f"{len(same)} of {len(names)} as requirements.txt has them: {', '.join(shown)}")
 
 
-def machine(root):
+def machine(root: Path) -> Iterator[Finding]:
     """Cores and threads, memory, disk, GPU."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     policy = os.environ.get("OMP_WAIT_POLICY")
@@ -100,7 +104,7 @@ def _gpu():
     return [Finding("gpu", ", ".join(f"{card.name}, {card.total_memory / 1e9:.0f} GB" for card in cards))]
 
 
-def checkout(root):
+def checkout(root: Path) -> Iterator[Finding]:
     """git and DVC, without which no stage runs."""
     top, settings = _output(root, "git", "rev-parse", "--show-toplevel"), root / ".dvc" / "config"
     if settings.is_file() and re.search(r"no_scm\s*=\s*true", settings.read_text(), re.I):
@@ -122,7 +126,7 @@ def checkout(root):
         yield Finding("dvc", "set up")
 
 
-def parameters(root):
+def parameters(root: Path) -> Iterator[Finding]:
     """params.yaml, against vf.schema."""
     from vf import check
 
@@ -135,8 +139,10 @@ def parameters(root):
         yield Finding("params.yaml", f"right: profile {values['profile']}, run {values['run']}, seed {values['seed']}")
 
 
-def films(root):
+def films(root: Path) -> Iterator[Finding]:
     """The films that params.yaml names, and those that were rendered."""
+    from vf.data import media
+
     p = _params(root)
     made = len(list((p.folder("clips") / "films").glob("*.mp4")))
     wanted = sum(p.clips.render_films.count.values())
@@ -155,7 +161,7 @@ def films(root):
     kinds = {track: len(list(folder.glob(f"*_{track}.mp4"))) for track in ("denoised", "mic")} | {
         "times": len(list(folder.glob("*_times.txt")))
     }
-    every = sum(1 for path in folder.iterdir() if path.suffix.lower() in (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v"))
+    every = sum(path.suffix.lower() in media.SUFFIXES for path in folder.iterdir())
     usable = every if p.films.source == "folder" else kinds[p.films.audio]
     remedy = "" if chosen or usable else "set films.root and films.audio to what the folder holds"
     yield Finding(
@@ -163,8 +169,10 @@ def films(root):
     )
 
 
-def sounds(root):
+def sounds(root: Path) -> Iterator[Finding]:
     """The folder of sounds or shards that params.yaml names."""
+    from vf.data import shards
+
     p = _params(root)
     folder, wanted = p.path(p.audio.root), set(p.audio.sources) & {"folder", "shards"}
     if not folder.is_dir():
@@ -174,14 +182,14 @@ def sounds(root):
         return
     counts = {"sound files": 0, "shards": 0}
     for path in folder.rglob("*"):
-        counts["sound files"] += path.suffix.lower() in (".wav", ".flac", ".ogg", ".mp3", ".m4a", ".aiff", ".aif")
+        counts["sound files"] += path.suffix.lower() in shards.SUFFIXES
         counts["shards"] += path.suffix == ".tar"
     lack = [kind for kind, source in (("sound files", "folder"), ("shards", "shards")) if source in wanted and not counts[kind]]
     remedy = f"wanted {lack[0]}: set audio.root, or make shards with python -m vf.shards" if lack else ""
     yield Finding("audio", f"{folder}: {', '.join(f'{n} {kind}' for kind, n in counts.items())}", remedy, bool(lack))
 
 
-def weights(root):
+def weights(root: Path) -> Iterator[Finding]:
     """Files that others trained; the paper profile needs them."""
     from vf.backends.weights import WEIGHTS
 
@@ -222,8 +230,11 @@ def _first_line(error):
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:100]}"
 
 
-def examine(root):
-    """Findings on a checkout, in the order of the page. What a missing package or a wrong params.yaml hides is said in one line."""
+def examine(root: Path) -> list[Finding]:
+    """Findings on a checkout, in the order of the page.
+
+    What a missing package or a wrong params.yaml hides is said in one line.
+    """
     findings = []
     subjects = {
         "python": lambda: python(),
@@ -243,7 +254,7 @@ def examine(root):
     return findings
 
 
-def page(findings):
+def page(findings: list[Finding]) -> str:
     """The text: first what is wrong first, then every finding."""
     stops = [f for f in findings if f.stops]
     remarks = [f for f in findings if f.remedy and not f.stops]
@@ -258,7 +269,7 @@ def page(findings):
     return "\n".join([*lines, "", *rows])
 
 
-def main():
+def main() -> int:
     """Print the page. Returns 1 where something stops `make repro`, else 0."""
     here = Path.cwd().resolve()
     root = next(
