@@ -10,14 +10,20 @@ export DVC_NO_ANALYTICS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export MPLBACKEND := agg
 
-.PHONY: repro paper-figures test test-slow lab smoke real greatest-hits weights install lock lint
+.PHONY: repro paper-figures params doctor test test-slow lab smoke real greatest-hits weights install lock lint
 
-repro: install          ## the small profile: both stages, sound, tables, report
+repro: params           ## the small profile: both stages, sound, tables, report
 	$(RUN) dvc repro report
 
-paper-figures: install  ## `make repro`, then every seed and every ablation, and the report with all of them
+paper-figures: params   ## `make repro`, then every seed and every ablation, and the report with all of them
 	$(RUN) dvc repro
 	$(RUN) dvc repro --single-item --force report
+
+params: install         ## params.yaml, before DVC puts its values into commands and paths
+	@$(RUN) python -m vf.params
+
+doctor:                 ## one page on this machine and checkout, the first thing wrong and its remedy at the top; installs nothing
+	@$(RUN) python3 -m vf.doctor
 
 test: install           ## the fast tests
 	$(RUN) pytest -m "not slow"
@@ -42,7 +48,7 @@ SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_fi
 	$(foreach v,bins_4 bins_8 bins_16 bins_32 bins_128 bins_256 continuous guidance_1 guidance_3 guidance_5 guided_rms held steps_5 steps_10 \
 		steps_50,~ablation.rms2sound.$(v))
 
-smoke: install
+smoke: params
 	$(RUN) dvc exp run $(foreach s,$(SMOKE),-S '$(s)')
 
 # make real FILMS=folder SOUNDS=folder: the whole pipeline on real films, as run=real; fewer steps, as there is less data, and
@@ -56,7 +62,7 @@ REAL := run=real films.source=greatest_hits films.root=$(abspath $(FILMS)) films
 	small.features.encoder.steps=400 small.features.encoder.lr=2.0e-3 small.video2rms.train.steps=300 small.repeats.seeds=1 \
 	small.backbone.vae.steps=800 small.backbone.unet.steps=600 small.rms_controlnet.train.steps=400
 
-real: install
+real: params
 	$(RUN) dvc exp run $(foreach s,$(REAL),-S $(s)) report video2rms_repeats
 
 greatest-hits: install  ## fetches the data set of Greatest Hits (about 40 GB) from its authors and unpacks it

@@ -1,15 +1,26 @@
+import copy
+import os
+import re
+import shutil
+import subprocess
+import sys
+
 import pytest
 import yaml
 from project import ROOT
 
-from vf import params
+from vf import check, params, schema
+from vf.data.render import film
+from vf.evaluation import systems
+from vf.report import doctor
+
+PARAMS = (ROOT / "params.yaml").read_text()
 
 
 def project(folder, **values):
-    base = {"profile": "small", "run": "small", "seed": 0, "small": {"a": {"b": 1}}, "paper": {"a": {"b": 2}}}
-    base |= {"films": {"root": "x"}, "audio": {"root": "y"}} | values
-    (folder / "params.yaml").write_text(yaml.safe_dump(base))
-    stage = {"cmd": "x ${profile}", "deps": ["code.py"], "params": ["seed", "${profile}.a"]}
+    """A project of the published params.yaml with other values, and of one stage."""
+    (folder / "params.yaml").write_text(yaml.safe_dump(yaml.safe_load(PARAMS) | values))
+    stage = {"cmd": "x ${profile}", "deps": ["code.py"], "params": ["seed", "${profile}.video2rms"]}
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"s": stage}}))
     (folder / "code.py").write_text("1")
     return folder
@@ -17,7 +28,7 @@ def project(folder, **values):
 
 def test_the_profile_picks_its_block(tmp_path):
     project(tmp_path)
-    assert params.load("paper", tmp_path).a.b == 2 and params.load(root=tmp_path).a.b == 1
+    assert params.load("paper", tmp_path).video2rms.train.batch == 512 and params.load(root=tmp_path).video2rms.train.batch == 16
     with pytest.raises(ValueError, match="profile 'big'"):
         params.load("big", tmp_path)
 
@@ -28,14 +39,16 @@ def test_it_is_found_from_a_folder_below(tmp_path, monkeypatch):
     assert params.load().folder("clips") == tmp_path / "runs" / "small" / "clips"
 
 
-def test_outside_the_project_says_so(tmp_path):
+def test_outside_the_project_says_so(tmp_path, monkeypatch, capsys):
     with pytest.raises(FileNotFoundError, match="run from inside the project"):
         params.load(root=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert params.main() == 1 and len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_an_unknown_key_names_the_known(tmp_path):
-    with pytest.raises(AttributeError, match="has no 'c' here; it has b"):
-        _ = params.load(root=project(tmp_path)).a.c
+    with pytest.raises(AttributeError, match="has no 'c' here; it has seeds"):
+        _ = params.load(root=project(tmp_path)).repeats.c
 
 
 def test_checkpoints_are_keyed_by_parameters_and_code(tmp_path):
@@ -57,3 +70,253 @@ def test_a_repeated_stage_has_the_parameters_of_its_own_repetition():
     deps, keys = params.stage_values(ROOT, "video2rms_ablation@bins_16")
     assert "ablation.video2rms.bins_16" in keys and "small.video2rms" in keys
     assert not any("$" in value for value in [*deps, *keys])
+
+
+def said(folder, text):
+    """The lines that a params.yaml of this text is answered with; none where it is right."""
+    (folder / "params.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    try:
+        check.check(folder / "params.yaml")
+    except check.ParamsError as error:
+        return error.lines
+    return []
+
+
+def changed(key, line):
+    """The published params.yaml with `line` in place of a dotted key and its value."""
+    value = yaml.compose(PARAMS)
+    for name in key.split("."):
+        at, value = next((k, v) for k, v in value.value if k.value == name)
+    return PARAMS[: at.start_mark.index] + line + PARAMS[value.end_mark.index :]
+
+
+def test_the_published_file_is_right(tmp_path):
+    assert said(tmp_path, PARAMS) == [] and check.check(ROOT / "params.yaml") == yaml.safe_load(PARAMS)
+
+
+BAD = [  # the key, what stands in its place, and a word of the one line that answers
+    # a name that becomes a folder, a word of the shell and one of papermill
+    *(("run", f"run: {name}", "run is .*plain name") for name in (
+        "../../elsewhere", "'x; touch OWNED'", "my run", "a/b", "/tmp/x", "..", ".", ".hidden", "-rf", "''", "a$HOME", '"a`b`"',
+        "\"it's\"", "'a\"b'", '"a\\nb"', "null", "[a, b]", "{a: b}", "2024", "2024-01-01", "x*", "a|b", "ünï", "a\\b", "a{b", "a:b",
+        "x" * 101,
+    )),
+    ("run", "run: 2024", 'write "2024"'),
+    ("small.features.start", "start: ../x", "small.features.start"),
+    # numbers
+    ("small.video2rms.train.steps", "steps: -5", "steps is -5; wanted a whole number of at least 0"),
+    ("small.video2rms.train.batch", "batch: 0", "batch is 0; wanted a whole number of at least 1"),
+    ("small.video2rms.train.batch", "batch: 1.5", "batch is 1.5"),
+    ("small.video2rms.train.batch", "batch: true", "batch is true; wanted a whole number"),
+    ("small.video2rms.train.lr", "lr: 1e-3", "write 1.0e-3"),
+    ("small.video2rms.train.lr", "lr: 2.5e3", r"write 2.5e\+3"),
+    ("small.video2rms.train.lr", "lr: '0.1'", "write 0.1"),
+    ("small.video2rms.train.lr", "lr: 0", "wanted a number above 0"),
+    ("small.video2rms.train.lr", "lr: .nan", "lr is NaN"),
+    ("small.video2rms.train.lr", "lr: .inf", "lr is Infinity"),
+    ("small.video2rms.train.lr", "lr: null", "lr is null"),
+    ("small.video2rms.train.steps", "steps: 1e3", "write 1000"),
+    ("small.video2rms.train.betas", "betas: [0.9]", "a list of 2"),
+    ("small.video2rms.train.betas", "betas: [0.9, 1.0]", r"betas\[1\] is 1.0; wanted a number of at least 0 and below 1"),
+    ("small.video2rms.train.betas", "betas: [0.9, high]", r'betas\[1\] is "high"'),
+    ("small.video2rms.model.bins", "bins: 2", "at least 3"),
+    ("small.video2rms.model.dropout", "dropout: 1.0", "below 1"),
+    ("small.clips.valid_share", "valid_share: 2", "valid_share is 2"),
+    ("small.sounds.valid_share", "valid_share: 0", "above 0"),
+    ("small.generate.num_inference_steps", "num_inference_steps: 1001", "at most 1000"),
+    ("small.generate.eta", "eta: 1.5", "at most 1"),
+    ("small.repeats.seeds", "seeds: 0", "seeds is 0"),
+    ("seed", "seed: abc", 'seed is "abc"; wanted a whole number'),
+    ("seed", "seed: -1", "seed is -1"),
+    ("seed", "seed: 4294967296", "below 4294967296"),
+    ("seed", "seed:", "seed is null"),
+    # words
+    ("profile", "profile: big", 'one of "small", "paper"'),
+    ("films.source", "source: youtube", 'one of "render", "greatest_hits", "folder"'),
+    ("films.audio", "audio: loud", "denoised"),
+    ("small.video2rms.low_pass", "low_pass: maybe", "true or false"),
+    ("small.video2rms.low_pass", "low_pass: 1", "true or false"),
+    ("small.video2rms.decode", "decode: medain", '"median"'),
+    ("small.video2rms.train.schedule", "schedule: linear", '"cosine"'),
+    ("small.video2rms.train.precision", "precision: fp16", '"bf16"'),
+    ("weights", "weights: null", "weights is null"),
+    # lists
+    ("audio.sources", "sources: []", "at least 1"),
+    ("audio.sources", "sources: render", "wanted a list"),
+    ("audio.sources", "sources: [render, tape]", '"tape"'),
+    ("audio.sources", "sources: [shards, films]", "shards alone"),
+    ("audio.sources", "sources: [render, render]", "once"),
+    ("small.features.kinds", "kinds: [rgb]", '"difference"'),
+    ("small.features.kinds", "kinds: [colour, flow]", "colour alone"),
+    ("small.features.size", "size: [191, 144]", "an even number"),
+    ("small.features.size", "size: [192]", "a list of 2"),
+    # blocks
+    ("small.timeline", "timeline: null", "timeline is null; wanted a block of seconds"),
+    ("small.backbone.vae", "vae: null", "vae is null; wanted a block"),
+    ("paper.features.encoder", "encoder: {steps: 4}", "wanted null"),
+    ("paper.backbone.vae", "vae: {steps: 1}", "wanted null"),
+    ("benchmark.systems", "systems: {A: outputs}", 'A is "outputs"'),
+    ("benchmark.systems", "systems: {A: {folder: x, join: diff-foley}}", '"diff_foley"'),
+    ("benchmark.systems", "systems: {A: {foler: x}}", "foler is no key; wanted folder"),
+    # keys
+    ("small.video2rms.decode", "decod: median", "decod is no key; wanted decode"),
+    ("small.video2rms.decode", "decode: median\n    decod: mean", "decod is no key; wanted decode"),
+    ("small.video2rms.train.steps", "steps: 400, setps: 1", "setps is no key; wanted steps"),
+    ("seed", "sed: 0", "sed is no key; wanted seed"),
+    ("seed", "seed: 0\nxyzzy: 1", "xyzzy is no key; params.yaml has profile, run"),
+    ("seed", "seed: 0\nseed: 1", "seed is there twice, first in line 4"),
+    ("small.generate.eta", "eta: 1.0, eta: 0.0", "small.generate.eta is there twice"),
+    ("small.generate.films", "", "small.generate.films is missing"),
+    # an ablation
+    ("ablation.video2rms.bins_16", "bins_16: {model: {bin: 16}}", "bins_16.model.bin is no key; wanted bins"),
+    ("ablation.video2rms.bins_16", "bins_16: {modle: {bins: 16}}", "bins_16.modle is no key; wanted model"),
+    ("ablation.video2rms.bins_16", "bins_16: {model: {bins: many}}", 'model.bins is "many"'),
+    ("ablation.video2rms.bins_16", "bins_16: {model: {bins: null}}", "model.bins is null"),
+    ("ablation.video2rms.bins_16", "bins_16:", "bins_16 is null"),
+    ("ablation.video2rms.bins_16", "a/b: {model: {bins: 16}}", 'the name "a/b"'),
+    ("ablation.video2rms.bins_16", "16: {model: {bins: 16}}", "the name 16"),
+    ("ablation.video2rms.default", "default: {decode: mean}", "default: {}"),
+    ("ablation.rms2sound.bins_4", "bins_4: {bins: 2}", "wanted 0, for no classes"),
+    ("ablation.rms2sound.bins_4", "bins_4: {generate: {films: 2}}", "films is no key"),
+    ("ablation.rms2sound.bins_4", "bins_4: {condition: levels}", '"onsets"'),
+    ("ablation.features.flow", "flow: {small: [flow]}", "flow.paper is missing"),
+    # what must agree
+    ("films.fold", "fold: 5", "fold is 5; wanted 0 to 4"),
+    ("films.folds", "folds: 1", "folds is 1"),
+    ("small.timeline.seconds", "seconds: 4.99", "whole number of video frames"),
+    ("small.timeline.video_window", "video_window: 64", "a window of the hop"),
+    ("small.timeline.sample_rate", "sample_rate: 44100", "wanted 16000"),
+    ("small.timeline.latent_stride", "latent_stride: 8", "wanted 4"),
+    ("small.rms_controlnet.train.kernel", "kernel: 5", "kernel is 5; wanted timeline.latent_stride, 4"),
+    ("small.features.pool", "pool: 5", "multiples of `pool`, 5"),
+    ("small.features.encoder.window", "window: 151", "the 150 video frames"),
+    ("small.video2rms.model.features", "features: 100", "wanted 192"),
+    ("paper.video2rms.model.features", "features: 1024", "wanted 2048"),
+    ("paper.features.size", "size: [192, 144]", r"\[344, 256\]"),
+    ("small.sounds.count", "count: 3", "wanted enough sounds"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key, line, word", BAD, ids=lambda text: text[:40])
+def test_what_is_wrong_is_said_in_one_line(tmp_path, key, line, word):
+    lines = said(tmp_path, changed(key, line))
+    assert len(lines) == 1 and re.search(word, lines[0]) and re.match(r"params.yaml, line \d+: ", lines[0]), lines
+
+
+BROKEN = [  # files that hold no values at all
+    ("", "is empty"),
+    ("# nothing\n", "is empty"),
+    ("- a\n", "holds"),
+    ("run: [\n", "is not YAML"),
+    ("run: a: b\n", "line 1: is not YAML"),
+    ("run:\n\ta: 1\n", "line 2: is not YAML"),
+    (b"run: caf\xe9\n", "not UTF-8"),
+    ("run: &a [*a]\n", "is not YAML"),
+    ("run: !!python/name:os.system\n", "is not YAML"),
+    ("run: \x07\n", "is not YAML"),
+    ("[" * 5000, "is not YAML"),
+]
+
+
+@pytest.mark.parametrize("text, word", BROKEN, ids=range(len(BROKEN)))
+def test_a_file_without_values_is_one_line(tmp_path, text, word):
+    (line,) = said(tmp_path, text)
+    assert word in line and "\n" not in line
+
+
+def test_a_file_that_cannot_be_opened_is_one_line(tmp_path):
+    for path in (tmp_path / "params.yaml", tmp_path):
+        with pytest.raises(check.ParamsError) as error:
+            check.check(path)
+        assert len(error.value.lines) == 1
+
+
+def test_everything_is_said_at_once_in_the_order_of_the_file(tmp_path, monkeypatch, capsys):
+    text = (
+        PARAMS.replace("seed: 0", "seed: abc")
+        .replace("fold: 0 ", "fold: 9 ")
+        .replace("run: small", "run: my run")
+        .replace("lr: 2.0e-3", "lr: 2e-3")
+    )
+    lines = said(tmp_path, text)
+    assert [re.search(r": ([\w.]+) is", line)[1] for line in lines] == ["run", "seed", "films.fold", "small.video2rms.train.lr"]
+    with pytest.raises(ValueError) as error:
+        params.load(root=tmp_path)
+    assert str(error.value).splitlines() == lines
+    monkeypatch.chdir(tmp_path)
+    assert params.main() == 1 and capsys.readouterr() == ("", "\n".join(lines) + "\n")
+
+
+@pytest.mark.slow
+def test_dvc_runs_and_clears_nothing_that_a_wrong_run_names(tmp_path):
+    root, kept = tmp_path / "outer/project", tmp_path / "outer/victim/clips/film.mp4"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("precious")
+    for name in ("vf", "notebooks"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "dvc.yaml", root)
+    path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(root), "DVC_NO_ANALYTICS": "1"}
+    subprocess.run(["dvc", "init", "--no-scm", "-q"], cwd=root, env=environment, check=True)
+    for run in ("../../victim", "'x; touch OWNED'"):
+        (root / "params.yaml").write_text(changed("run", f"run: {run}"))
+        done = subprocess.run(["dvc", "repro"], cwd=root, env=environment, capture_output=True, text=True)
+        assert done.returncode and "line 3: run is" in done.stderr and "Running stage 'data'" not in done.stdout
+        assert kept.read_text() == "precious" and not list(tmp_path.rglob("OWNED"))
+
+
+def test_a_word_that_dvc_wrote_without_quotes_is_still_a_word(tmp_path):
+    assert said(tmp_path, PARAMS.replace('precision: "no"', "precision: no")) == []
+
+
+@pytest.mark.parametrize(
+    "line", [{"model": {"bins": 100}}, {"train": {"normalise": True, "lr": 1}}, {"classify": False}], ids=str
+)
+def test_an_ablation_of_ones_own_passes(tmp_path, line):
+    values = copy.deepcopy(yaml.safe_load(PARAMS))
+    values["ablation"]["video2rms"]["own-1.b"] = line
+    assert said(tmp_path, yaml.safe_dump(values)) == []
+
+
+def test_the_chosen_profile_has_clips_and_sounds(tmp_path):
+    lines = said(tmp_path, PARAMS.replace("profile: small", "profile: paper"))
+    assert len(lines) == 2 and "films.source" in lines[0] and "paper.sounds.count" in lines[1]
+    real = PARAMS.replace("source: render", "source: greatest_hits").replace("sources: [render]", "sources: [shards]")
+    assert said(tmp_path, real.replace("profile: small", "profile: paper")) == []
+
+
+def test_the_schema_knows_what_the_code_knows():
+    assert schema.RENDERED == film.film.__defaults__[0] == film.write_films.__defaults__[0]
+    entry = schema.System.model_json_schema()["properties"]
+    assert set(entry) == systems.KEYS and set(entry["join"]["anyOf"][0]["enum"]) == set(systems.JOINS)
+    assert entry["prompt"]["anyOf"][0]["enum"] == list(systems.PROMPTS)
+
+
+def test_the_doctor_names_the_first_thing_wrong(tmp_path, monkeypatch, capsys):
+    for name in ("requirements.in", "requirements.txt", "dvc.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "params.yaml").write_text(PARAMS.replace("seed: 0", "seed: abc").replace("fold: 0 ", "fold: 9 "))
+    monkeypatch.chdir(tmp_path)
+    assert doctor.main() == 1
+    page = capsys.readouterr().out
+    found = {line[2:].split()[0]: line for line in page.splitlines()[2:]}
+    assert 'params.yaml  line 4: seed is "abc"' in found["params.yaml"] and "and 1 more" in found["params.yaml"]
+    assert found["params.yaml"][0] == found["dvc"][0] == "!" and found["disk"] and found["threads"]
+    assert page.startswith("First: ") and "Traceback" not in page
+
+
+def test_the_doctor_works_where_nothing_is_installed(tmp_path):
+    shutil.copytree(ROOT / "vf", tmp_path / "vf", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("requirements.in", "requirements.txt", "params.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    words = [sys.executable, "-S", "-m", "vf.doctor"]  # -S: no packages
+    done = subprocess.run(words, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout.startswith("First: packages: torch, torchvision") and not done.stderr
+    assert "git          not installed" in done.stdout and "gpu          cannot tell without torch" in done.stdout
+
+
+def test_the_doctor_lets_go_who_is_well():
+    well = [doctor.Finding("python", "3.11"), doctor.Finding("threads", "2", "export X")]
+    assert doctor.page(well).startswith("Nothing stops `make repro`.\nBetter: threads: 2: export X")
+    (found,) = doctor.parameters(ROOT)
+    assert found.found == "right: profile small, run small, seed 0" and not found.stops

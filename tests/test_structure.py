@@ -7,8 +7,28 @@ import pytest
 import yaml
 from project import MODULES, NOTEBOOKS, ROOT, closure, code_of, imported, stages
 
-PACKAGES = ["signal", "params", "data", "backends", "models", "evaluation", "foley", "studio", "report"]  # from the ground up
-COMMANDS = {"evaluate", "listening", "shards", "systems", "weights"}  # `python -m vf.NAME`: four lines that call a package
+PACKAGES = [
+    "signal",
+    "schema",
+    "check",
+    "params",
+    "data",
+    "backends",
+    "models",
+    "evaluation",
+    "foley",
+    "studio",
+    "report",
+]  # from the ground up
+COMMANDS = {
+    "doctor",
+    "evaluate",
+    "listening",
+    "shards",
+    "systems",
+    "weights",
+}  # `python -m vf.NAME`: four lines that call a package
+CHECKS = {ROOT / "vf/check.py", ROOT / "vf/schema.py"}  # accept params.yaml or not, and change no number
 MOVED = {"rms_controlnet"}  # where older model_index.json name a class
 
 
@@ -23,7 +43,7 @@ def test_every_module_lies_in_a_package():
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(ROOT)))
 def test_imports_point_down(module):
-    """Package by package; `params`, a single module, counts as one."""
+    """Package by package; `schema`, `check` and `params`, single modules, count as one each."""
     used = {room(other) for other in imported(module.read_text())} - {room(module), "__init__"}
     if module.name == "__init__.py":
         assert not used
@@ -61,13 +81,35 @@ def test_a_stage_depends_on_what_it_imports(notebook):
     uses_foley = "VideoFoley" in code
     named = {n for n in named if f'.{n}"' in code or uses_foley}
     real |= {ROOT / f"vf/backends/small/{n}.py" for n in named}
-    expected = {str(f.relative_to(ROOT)).replace("backends/small/", "backends/${profile}/") for f in closure(real)}
+    expected = {str(f.relative_to(ROOT)).replace("backends/small/", "backends/${profile}/") for f in closure(real) - CHECKS}
     listed = {d for d in stage["deps"] if d.startswith("vf/")}
     assert listed == {e for e in expected if not e.endswith("__init__.py")}
 
 
+def test_params_are_checked_before_anything_runs():
+    """Every stage comes after `params`, whose output is asked for by `data` alone: from each a way leads there."""
+    checked = stages()["params"]
+    code = {str(f.relative_to(ROOT)) for f in closure([ROOT / "vf/params.py"])} | {"vf/params.py"}
+    assert set(checked["deps"]) == code | {"params.yaml"}
+    after, found = {"params"}, True
+    outs = {
+        name: [o if isinstance(o, str) else next(iter(o)) for key in ("outs", "metrics") for o in s.get(key, [])]
+        for name, s in stages().items()
+    }
+    while found:
+        made = [o for name in after for o in outs[name]]
+        found = {
+            name
+            for name, stage in stages().items()
+            if name not in after
+            and any(d == o or d.startswith(o + "/") or o.startswith(d + "/") for d in stage["deps"] for o in made)
+        }
+        after |= found
+    assert after == set(stages())
+
+
 def test_the_report_depends_on_what_it_imports():
-    real = {str(f.relative_to(ROOT)) for f in closure([ROOT / "vf/report/page.py"])}
+    real = {str(f.relative_to(ROOT)) for f in closure([ROOT / "vf/report/page.py"]) - CHECKS}
     assert {d for d in stages()["report"]["deps"] if d.startswith("vf/")} == {r for r in real if not r.endswith("__init__.py")}
 
 

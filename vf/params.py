@@ -1,13 +1,23 @@
-"""params.yaml and dvc.yaml -> plain values, paths, and the place of a stage's checkpoints."""
+"""params.yaml and dvc.yaml -> plain values, paths, and the place of a stage's checkpoints.
+
+`python -m vf.params` checks params.yaml and says all that is wrong with it, one line each. It must run before DVC acts: DVC
+puts `run` into its commands and outputs, and clears the outputs of a stage before it runs it, wherever `run: ../..` lets
+them lie. So `make` runs it first, and in `dvc repro` it is the stage `params`, on whose output, which never changes, all
+others depend through `data`. Only `dvc repro --single-item` asks no other stage, and is not guarded.
+"""
 
 import hashlib
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import yaml
 
+from vf import check
 from vf.signal.timeline import Timeline
+
+FILE = "params.yaml"
 
 
 class Block(dict):
@@ -17,7 +27,7 @@ class Block(dict):
         if key.startswith("__"):
             raise AttributeError(key)
         if key not in self:
-            raise AttributeError(f"params.yaml has no {key!r} here; it has {', '.join(self)}")
+            raise AttributeError(f"{FILE} has no {key!r} here; it has {', '.join(self)}")
         return self[key]
 
 
@@ -68,23 +78,23 @@ def project_root(start=None):
     """
     here = Path(start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
-        if (folder / "params.yaml").exists():
+        if (folder / FILE).exists():
             return folder
-    raise FileNotFoundError(f"no params.yaml in {here} or above it; run from inside the project")
+    raise FileNotFoundError(f"no {FILE} in {here} or above it; run from inside the project")
 
 
-def load(profile=None, root=None):
+def load(profile: str | None = None, root: str | Path | None = None) -> Params:
     """Read params.yaml.
 
     profile: "small" or "paper"; the file's own choice without it. Returns Params: top-level keys, and the keys of the
-    profile's block beside them. Raises ValueError for a profile the file does not have.
+    profile's block beside them. Raises check.ParamsError, a ValueError, whose message has a line for each thing that is
+    wrong with the file, and ValueError for another profile.
     """
     root = project_root(root)
-    values = yaml.safe_load((root / "params.yaml").read_text())
-    profile = profile or values["profile"]
-    profiles = [key for key in ("small", "paper") if key in values]
+    values = check.check(root / FILE)
+    profile, profiles = profile or values["profile"], ("small", "paper")
     if profile not in profiles:
-        raise ValueError(f"profile {profile!r}; params.yaml has {', '.join(profiles)}")
+        raise ValueError(f"profile {profile!r}; {FILE} has {', '.join(profiles)}")
     shared = {key: value for key, value in values.items() if key not in profiles}
     params = Params(_blocks({**shared, **values[profile], "profile": profile}))
     params.root = root
@@ -97,12 +107,12 @@ def _blocks(value):
     return value
 
 
-def stage_values(root, stage):
+def stage_values(root: Path, stage: str) -> tuple[list, list]:
     """Dependencies (paths) and parameters (dotted keys) of a stage of dvc.yaml, with ${profile} and ${run} filled in.
 
     stage: its name; of one that DVC repeats over a mapping, `name@key`.
     """
-    values = yaml.safe_load((root / "params.yaml").read_text())
+    values = check.read(root / FILE)[0]
     name, _, repeat = stage.partition("@")
     spec = yaml.safe_load((root / "dvc.yaml").read_text())["stages"][name]
     text = json.dumps(spec.get("do", spec)).replace("${key}", repeat)
@@ -117,7 +127,7 @@ def stage_values(root, stage):
 
 def _fingerprint(params, stage):
     deps, keys = stage_values(params.root, stage)
-    values = yaml.safe_load((params.root / "params.yaml").read_text())
+    values = check.read(params.root / FILE)[0]
     print_of = {"profile": params.profile}
     for key in keys:
         value = values
@@ -134,3 +144,18 @@ def _fingerprint(params, stage):
                     hashlib.sha256(file.read_bytes()).hexdigest() if known else [file.stat().st_size, file.stat().st_mtime_ns]
                 )
     return print_of
+
+
+def main() -> int:
+    """Check params.yaml. Returns the exit status; what is said of a right file never changes, so DVC reruns nothing."""
+    try:
+        check.check(project_root() / FILE)
+    except (FileNotFoundError, check.ParamsError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{FILE} is right")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

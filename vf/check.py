@@ -1,0 +1,244 @@
+"""Holds params.yaml against `vf.schema`: all that is wrong with it at once, one line each."""
+
+import json
+import re
+from difflib import get_close_matches
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from vf import schema
+
+
+class ParamsError(ValueError):
+    """params.yaml is wrong: `lines` says what, one line for each thing."""
+
+    def __init__(self, lines: list[str]):
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as DVC reads it: yes, no, on and off are texts. `dvc exp run -S` writes "no" without its quotes."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+
+
+def read(path: Path) -> tuple[dict, dict[tuple, int], list[tuple[int, str]]]:
+    """Values of params.yaml, unchecked but for what no reader can read.
+
+    path: of the file. Returns (values, {(key, ...): line}, [(line, what is said of a key that is there twice)]).
+    Raises ParamsError for a file that cannot be opened, is not UTF-8, is no YAML or holds no mapping.
+    """
+    try:
+        loader = _Loader(path.read_bytes().decode())
+        node = loader.get_single_node()
+        places, twice = {}, []
+        if node is not None:
+            _walk(node, (), places, twice)
+        values = None if node is None else loader.construct_document(node)
+    except OSError as error:
+        raise ParamsError([f"{path}: {error.strerror}; wanted a file that can be read"]) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ParamsError(
+            [f"{path.name}, line {line}: byte {error.object[error.start]:#x} is not UTF-8; save the file as UTF-8"]
+        ) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        said = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ParamsError(
+            [f"{path.name}{f', line {mark.line + 1}' if mark else ''}: is not YAML: {said}; mend the line"]
+        ) from error
+    if not isinstance(values, dict):
+        held = "is empty" if values is None else f"holds {_shown(values)}"
+        raise ParamsError(
+            [f"{path.name}: {held}; wanted keys and values: `git checkout {path.name}` brings the published ones back"]
+        )
+    return values, places, twice
+
+
+def _walk(node, at, places, twice):
+    """Note the line of every key and item, and keys that a mapping has twice."""
+    places[at] = node.start_mark.line + 1
+    if isinstance(node, yaml.SequenceNode):
+        for i, item in enumerate(node.value):
+            _walk(item, (*at, i), places, twice)
+    if isinstance(node, yaml.MappingNode):
+        seen = {}
+        for key, value in node.value:
+            line, name = key.start_mark.line + 1, (*at, key.value) if isinstance(key, yaml.ScalarNode) else at
+            if name in seen and name != at:
+                twice.append((line, f"{_dotted(name)} is there twice, first in line {seen[name]}; wanted once: delete one"))
+            seen.setdefault(name, line)
+            _walk(value, name, places, twice)
+            places[name] = line
+
+
+def check(path: Path) -> dict:
+    """Values of params.yaml, if all of them are right.
+
+    path: of the file. Raises ParamsError, whose message has a line for each thing that is wrong, in the file's order.
+    """
+    values, places, found = read(path)
+    wrong, found = set(), list(found)
+    try:
+        schema.File.model_validate(values)
+    except ValidationError as error:
+        errors = [(e["loc"], e) for e in error.errors(include_url=False)]
+        wrong = {at for at, _ in errors}
+        lost = {at for at, e in errors if e["type"] == "missing"}
+        misspelt = {at: _nearest(at, lost) for at, e in errors if e["type"] == "extra_forbidden"}
+        for at, e in errors:
+            if not (e["type"] == "missing" and at in {(*other[:-1], near) for other, near in misspelt.items()}):
+                found.append((_line(places, at), _said(at, e, misspelt.get(at))))
+    for rule in (*schema.RULES, *_of_chosen(values)):
+        keys = [tuple(key.split(".")) for key in rule.keys]
+        if any(key[: len(at)] == at or at[: len(key)] == key for key in keys for at in wrong):
+            continue  # one line for one thing: what is wrong by itself is said above
+        operands = [_at(values, key) for key in keys]
+        if wanted := rule.wanted(*operands):
+            found.append((_line(places, keys[0]), f"{rule.keys[0]} is {_shown(operands[0])}; wanted {wanted}"))
+    if found:
+        raise ParamsError([f"{path.name}, line {line}: {text}" for line, text in sorted(found, key=lambda each: each[0])])
+    return values
+
+
+def _of_chosen(values):
+    """`schema.CHOSEN` for the profile that the file picks; none where it picks none."""
+    profile = values.get("profile")
+    shared = ("films", "audio")
+    if profile not in ("small", "paper"):
+        return []
+    return [
+        schema.Rule(tuple(key if key.startswith(shared) else f"{profile}.{key}" for key in rule.keys), rule.wanted)
+        for rule in schema.CHOSEN
+    ]
+
+
+def _at(values, keys):
+    for key in keys:
+        values = values[key]
+    return values
+
+
+def _line(places, at):
+    """The line of a value, or of the nearest block around it."""
+    return next((places[at[:n]] for n in range(len(at), -1, -1) if at[:n] in places), 1)
+
+
+def _said(at, error, nearest):
+    """One error of pydantic's in a line."""
+    if at[-1] == "[key]":  # a name of the reader's own
+        return f"{_dotted(at[:-2])} has the name {_shown(at[-2])}; wanted {_wanted(_node(('run',)))}"
+    key, value, node = _dotted(at), error["input"], _node(at)
+    if error["type"] == "extra_forbidden":
+        where = f"`{_dotted(at[:-1])}`" if at[1:] else "params.yaml"
+        known = f"{where} has {', '.join(_keys(at[:-1]))}"
+        return f"{key} is no key; wanted {nearest}: mend the name" if nearest else f"{key} is no key; {known}"
+    if error["type"] == "missing":
+        return f"{key} is missing; wanted {_wanted(node)}: add it"
+    if error["type"] == "value_error":
+        wanted = error["ctx"]["error"]
+        return f"{key} lacks {wanted}" if isinstance(value, dict) else f"{key} is {_shown(value)}; wanted {wanted}"
+    return f"{key} is {_shown(value)}; wanted {_wanted(node)}{_remedy(value, node)}"
+
+
+def _remedy(value, node):
+    """What to write instead of a text that stands for a number, or of a number that is meant as a text."""
+    kinds = _types(node)
+    if isinstance(value, str) and kinds & {"number", "integer"}:
+        try:
+            number = float(value)
+        except ValueError:
+            return ""
+        if "integer" in kinds and number == round(number):
+            return f": write {number:.0f}"
+        digits, e, power = value.strip().lower().partition("e")
+        digits += "" if "." in digits else ".0"
+        power = power if not e or power[:1] in "+-" else f"+{power}"
+        return f": write {digits}{e}{power}"
+    if not isinstance(value, (str, bool, type(None), dict, list)) and "string" in kinds:
+        return f': write "{value}"'
+    return ""
+
+
+# pydantic's classes as JSON schema: in it a key's neighbours and what it may be are found by path
+
+_SCHEMA = schema.File.model_json_schema()
+
+
+def _resolved(node):
+    return _SCHEMA["$defs"][node["$ref"].rsplit("/", 1)[1]] if "$ref" in node else node
+
+
+def _node(at):
+    """The part of the schema that describes a path; {} for one that it does not know."""
+    node = _SCHEMA
+    for key in at:
+        node = _resolved(node)
+        node = next((_resolved(n) for n in node.get("anyOf", []) if n.get("type") != "null"), node)
+        other = node.get("additionalProperties") or next(iter(node.get("patternProperties", {}).values()), {})
+        node = node.get("items", {}) if isinstance(key, int) else node.get("properties", {}).get(key) or other
+        node = node if isinstance(node, dict) else {}
+    return _resolved(node)
+
+
+def _types(node):
+    return {node.get("type")} | {other.get("type") for other in node.get("anyOf", [])}
+
+
+def _keys(at):
+    """The keys that the block at a path knows."""
+    return list(_node(at).get("properties", {}))
+
+
+def _nearest(at, lost):
+    """The key that a name which is no key was meant as, or None: of those that are missing first."""
+    known = _keys(at[:-1])
+    missing = [key for key in known if (*at[:-1], key) in lost]
+    near = get_close_matches(str(at[-1]), missing, 1, 0.6) or get_close_matches(str(at[-1]), known, 1, 0.6)
+    return near[0] if near else None
+
+
+def _wanted(node):
+    """What the schema wants of a value, in words."""
+    node = _resolved(node)
+    if "anyOf" in node:
+        return " or ".join(_wanted(other) for other in node["anyOf"])
+    if "description" in node and node.get("type") == "string":
+        return node["description"]
+    if "const" in node or "enum" in node:
+        choices = [_shown(choice) for choice in node.get("enum", [node.get("const")])]
+        return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
+    kind = node.get("type")
+    if kind == "array":
+        least, most = node.get("minItems", 0), node.get("maxItems")
+        many = f"a list of {least}" if least == most else f"a list of at least {least}" if least else "a list"
+        return f"{many}, each {_wanted(node['items'])}"
+    if kind == "object":
+        known = ", ".join(node.get("properties", {}))
+        return f"a block of {known}" if known else "a block of names and their values"
+    words = {"integer": "a whole number", "number": "a number", "string": "a text", "boolean": "true or false", "null": "null"}
+    bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+    if "multipleOf" in node:
+        words["integer"] = "an even number"
+    limits = " and ".join(f"{word} {node[bound]:.12g}" for bound, word in bounds.items() if bound in node)
+    return f"{words.get(kind, 'another value')}{' of ' if 'minimum' in node and limits else ' '}{limits}".strip()
+
+
+def _dotted(at):
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in at)
+    return text.removeprefix(".") or "params.yaml"
+
+
+def _shown(value):
+    """A value as YAML would have it, not too long."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."

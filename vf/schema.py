@@ -1,0 +1,574 @@
+"""What params.yaml may hold: every key, its type, its range and what must agree, in one place.
+
+A class is a block of the file, a line of it a key; all keys are wanted and no other is known. Values are params.yaml's own,
+and what a key means is said beside it there; here stands what it may be, and why where that is not plain. `vf.check` holds
+a file against it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+
+from vf.signal.timeline import Timeline as Clock
+
+RENDERED = 5.0  # seconds of a film that vf.data.render.film makes
+
+
+class Block(BaseModel):
+    """A mapping of params.yaml: 1 is no text, "1" no number, true no whole number; NaN and infinity are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def some_of(block: type[Block], name: str, but: Sequence[str] = (), **more: type) -> type[Block]:
+    """A block with the keys of another, each of which may be left out: what an ablation changes.
+
+    but: keys that it cannot change. more: further keys.
+    """
+    kinds = {key: kind for key, kind in block.__annotations__.items() if key not in but} | more
+    return create_model(name, __base__=Block, **{key: (kind, None) for key, kind in kinds.items()})
+
+
+# kinds of values
+
+Count = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+LessThanOne = Annotated[float, Field(ge=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # numpy's bounds
+Text = Annotated[str, Field(min_length=1)]
+# names folders, and is a word of the shell and of papermill: nothing else is safe there
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$", description="a plain name: letters, digits, _, - and ., no - or . in front"
+    ),
+]
+Size = Annotated[list[Count], Field(min_length=2, max_length=2)]  # width, height in pixels
+FilmSize = Annotated[
+    list[Annotated[int, Field(ge=2, multiple_of=2)]], Field(min_length=2, max_length=2)
+]  # H.264 takes even sides
+Precision = Literal["no", "bf16"]
+Decode = Literal["argmax", "mean", "median"]
+
+
+def _bins(value):
+    if value in (1, 2):
+        raise ValueError("0, for no classes, or a whole number of at least 3")
+    return value
+
+
+def _kinds(value):
+    if len(set(value)) < len(value) or ("colour" in value and len(value) > 1):
+        raise ValueError("each kind once, and colour alone")
+    return value
+
+
+def _sources(value):
+    if len(set(value)) < len(value) or ("shards" in value and len(value) > 1):
+        raise ValueError("each source once, and shards alone")
+    return value
+
+
+Bins = Annotated[int, Field(ge=3)]  # silence and two levels at least (Eq. 2)
+SmallKinds = Annotated[list[Literal["difference", "flow", "colour"]], Field(min_length=1), AfterValidator(_kinds)]
+PaperKinds = Annotated[list[Literal["rgb", "flow"]], Field(min_length=1), AfterValidator(_kinds)]
+Sources = Annotated[list[Literal["render", "films", "folder", "shards"]], Field(min_length=1), AfterValidator(_sources)]
+
+
+# the blocks of a profile
+
+
+class Timeline(Block):
+    """Lengths and rates of vf.signal.timeline. Sample rate and sound hop are those of AudioLDM's log-mel (App. B.2)."""
+
+    seconds: Positive
+    fps: Count
+    sample_rate: Literal[16000]
+    video_window: Count
+    video_hop: Count
+    sound_window: Count
+    sound_hop: Literal[160]
+    latent_stride: Count
+    unet_stride: Count
+
+
+class FilmCounts(Block):
+    """Films to render; without a training or a test film nothing can be learnt or said."""
+
+    train: Count
+    valid: Whole
+    test: Count
+
+
+class RenderFilms(Block):
+    """Keywords of vf.data.render.film.write_films."""
+
+    count: FilmCounts
+    size: FilmSize
+
+
+class Clips(Block):
+    """Keywords of vf.data.corpora.films."""
+
+    valid_share: LessThanOne
+    render_films: RenderFilms
+
+
+class Sounds(Block):
+    """Keywords of vf.data.corpora.sounds. The backbone is judged by validation sounds, so there must be some."""
+
+    count: Whole
+    valid_share: Annotated[float, Field(gt=0, lt=1)]
+
+
+class FrameEncoder(Block):
+    """Keywords of vf.backends.small.frame_encoder.train."""
+
+    steps: Count
+    widths: Annotated[list[Count], Field(min_length=2)]  # the second convolution sees three frames at once
+    window: Count
+    batch: Count
+    lr: Positive
+    balance: Share
+
+
+class Features(Block):
+    """What Video2RMS sees of each frame (App. B.1)."""
+
+    size: FilmSize
+    pool: Count
+    views: Whole
+
+
+class SmallFeatures(Features):
+    """Maps that a trained encoder reads."""
+
+    kinds: SmallKinds
+    start: Name | None
+    encoder: FrameEncoder
+
+
+class PaperFeatures(Features):
+    """BN-Inception is frozen: nothing to train, no run to start from."""
+
+    kinds: PaperKinds
+    start: None
+    encoder: None
+
+
+class Model(Block):
+    """Keywords of vf.models.video2rms.Video2RMS."""
+
+    features: Count
+    width: Count
+    lstm: Count
+    bins: Bins
+    dropout: LessThanOne
+    relu_logits: bool
+    init_std: Positive | None
+
+
+class Video2RMSTrain(Block):
+    """Keywords of vf.models.video2rms.train; 0 steps leave `start` as it is."""
+
+    steps: Whole
+    batch: Count
+    lr: Positive
+    schedule: Literal["step", "cosine"]
+    halve_every: Count
+    betas: Annotated[list[LessThanOne], Field(min_length=2, max_length=2)]
+    weight_decay: NotNegative
+    label_width: Whole
+    sigma: Positive
+    precision: Precision
+
+
+class Video2RMS(Block):
+    """The first stage (section 2.1)."""
+
+    start: Text | None
+    low_pass: bool
+    decode: Decode
+    room_tone: bool
+    model: Model
+    train: Video2RMSTrain
+
+
+class OnsetTrain(Block):
+    """Keywords of vf.models.onset_baseline.train. seconds: of two pictures at 15 fps at least."""
+
+    steps: Count
+    batch: Count
+    lr: Positive
+    seconds: Annotated[float, Field(ge=0.1)]
+    precision: Precision
+
+
+class OnsetBaseline(Block):
+    """Video2Onset (App. E.1)."""
+
+    width: Count
+    size: Size
+    train: OnsetTrain
+
+
+class Vae(Block):
+    """Keywords of vf.backends.small.backbone.train_vae."""
+
+    steps: Count
+    channels: Annotated[list[Count], Field(min_length=1)]
+
+
+class Clap(Block):
+    """Keywords of vf.backends.small.clap.train."""
+
+    steps: Count
+
+
+class UNet(Block):
+    """Keywords of vf.backends.small.backbone.train_unet."""
+
+    steps: Count
+    batch: Count
+    crop: Count | None
+    text_share: Share
+    precision: Precision
+
+
+class Vocoder(Block):
+    """Keywords of vf.backends.small.backbone.train_vocoder."""
+
+    steps: Count
+    iterations: Count
+
+
+class SmallBackbone(Block):
+    """Every part is trained here (App. B.2)."""
+
+    weights: None
+    vae: Vae
+    clap: Clap
+    unet: UNet
+    vocoder: Vocoder
+
+
+class PaperBackbone(Block):
+    """AudioLDM, a file or folder in `weights`, with nothing to train."""
+
+    weights: Text | None
+    vae: None
+    clap: None
+    unet: None
+    vocoder: None
+
+
+class Tagger(Block):
+    """Keywords of vf.backends.small.embedders.train_tagger."""
+
+    steps: Count
+    batch: Count
+    lr: Positive
+    width: Count
+
+
+class SmallEmbedders(Block):
+    """The metrics' networks, trained here."""
+
+    dims: Count
+    picture_dims: Count
+    tagger: Tagger
+    clap: Clap
+
+
+class PaperEmbedders(Block):
+    """The published networks (App. C), with nothing to choose."""
+
+    dims: None
+    picture_dims: None
+    tagger: None
+    clap: None
+
+
+class ControlNetTrain(Block):
+    """Keywords of vf.models.rms2sound.train_controlnet; 0 steps leave `start` as it is."""
+
+    steps: Whole
+    batch: Count
+    crop: Count | None
+    lr: Positive
+    new_lr: Positive | None
+    ema: LessThanOne
+    precision: Precision
+    mu: NotNegative
+    kernel: Count
+    own: Share
+    loudness: NotNegative
+
+
+class RMSControlNet(Block):
+    """The second stage (section 2.2)."""
+
+    start: Text | None
+    cache: bool
+    train: ControlNetTrain
+
+
+class Generate(Block):
+    """Keywords of vf.models.sampling.generate, and how many test films are written with their sounds."""
+
+    guidance_scale: NotNegative
+    num_inference_steps: Annotated[int, Field(ge=1, le=1000)]  # the times that the U-Net was trained at
+    eta: Share
+    precision: Precision
+    batch: Count
+    films: Whole
+
+
+class Studio(Block):
+    """The studio's sampler (vf.models.steering)."""
+
+    follow: Share
+
+
+class Repeats(Block):
+    """Trainings over which intervals are taken."""
+
+    seeds: Count
+
+
+class Profile(Block):
+    """What both profiles share."""
+
+    timeline: Timeline
+    clips: Clips
+    sounds: Sounds
+    video2rms: Video2RMS
+    onset_baseline: OnsetBaseline
+    rms_controlnet: RMSControlNet
+    generate: Generate
+    studio: Studio
+    repeats: Repeats
+
+
+class Small(Profile):
+    """Everything is trained here."""
+
+    features: SmallFeatures
+    backbone: SmallBackbone
+    embedders: SmallEmbedders
+
+
+class Paper(Profile):
+    """Networks that others trained."""
+
+    features: PaperFeatures
+    backbone: PaperBackbone
+    embedders: PaperEmbedders
+
+
+# the changes of an ablation: some of a profile's keys, and what only an ablation names
+
+
+class LowPass(Block):
+    """Whether targets are filtered, by profile."""
+
+    small: bool
+    paper: bool
+
+
+class Video2RMSChange(Block):
+    """One line of `ablation.video2rms` (notebook of the variants of Video2RMS)."""
+
+    model: some_of(Model, "SomeModel", but=["features"]) = None  # the vectors on disk have the size they have
+    train: some_of(Video2RMSTrain, "SomeVideo2RMSTrain", normalise=bool) = None
+    decode: Decode = None
+    low_pass: LowPass = None
+    learn_time: bool = None
+    classify: bool = None
+
+
+class Kinds(Block):
+    """One line of `ablation.features`, by profile."""
+
+    small: SmallKinds
+    paper: PaperKinds
+
+
+class RMS2SoundChange(Block):
+    """One line of `ablation.rms2sound`."""
+
+    bins: Annotated[Whole, AfterValidator(_bins)] = None
+    generate: some_of(Generate, "SomeGenerate", but=["films"], guide_rms=bool, follow=Share) = None
+    condition: Literal["onsets"] = None
+
+
+def _with_default(changes):
+    if "default" not in changes or changes["default"].model_fields_set:
+        raise ValueError("a line `default: {}`, against which the others are set")
+    return changes
+
+
+class Ablation(Block):
+    """Names of variants are folders and words of the shell, as `run` is."""
+
+    video2rms: Annotated[dict[Name, Video2RMSChange], AfterValidator(_with_default)]
+    features: dict[Name, Kinds]
+    rms2sound: Annotated[dict[Name, RMS2SoundChange], AfterValidator(_with_default)]
+
+
+# the shared keys
+
+
+class System(Block):
+    """An entry of `benchmark.systems` (vf.evaluation.systems)."""
+
+    folder: Text
+    join: Literal["whole", "film", "specvqgan", "diff_foley", "condfoleygen", "syncfusion"] | None = None
+    files: Text | None = None
+    rate: Positive | None = None
+    fps: Positive | None = None
+    prompt: Literal["none", "audio", "text"] | None = None
+    paper: Text | None = None
+    train: Text | None = None
+
+
+class Benchmark(Block):
+    """Other people's systems, by the name they have in the table."""
+
+    systems: dict[Text, System]
+
+
+class Films(Block):
+    """Keywords of vf.data.corpora.films."""
+
+    source: Literal["render", "greatest_hits", "folder"]
+    root: Text
+    audio: Literal["denoised", "mic"]
+    folds: Annotated[int, Field(ge=2)]  # in one fold all films would be the test set
+    fold: Whole
+
+
+class Audio(Block):
+    """Keywords of vf.data.corpora.sounds."""
+
+    sources: Sources
+    root: Text
+    held_out: Text | None
+
+
+class File(Block):
+    """params.yaml."""
+
+    profile: Literal["small", "paper"]
+    run: Name
+    seed: Seed
+    weights: Text
+    benchmark: Benchmark
+    films: Films
+    audio: Audio
+    ablation: Ablation
+    small: Small
+    paper: Paper
+
+
+# what must agree
+
+
+class Rule(NamedTuple):
+    """Values that must agree.
+
+    keys: dotted; the first one is named in the message. wanted: called with the values; None where they agree, else what
+    was wanted, in words.
+    """
+
+    keys: tuple[str, ...]
+    wanted: Callable[..., str | None]
+
+
+def _clock(seconds, fps, sample_rate, video_hop):
+    try:
+        Clock(seconds=seconds, fps=fps, sample_rate=sample_rate, video_hop=video_hop)
+    except ValueError as error:
+        return f"a whole number of video frames and of RMS hops ({error})"
+
+
+def _window(window, hop):
+    if window < hop or (window - hop) % 2:
+        return f"a window of the hop, {hop}, and an even number of samples more (Eq. 1 pads half of it on either side)"
+
+
+def _maps(size, pool):
+    if any(side % pool for side in size):
+        return f"sides that are multiples of `pool`, {pool}"
+
+
+def _encoded(features, widths, start, checkpoint):
+    if not (start or checkpoint) and features != 2 * widths[-1]:
+        return f"{2 * widths[-1]}, twice the last of features.encoder.widths"
+
+
+def _frozen(features, kinds, checkpoint):
+    if not checkpoint and features != 1024 * len(kinds):
+        return f"{1024 * len(kinds)}, BN-Inception's 1024 for each of features.kinds"
+
+
+def _rendered_sounds(count, share, sources):
+    if "render" in sources and not 0 < round(share * count) < count:
+        return "enough sounds for a validation share and some to learn from, as audio.sources has render"
+
+
+RULES = [
+    Rule(
+        ("films.fold", "films.folds"),
+        lambda fold, folds: None if fold < folds else f"0 to {folds - 1}, as films.folds is {folds}",
+    ),
+    *(
+        Rule(tuple(f"{profile}.{key}" for key in keys), wanted)
+        for profile in ("small", "paper")
+        for keys, wanted in (
+            (("timeline.seconds", "timeline.fps", "timeline.sample_rate", "timeline.video_hop"), _clock),
+            (("timeline.video_window", "timeline.video_hop"), _window),
+            (("timeline.sound_window", "timeline.sound_hop"), _window),
+            (
+                ("rms_controlnet.train.kernel", "timeline.latent_stride"),
+                lambda kernel, stride: None if kernel <= stride else f"timeline.latent_stride, {stride}, at most",
+            ),
+        )
+    ),
+    Rule(("small.features.size", "small.features.pool"), _maps),
+    Rule(
+        ("small.features.encoder.window", "small.timeline.seconds", "small.timeline.fps"),
+        lambda window, seconds, fps: None if window <= seconds * fps else f"the {seconds * fps:g} video frames of a clip at most",
+    ),
+    Rule(
+        ("small.timeline.latent_stride", "small.backbone.vae.channels"),
+        lambda stride, channels: (
+            None
+            if stride == 2 ** (len(channels) - 1)
+            else f"{2 ** (len(channels) - 1)}, as backbone.vae.channels has {len(channels)} levels"
+        ),
+    ),
+    Rule(("paper.timeline.latent_stride",), lambda stride: None if stride == 4 else "4, AudioLDM's"),
+    Rule(
+        ("small.video2rms.model.features", "small.features.encoder.widths", "small.features.start", "small.video2rms.start"),
+        _encoded,
+    ),
+    Rule(("paper.video2rms.model.features", "paper.features.kinds", "paper.video2rms.start"), _frozen),
+    Rule(("paper.features.size",), lambda size: None if size == [344, 256] else "[344, 256], for which optical flow is scaled"),
+]
+# of the profile that is chosen
+CHOSEN = [
+    Rule(("sounds.count", "sounds.valid_share", "audio.sources"), _rendered_sounds),
+    Rule(
+        ("films.source", "timeline.seconds"),
+        lambda source, seconds: (
+            None
+            if source != "render" or seconds <= RENDERED
+            else f"another, as rendered films have {RENDERED:g} s and a clip {seconds:g}"
+        ),
+    ),
+]
