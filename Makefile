@@ -23,7 +23,7 @@ params: install         ## params.yaml, before DVC puts its values into commands
 	@$(RUN) python -m vf.params
 
 doctor:                 ## one page on this machine and checkout, the first thing wrong and its remedy at the top; installs nothing
-	@$(RUN) python3 -m vf.doctor
+	@$(RUN) python3 -m vf.report.doctor
 
 test: install           ## the fast tests
 	$(RUN) pytest -m "not slow"

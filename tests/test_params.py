@@ -309,7 +309,7 @@ def test_the_doctor_works_where_nothing_is_installed(tmp_path):
     shutil.copytree(ROOT / "vf", tmp_path / "vf", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("requirements.in", "requirements.txt", "params.yaml"):
         shutil.copy(ROOT / name, tmp_path)
-    words = [sys.executable, "-S", "-m", "vf.doctor"]  # -S: no packages
+    words = [sys.executable, "-S", "-m", "vf.report.doctor"]  # -S: no packages
     done = subprocess.run(words, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True)
     assert done.returncode == 1 and done.stdout.startswith("First: packages: torch, torchvision") and not done.stderr
     assert "git          not installed" in done.stdout and "gpu          cannot tell without torch" in done.stdout

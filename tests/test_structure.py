@@ -21,7 +21,6 @@ PACKAGES = [
     "report",
 ]  # from the ground up
 COMMANDS = {
-    "doctor",
     "evaluate",
     "listening",
     "shards",

@@ -22,7 +22,11 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
     diffusers_logging.set_verbosity_error()
     transformers_logging.set_verbosity_error()
     try:
-        maker = VideoFoley.from_pretrained(wanted.model, wanted.device) if wanted.model else VideoFoley.from_pretrained(device=wanted.device)
+        maker = (
+            VideoFoley.from_pretrained(wanted.model, wanted.device)
+            if wanted.model
+            else VideoFoley.from_pretrained(device=wanted.device)
+        )
     except (OSError, ValueError, RuntimeError) as error:
         print(f"video-foley: {error}", file=sys.stderr)
         return 1

@@ -278,3 +278,7 @@ def main() -> int:
     findings = examine(root)
     print(page(findings))
     return int(any(f.stops for f in findings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
