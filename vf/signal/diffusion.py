@@ -1,16 +1,16 @@
-"""The training objective of latent diffusion, Eq. 4, and what its batches are drawn from."""
+"""The training objective of latent diffusion, Eq. 4, what its batches are drawn from, and its guidance, Eq. 5."""
 
 import torch
 
 
 def diffusion_loss(scheduler, model, latents, generator, *conditions, own=0.0, judge=None):
-    """Eq. 4 on one batch: noise latents to a random time, ask the model, compare with what the scheduler predicts.
+    """Eq. 4 on one batch: noise latents to a random time, run the model, compare with the target that the scheduler names.
 
     scheduler: its config says whether noise (`epsilon`, the paper) or velocity (`v_prediction`) is learnt.
     model(z_t, t, *conditions) -> like latents (b, c, l, g). Returns a scalar. Two things beyond Eq. 4, both off:
-    own: share of the batch whose z_t is noised from what the model itself makes of the latent at a noisier time, and from
-    which the latent is asked for: in sampling, too, z_t holds the model's own earlier errors. judge(estimate, alpha): a
-    further loss on the latents (b, c, l, g) the model has in mind, alpha (b, 1, 1, 1) being their share of z_t.
+    own: share of the batch whose z_t is noised from the model's own estimate of the latent at a noisier time, with the true latent
+    as target: in sampling, too, z_t holds the model's own earlier errors. judge(estimate, alpha): a further loss on the
+    estimated latents (b, c, l, g), alpha (b, 1, 1, 1) being their share of z_t.
     Raises ValueError for a scheduler that predicts anything else.
     """
     kind = scheduler.config.prediction_type
@@ -41,12 +41,17 @@ def diffusion_loss(scheduler, model, latents, generator, *conditions, own=0.0, j
 
 
 def estimate(scheduler, output, z_t, t):
-    """The latents that a model's output means: (b, c, l, g) and t (b,) -> (latents, alpha), z_t = alpha latents + sigma noise."""
+    """The latents that a model's output estimates: (b, c, l, g) and t (b,) -> (latents, alpha), z_t = alpha latents + sigma noise."""
     share = scheduler.alphas_cumprod.to(z_t)[t.to(z_t.device)][:, None, None, None]
     alpha, sigma = share.sqrt(), (1 - share).sqrt()
     if scheduler.config.prediction_type == "epsilon":
         return (z_t - sigma * output) / alpha, alpha
     return alpha * z_t - sigma * output, alpha
+
+
+def guide(conditioned, unconditioned, scale):
+    """Eq. 5, classifier-free guidance by omega = `scale`: omega f(z_t, t, C, R) + (1 - omega) f(z_t, t, R), (b, c, l, g) each."""
+    return scale * conditioned + (1 - scale) * unconditioned
 
 
 def draw(count, frames, batch, crop, generator):
