@@ -11,7 +11,7 @@ import torch
 from vf.data import media, writing
 from vf.foley.request import Region, Timbre
 
-VERSION = 1
+VERSION = 2  # 1: other noise, under which no sound can be made again
 
 
 def sha256(path):
@@ -49,11 +49,11 @@ def prompts(prompt, audio, timbre):
     if isinstance(audio, str | Path | tuple | list):
         path, start, end = (audio, None, None) if isinstance(audio, str | Path) else audio
         return {"prompt": None, "audio": {**file(path), "start": start, "end": end}}
-    return {"prompt": None, "audio": {"timbre": [float(x) for x in timbre.float().cpu()]}}
+    return {"prompt": None, "audio": {"timbre": [float(x) for x in timbre[0].float().cpu()]}}
 
 
 def regions(places, voices):
-    """Regions as a list of dicts. voices: as `takes.hear` gave them."""
+    """Regions as a list of dicts. voices: of `takes.prepare`."""
     own = iter(voices[1:])
     rows = []
     for p in places:

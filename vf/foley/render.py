@@ -2,7 +2,7 @@
 
 import importlib
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from vf.foley.request import Region  # noqa: F401  a word of whoever calls `rend
 from vf.models import authors as checkpoints
 from vf.models import video2rms
 from vf.models.rms2sound import RMS2Sound
+from vf.models.sampler import Settings
 
 
 def _authors(folder):
@@ -38,7 +39,7 @@ class Stopped(Exception):
 class Foley:
     """A film's new sound.
 
-    film: path, or None. waveform: (s,) float32, perhaps mapped from disk. wanted: (n,) RMS that was asked for, every `hop` samples.
+    film: path, or None. waveform: (s,) float32, perhaps mapped from disk. wanted: (n,) RMS that the sound shall have, every `hop` samples.
     adherence: how closely the sound follows it, {"raw": {e_l1, error_db, lag_ms, onset_f1_50ms, correlation}, "gain_matched": the
     same}; uncorrected: the same before the gain was corrected, or None where it was not. session: dict, all it takes to make the
     sound again; a script may read it, `save` writes it as JSON.
@@ -77,20 +78,21 @@ class VideoFoley:
     """Both stages as one.
 
     model: Video2RMS. pipeline: RMS2Sound. features: callable (frames, times) -> features of a clip. size: (width, height) it
-    wants. timeline: of one clip. decode: rule from classes to curve. generation: keywords of RMS2Sound, and precision. name: what
-    `from_pretrained` was asked for.
+    wants. timeline: of one clip. decode: rule from classes to curve. settings: sampler.Settings. name: that `from_pretrained`
+    knows it by, or None.
     """
 
-    def __init__(self, model, pipeline, features, size, timeline, decode="mean", generation=None, name=None):
+    def __init__(self, model, pipeline, features, size, timeline, decode="mean", settings=None, name=None):
         self.model, self.pipeline, self.features, self.size, self.name = model, pipeline, features, size, name
-        self.timeline, self.decode, self.generation = timeline, decode, {"precision": "bf16", **(generation or {})}
+        self.timeline, self.decode, self.settings = timeline, decode, settings or Settings()
 
     @classmethod
-    def from_pretrained(cls, name="small", device="cpu"):
-        """Both stages, trained.
+    def from_pretrained(cls, name="small", device="cpu", hold=0.0):
+        """Both stages, trained, with the settings of the tables: the system of Table 2.
 
         name: "small" or "paper", what `dvc repro` left of that profile in runs/<run>; or "authors", the checkpoints that they
-        released, from the folder `weights` of params.yaml. device: where the networks run.
+        released, from the folder `weights` of params.yaml. device: where the networks run. hold: how firmly the sampler is held to
+        the curve, beyond the paper (sampler.hold), 0 (off) to 1.
         Raises FileNotFoundError when the profile has not run, and for a file that is not there.
         """
         p = params.load("paper" if name == "authors" else name)
@@ -108,9 +110,9 @@ class VideoFoley:
         features = frame_encoder.load(p.folder("features") / "encoder", reader, device)
         if name == "authors":
             features = frames.in_authors_order(features)
-        options = {k: p.generate[k] for k in ("guidance_scale", "num_inference_steps", "eta")} | {"follow": p.studio.follow}
+        settings = Settings.of(p.generate, hold=hold)
         size, decode = tuple(p.features.size), p.video2rms.decode
-        return cls(model.to(device), pipeline.to(device), features, size, p.timeline, decode, options, name)
+        return cls(model.to(device), pipeline.to(device), features, size, p.timeline, decode, settings, name)
 
     @cached_property
     def digest(self):
@@ -146,9 +148,9 @@ class VideoFoley:
         Raises ValueError for a curve that is not (n,) values in [0, 1], for regions outside it and for both prompt and audio.
         """
         t, regions = self.timeline, list(regions)
-        wanted, voices = takes.hear(self.pipeline, t, wanted, prompt, audio, seed, regions)
+        wanted, voices = takes.prepare(self.pipeline, t, wanted, self.settings, prompt, audio, seed, regions)
         with _bar(progress) as show:
-            return takes.take(self.pipeline, t, wanted, voices, seed, regions, self.generation, _ticker(show, stop, 0.0, 1.0))
+            return takes.take(self.pipeline, t, wanted, voices, seed, regions, self.settings, _ticker(show, stop, 0.0, 1.0))
 
     def render(
         self, film, wanted=None, prompt=None, audio=None, seed=0, regions=(), best_of=1, correct_gain=False, progress=None, stop=None,
@@ -171,19 +173,19 @@ class VideoFoley:
         with _bar(progress) as show:
             ready = 0.2 if wanted is None else 0.0
             wanted = self.predict(film, _ticker(show, stop, 0.0, ready)) if wanted is None else wanted
-            wanted, voices = takes.hear(net, t, wanted, prompt, audio, seed, regions)
-            asked = wanted * takes.factors(t, len(wanted), regions)
+            wanted, voices = takes.prepare(net, t, wanted, self.settings, prompt, audio, seed, regions)
+            scaled = wanted * takes.factors(t, len(wanted), regions)
             tried = []
             for k in range(best_of):
                 tick = _ticker(show, stop, ready + k * (1 - ready) / best_of, ready + (k + 1) * (1 - ready) / best_of)
-                wave = takes.take(net, t, wanted, voices, seed + k, regions, self.generation, tick)
+                wave = takes.take(net, t, wanted, voices, seed + k, regions, self.settings, tick)
                 likeness = takes.likeness(net, t, wave, voices, floor) if best_of > 1 else None
-                tried.append((adherence.adherence(asked, wave, t, floor), likeness, seed + k, wave))
+                tried.append((adherence.adherence(scaled, wave, t, floor), likeness, seed + k, wave))
             scores, _, kept, wave = takes.best(tried)
             before = scores if correct_gain else None
             if correct_gain:
-                wave = takes.corrected(t, wave, asked, floor)
-                scores = adherence.adherence(asked, wave, t, floor)
+                wave = takes.corrected(t, wave, scaled, floor)
+                scores = adherence.adherence(scaled, wave, t, floor)
             show(1.0)
         session = {
             "version": record.VERSION,
@@ -194,7 +196,7 @@ class VideoFoley:
             "regions": record.regions(regions, voices),
             "correct_gain": correct_gain,
             "candidates": [{"seed": s, "e_l1": a["raw"]["e_l1"], "clap": clap} for a, clap, s, _ in tried],
-            "generation": self.generation,
+            "settings": asdict(self.settings),
             "model": {"name": self.name, "sha256": self.digest},
             "adherence": scores,
             "uncorrected": before,

@@ -1,5 +1,7 @@
 """A session: the small JSON beside a film from which its sound can be made again, byte for byte on the same machine."""
 
+from dataclasses import asdict
+
 from vf.foley import record
 from vf.foley.render import VideoFoley
 
@@ -20,13 +22,13 @@ def render(session_file, output=None, maker=None, progress=None, stop=None):
     Raises media.MediaError as `read` does, ValueError where the model is not the session's.
     """
     keywords, values = record.read(session_file)
-    maker = maker or VideoFoley.from_pretrained(values["model"]["name"])
+    maker = maker or VideoFoley.from_pretrained(values["model"]["name"], hold=values["settings"]["hold"])
     if maker.digest != values["model"]["sha256"]:
         raise ValueError(
             f"{session_file} was made with other weights than {maker.name!r} has now; wanted the same: restore that run"
         )
-    if maker.generation != values["generation"]:
-        raise ValueError(f"{session_file} was made with {values['generation']}, not {maker.generation}: set these in params.yaml")
+    if asdict(maker.settings) != values["settings"]:
+        raise ValueError(f"{session_file} was made with {values['settings']}, not {asdict(maker.settings)}: set these in params.yaml")
     made = maker.render(**keywords, progress=progress, stop=stop)
     if output is not None:
         made.save(output)
