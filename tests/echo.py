@@ -1,4 +1,4 @@
-"""A stand-in for RMS2Sound whose sound follows its curve exactly, and a VideoFoley around it, so that the plumbing shows."""
+"""A stand-in for RMS2Sound whose sound follows its curve exactly, and a VideoFoley around it."""
 
 from types import SimpleNamespace
 
@@ -19,8 +19,9 @@ WORDS = {"a": 0, "b": 1, "c": 2}
 class Echo:
     """Stands in for RMS2Sound, so that the plumbing around it shows: its sound follows the curve exactly.
 
-    The networks give at once what the latents shall be: channel 0 holds the curve, channel 1 + k the k-th of WORDS that was the prompt,
-    channel 7 a little of the noise. The sound is a sign at random, flipped by that noise, times the curve.
+    The networks give at once what the latents shall be: channel 0 holds the curve, channel 1 + k the k-th of WORDS that
+    was the prompt, channel 7 a little of the noise. The sound is a sign at random, flipped by that noise, times the
+    curve.
     """
 
     device, latent_stride, components = torch.device("cpu"), 4, {}

@@ -54,7 +54,7 @@ def joined():
 
 
 def test_pieces_of_vocoding_join_into_the_sound_of_the_whole(joined):
-    """Beyond the reach of a cut the pieces have the samples that one pass over everything has, so no seam can be heard."""
+    """Beyond the reach of a cut the pieces have the samples that one pass over everything has, without a seam."""
     pieces, whole = joined
     wave = np.concatenate(pieces)
     assert [len(p) for p in pieces] == [1024 * 160, 1024 * 160, 512 * 160]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from echo import TIMELINE, Echo, Voice, curve, film, studio
+from echo import Voice, curve, film, studio
 
 from vf.data import media, writing
 from vf.evaluation import adherence
@@ -12,7 +12,6 @@ from vf.foley import request as regions
 from vf.foley import takes
 from vf.foley.render import Region
 from vf.signal import rms
-from vf.signal.timeline import Timeline
 
 
 @pytest.mark.parametrize("seconds", [0.7, 1.0, 2.6, 14.0])

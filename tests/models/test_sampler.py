@@ -1,4 +1,4 @@
-"""One denoising loop: settings, noise that no batch or window changes, windows that agree, the tables' route, and holding to a curve."""
+"""The one denoising loop: settings, noise that no batch or window changes, windows that agree, holding to a curve."""
 
 from types import SimpleNamespace
 

@@ -1,6 +1,7 @@
 """Sound longer than a clip: arrays on disk for latents and waveform, and latents of any length decoded as one stream.
 
-Latents lie frame after frame, (l, c, g), in an array that may be mapped from disk; only `batch` windows at a time are in memory.
+Latents lie frame after frame, (l, c, g), in an array that may be mapped from disk; only `batch` windows at a time are
+in memory.
 """
 
 import os
@@ -15,16 +16,16 @@ from vf.models.sampler import OVERLAP
 from vf.signal import windows
 
 PIECE = 1024  # mel frames of a piece of vocoding: after so many the small vocoder's first phases begin again
-SPARE = 192  # mel frames that two pieces share; the vocoder hears no further than half of them
+SPARE = 192  # mel frames that two pieces share; the vocoder reaches no further than half of them
 
 
 @torch.no_grad()
 def decode(pipeline, latents, window, batch=8, tick=lambda share: None):
     """Latents (l, c, g), of any length -> the waveform, piece by piece: yields (s,) float32.
 
-    Windows of `window` latent frames are decoded to log-mels, which are averaged with ramps where they overlap. The vocoder goes
-    over these in pieces that share frames with the next, with the same first phases, so that a short cross-fade joins equals.
-    Latents of one window come out as from `pipeline.decode`.
+    Windows of `window` latent frames are decoded to log-mels, which are averaged with ramps where they overlap. The
+    vocoder goes over these in pieces that share frames with the next, with the same first phases, so that a short
+    cross-fade joins equals. Latents of one window come out as from `pipeline.decode`.
     """
     mels, tail = None, None
     for mel, last in _mels(pipeline, latents, window, batch, tick):
@@ -62,7 +63,7 @@ def _mels(pipeline, latents, window, batch, tick):
 
 
 def scratch(shape):
-    """A float32 array on disk, without a name: gone when nobody holds it. Raises media.MediaError where the disk is full."""
+    """A float32 array on disk, gone with its last reference. Raises media.MediaError where the disk is full."""
     with _temporary(f"{4 * int(np.prod(shape)) / 1e6:.1f} MB of working space") as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, 4 * int(np.prod(shape)))  # else a full disk would end the process
@@ -72,7 +73,7 @@ def scratch(shape):
 
 
 def tape(pieces, samples):
-    """Pieces of a waveform, each (s,), one after the other on disk and cut to `samples`: (samples,) float32, as `scratch`."""
+    """Pieces of a waveform, each (s,), one after the other on disk, cut to `samples`: (samples,) float32."""
     left = samples
     with _temporary("the sound") as file:
         for piece in pieces:

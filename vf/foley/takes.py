@@ -1,4 +1,4 @@
-"""Takes: the sound of one curve with one seed, what it is made of, which of several to keep, and a last correction of its level."""
+"""Takes: the sound of one curve with one seed, its voices, the best of several, and a last correction of its level."""
 
 import numpy as np
 import torch
@@ -10,10 +10,11 @@ from vf.models import sampler
 
 
 def prepare(pipeline, timeline, wanted, settings, prompt=None, audio=None, seed=0, places=()):
-    """Check what a sound shall be. Returns (curve (n,) float32, [sampler.Voice]): the film's voice and one for each region's prompt.
+    """Check what a sound shall be. Returns (curve (n,) float32, [sampler.Voice]): the film's voice and one for each
+    region's prompt.
 
-    wanted, prompt, audio, seed: see render.VideoFoley.sound; places: its regions. settings: sampler.Settings, as prompts are encoded
-    at the precision that the tables' are. Raises ValueError for what cannot be made.
+    wanted, prompt, audio, seed: see render.VideoFoley.sound; places: its regions. settings: sampler.Settings, as
+    prompts are encoded at the precision that the tables' are. Raises ValueError for what cannot be made.
     """
     wanted = curves.check(wanted)
     regions.check_seed(seed)
@@ -92,7 +93,7 @@ def likeness(pipeline, timeline, wave, voices, floor):
 
 
 def best(takes):
-    """Of takes (adherence, CLAP score or None, ...) the one closest to its curve whose CLAP score is not below the median of all."""
+    """Of takes (adherence, CLAP score or None, ...) the one closest to its curve among those of at least median CLAP score."""
     scores = [t[1] for t in takes]
     middle = -np.inf if None in scores else np.median(scores)
     return min((t for t in takes if None in scores or t[1] >= middle), key=lambda t: t[0]["raw"]["e_l1"])

@@ -16,10 +16,10 @@ from vf.signal.mel import energy, log_mel
 class RMS2Sound(DiffusionPipeline):
     """Text-to-audio latent diffusion that follows an RMS curve.
 
-    vae: AutoencoderKL over log-mels. unet: UNet2DConditionModel conditioned on a CLAP vector. clap: ClapModel, or a module
-    that is called as one.
-    tokenizer, feature_extractor: CLAP's. vocoder: SpeechT5HifiGan, or a module that is called as one. scheduler: any of
-    diffusers'. controlnet: RMSControlNet; without it the pipeline is plain text-to-audio.
+    vae: AutoencoderKL over log-mels. unet: UNet2DConditionModel conditioned on a CLAP vector. clap: ClapModel, or a
+    module that is called as one. tokenizer, feature_extractor: CLAP's. vocoder: SpeechT5HifiGan, or a module that is
+    called as one. scheduler: any of diffusers'. controlnet: RMSControlNet; without it the pipeline is plain
+    text-to-audio.
     """
 
     model_cpu_offload_seq = "clap->controlnet->unet->vae->vocoder"
@@ -77,7 +77,7 @@ class RMS2Sound(DiffusionPipeline):
 
     @torch.no_grad()
     def encode(self, wave, batch=8):
-        """Waveforms (b, s), s whole latent frames -> latents (b, c, l, g) as the U-Net knows them (the VAE's mean)."""
+        """Waveforms (b, s), s whole latent frames -> latents (b, c, l, g): the VAE's mean, normalised."""
         wave = torch.as_tensor(np.asarray(wave, dtype=np.float32))
         rate, bins = self.vocoder.config.sampling_rate, self.vocoder.config.model_in_dim
         return torch.cat([self.encode_mel(log_mel(piece, rate, bins=bins)) for piece in wave.split(batch)])
@@ -121,8 +121,9 @@ class RMS2Sound(DiffusionPipeline):
 
         rms: (b, n) curve in [0, 1] of window 1024, hop 160; None for sound without control. prompt: text or b texts;
         audio: (b, s) at the vocoder's rate; neither: no prompt. One prompt serves many curves and the other way round.
-        generator: a torch.Generator, or one per sound, or noise: a sampler.SeededNoise. frames: length without rms, in RMS frames
-        (default: what the U-Net was trained on). output_type: "wave" or "latent". settings: of sampler.Settings, by name.
+        generator: a torch.Generator, or one per sound, or noise: a sampler.SeededNoise. frames: length without rms, in
+        RMS frames (default: what the U-Net was trained on). output_type: "wave" or "latent". settings: of
+        sampler.Settings, by name.
 
         Returns waveforms (b, s) as float32, or latents (b, c, l, g).
         Raises ValueError for a curve of the wrong length, negative or not finite; for batches that do not fit; for rms
@@ -183,12 +184,13 @@ def train_controlnet(
     """Give a pipeline a control net, trained by Eq. 4 while everything else stays frozen (section 2.2).
 
     latents: (i, c, l, g) from `pipeline.encode`. timbres: (i, e) from `encode_prompt` of the same sounds. rms: (i, n)
-    their curves, n = stride * l; all three in memory, on disk or computed when read (`vf.models.examples`). dropout: share of the batch whose prompt is the null. crop: latent frames of a random
-    piece to train on (default: all). mu, kernel: of RMSControlNet. lr: of the copied encoder, new_lr: of the layers around
-    it (default: the same), which start at zero and at small rates stay there long; both fall to 0 along a cosine.
-    start: a control net to go on from (default: a copy of the U-Net's encoder). own: of `diffusion_loss`. loudness: weight
-    of what the decoded estimate's loudness lacks or exceeds, as a share of the batch's, beside Eq. 4; both are 0 in the paper.
-    condition: (i, n) the net's condition in place of the curve, such as a track of onsets.
+    their curves, n = stride * l; all three in memory, on disk or computed when read (`vf.models.examples`). dropout:
+    share of the batch whose prompt is the null. crop: latent frames of a random piece to train on (default: all). mu,
+    kernel: of RMSControlNet. lr: of the copied encoder, new_lr: of the layers around it (default: the same), which
+    start at zero and at small rates stay there long; both fall to 0 along a cosine. start: a control net to go on from
+    (default: a copy of the U-Net's encoder). own: of `diffusion_loss`. loudness: weight of what the decoded estimate's
+    loudness lacks or exceeds, as a share of the batch's, beside Eq. 4; both are 0 in the paper. condition: (i, n) the
+    net's condition in place of the curve, such as a track of onsets.
 
     Sets `pipeline.controlnet` and returns the losses.
     """
@@ -214,17 +216,19 @@ def train_controlnet(
         z = _rows(latents[i][:, s : s + length] for i, s in zip(items, starts)).to(net.device)
         curve = _rows(rms[i][s * stride : (s + length) * stride] for i, s in zip(items, starts)).to(net.device)
         timbre = drop(_rows(timbres[i] for i in items), null.cpu(), dropout, generator).to(net.device)
-        condition_rows = curve
+        conditions = curve
         if condition is not None:
-            condition_rows = _rows(condition[i][s * stride : (s + length) * stride] for i, s in zip(items, starts)).to(net.device)
+            conditions = _rows(condition[i][s * stride : (s + length) * stride] for i, s in zip(items, starts)).to(net.device)
 
         def judge(estimate, alpha):
-            # where z_t is mostly noise the estimate is a mean over many sounds, and need not be as loud as any: alpha^16
-            # leaves the times at which a sound is all but chosen
+            # where z_t is mostly noise the estimate is a mean over many sounds, and need not be as loud as any:
+            # alpha^16 leaves the times at which a sound is all but chosen
             off = (alpha[:, 0, :, 0] ** 16 * (energy(pipeline.decode_mel(estimate).float(), rate) - curve).abs()).mean()
             return loudness * off / curve.mean().clamp(min=1e-4)
 
-        return diffusion_loss(pipeline.scheduler, model, z, generator, timbre, condition_rows, own=own, judge=judge if loudness else None)
+        return diffusion_loss(
+            pipeline.scheduler, model, z, generator, timbre, conditions, own=own, judge=judge if loudness else None
+        )
 
     history = fit.fit(
         net,

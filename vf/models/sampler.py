@@ -1,8 +1,10 @@
-"""From noise to latents: Eq. 4's f, guided by Eq. 5, in the steps of any scheduler of diffusers (sections 2.2, 3.2, B.2).
+"""From noise to latents: Eq. 4's f, guided by Eq. 5, in the steps of any scheduler of diffusers (sections 2.2, 3.2,
+B.2).
 
 A clip is one window. Longer sound is many: in each step overlapping windows of the same latents are denoised, and the
-networks' outputs are averaged with ramps where two share a frame (MultiDiffusion, Bar-Tal et al. 2023), so that neighbours agree
-before anything is decoded. Axes: b sounds, c channels, l latent frames, g latent bins, e embedding, n frames of the RMS curve.
+networks' outputs are averaged with ramps where two share a frame (MultiDiffusion, Bar-Tal et al. 2023), so that
+neighbours agree before anything is decoded. Axes: b sounds, c channels, l latent frames, g latent bins, e embedding, n
+frames of the RMS curve.
 """
 
 import copy
@@ -27,10 +29,10 @@ OVERLAP = 1 / 4  # share of a window that the next one covers too
 class Settings:
     """How to sample; the block `generate` of params.yaml.
 
-    guidance_scale: omega of Eq. 5; 1 is plain conditioning. num_inference_steps: of the scheduler. eta: 0 (deterministic DDIM) to
-    1. precision: of the networks, "no" (float32) or "bf16". batch: windows at a time. guide_rms: guide the curve too, i.e. leave
-    it out beside the null prompt, which the paper tried and gave up (App. B.2). hold: strength of `hold`, 0 (off, the paper)
-    to 1. Raises ValueError for a value outside these.
+    guidance_scale: omega of Eq. 5; 1 is plain conditioning. num_inference_steps: of the scheduler. eta: 0
+    (deterministic DDIM) to 1. precision: of the networks, "no" (float32) or "bf16". batch: windows at a time.
+    guide_rms: guide the curve too, i.e. leave it out beside the null prompt, which the paper tried and gave up (App.
+    B.2). hold: strength of `hold`, 0 (off, the paper) to 1. Raises ValueError for a value outside these.
     """
 
     guidance_scale: float = 3.5
@@ -66,33 +68,37 @@ class Settings:
 
 @dataclass
 class Voice:
-    """A timbre and where it holds. timbre: (b, e), or None for no prompt. weight: (l,), all voices together 1 in every frame."""
+    """A timbre and where it holds.
+
+    timbre: (b, e), or None for no prompt. weight: (l,), all voices together 1 in every frame.
+    """
 
     timbre: torch.Tensor | None
     weight: torch.Tensor = field(repr=False)
 
 
 class SeededNoise:
-    """Standard normal noise of which every frame is the same, whatever is sampled beside it and however windows are batched.
+    """Standard normal noise of which every frame is the same, whatever is sampled beside it and however windows are
+    batched.
 
-    Noise comes in blocks of a clip's length. Block k of a sound has a torch.Generator of its own, seeded seed * 100_003 + clip + k,
-    which draws what the sampler starts from, then what each step adds. A test set is one block each, `clip` being the clip's
-    place in it; a film begins at clip 0 and goes on through the blocks.
+    Noise comes in blocks of a clip's length. Block k of a sound has a torch.Generator of its own, seeded seed * 100_003
+    + clip + k, which draws what the sampler starts from, then what each step adds. A test set is one block each, `clip`
+    being the clip's place in it; a film begins at clip 0 and goes on through the blocks.
 
-    shape: (c, l, g) of a block. spans: [(seed, first, last)], which seed holds from which latent frame to before which; the
-    later span counts. clips: of each sound. The steps are asked for in order, the frames of one step too.
+    shape: (c, l, g) of a block. spans: [(seed, first, last)], which seed holds from which latent frame to before which;
+    the later span counts. clips: of each sound. Call it step by step, and within a step from frame to frame.
     """
 
     def __init__(self, shape: tuple[int, int, int], spans: list[tuple[int, int, int]], clips: tuple[int, ...] = (0,)):
         self.shape, self.spans, self.clips = shape, spans, clips
         self._generators = {}  # (sound, span, block): (generator, the step it has drawn)
-        self._latest = {}  # (sound, span): (block, step, values), as a block may be asked for in two parts
+        self._latest = {}  # (sound, span): (block, step, values), as a block may be needed in two parts
 
     def __len__(self):
         return len(self.clips)
 
     def __call__(self, step: int, begin: int, end: int, dtype: torch.dtype) -> torch.Tensor:
-        """Noise of latent frames begin to end, (b, c, end - begin, g). step: of the sampler; -1 for what it starts from."""
+        """Noise of latent frames begin to end, (b, c, end - begin, g). step: of the sampler; -1 is its start."""
         channels, block, bins = self.shape
         noise = torch.empty(len(self.clips), channels, end - begin, bins, dtype=dtype)
         for sound in range(len(self.clips)):
@@ -160,9 +166,9 @@ def denoise(pipeline, latents, curve, voices, noise, settings, window=None, tick
     """Fill latents (b, c, l, g) with sound: the denoising loop.
 
     pipeline: RMS2Sound. latents: float32, written in place; it may be a view of an array on disk, of which about
-    `settings.batch` windows are read at a time. curve: (b, l * stride) RMS, or None. voices: list of Voice. noise: SeededNoise,
-    or DrawnNoise where one window is all. window: latent frames (default: all of them). tick: called with the share that is done
-    before each pass through the networks; may raise to stop.
+    `settings.batch` windows are read at a time. curve: (b, l * stride) RMS, or None. voices: list of Voice. noise:
+    SeededNoise, or DrawnNoise where one window is all. window: latent frames (default: all of them). tick: called with
+    the share that is done before each pass through the networks; may raise to stop.
     """
     sounds, _, total, _ = latents.shape
     window = window or total
@@ -198,7 +204,7 @@ def denoise(pipeline, latents, curve, voices, noise, settings, window=None, tick
 
 
 def _extra(scheduler, eta, noise, step, begin, end, output):
-    """What a scheduler's step takes beside output, time and latents: eta and noise, by the names that it has for them."""
+    """Keywords of a scheduler's step beside output, time and latents: eta and noise, under its own names."""
     accepted = inspect.signature(scheduler.step).parameters
     extra = {"eta": eta} if "eta" in accepted else {}
     if "variance_noise" in accepted and eta > 0:
@@ -209,14 +215,16 @@ def _extra(scheduler, eta, noise, step, begin, end, output):
 def _outputs(pipeline, z_in, t, begins, curves, voices, settings):
     """Eq. 5 of each row, (r, c, window, g), mixed by the voices that hold in its frames.
 
-    Rows are, for every window in `begins`, all sounds. z_in: (r, c, window, g), scaled for the U-Net. curves: (r, n), or None.
+    Rows are, for every window in `begins`, all sounds. z_in: (r, c, window, g), scaled for the U-Net. curves: (r, n),
+    or None.
     """
     window, sounds = z_in.shape[2], len(z_in) // len(begins)
     rows = [(begins[r // sounds], r % sounds) for r in range(len(z_in))]
     present = [[k for k, v in enumerate(voices) if v.weight[s : s + window].any()] for s, _ in rows]
     guided, controlled = settings.guidance_scale != 1, curves is not None
     null_controlled = controlled and not settings.guide_rms
-    nulls, prompted = [], []  # jobs of the networks: (row, voice or None for the null prompt, with its curve or without)
+    # jobs of the networks: (row, voice or None for the null prompt, with its curve or without)
+    nulls, prompted = [], []
     for r, voices_here in enumerate(present):
         for k in voices_here:
             if voices[k].timbre is None:
@@ -253,15 +261,15 @@ def _outputs(pipeline, z_in, t, begins, curves, voices, settings):
 
 @torch.no_grad()
 def hold(pipeline, output, z_t, t, curve, strength, quiet=0.005):
-    """Move an output of the networks towards a loudness curve: beyond the paper, and off unless asked for.
+    """Move an output of the networks towards a loudness curve: beyond the paper, and off by default.
 
-    The latents that the output estimates are decoded, each frame of the log-mel gets the curve's level, and the latents change by
-    what that changes in their encoding: a projection onto the sounds of that loudness, as DDNM's (Wang et al. 2023) onto the images
-    of a measurement.
+    The latents that the output estimates are decoded, each frame of the log-mel gets the curve's level, and the latents
+    change by what that changes in their encoding: a projection onto the sounds of that loudness, as DDNM's (Wang et al.
+    2023) onto the images of a measurement.
 
-    output: of the networks, after guidance, for z_t (b, c, l, g) at time t. curve: (b, n) RMS. strength: share of the way, in dB,
-    0 to 1. quiet: RMS below which levels count as this, so that silence is not raised. Returns an output of the same shape; while
-    z_t is more noise than sound, the very one that came.
+    output: of the networks, after guidance, for z_t (b, c, l, g) at time t. curve: (b, n) RMS. strength: share of the
+    way, in dB, 0 to 1. quiet: RMS below which levels count as this, so that silence is not raised. Returns an output of
+    the same shape; while z_t is more noise than sound, the very one that came.
     """
     scheduler = pipeline.scheduler
     if scheduler.alphas_cumprod[int(t)] < 0.5:
@@ -292,19 +300,22 @@ def condition(curve, timeline) -> torch.Tensor:
     """
     curve = torch.as_tensor(curve).float()
     frames = curve.shape[-1]
-    centres = (torch.arange(latent_frames(frames, timeline) * timeline.latent_stride, dtype=torch.float64) + 0.5) * timeline.sound_hop
-    nearest = (centres / timeline.video_hop).long()
+    centres = torch.arange(latent_frames(frames, timeline) * timeline.latent_stride, dtype=torch.float64) + 0.5
+    nearest = (centres * timeline.sound_hop / timeline.video_hop).long()
     return F.pad(curve, (0, 1))[..., nearest.clamp(max=frames)]
 
 
 def generate(pipeline, timeline, settings, curves=None, prompts=None, audio=None, seed=0, label=""):
-    """Sound for many clips, each from its own noise, so that systems differ in nothing but what is under test (sections 3.2, B.2).
+    """Sound for many clips, each from its own noise, so that systems differ in nothing but what is under test (sections
+    3.2, B.2).
 
-    settings: Settings. curves: (b, sound_rms_frames), or None for plain text-to-audio. prompts: b texts, or audio: (b, s), whose
-    timbre to take. seed: of SeededNoise. label: of the progress bar. Returns (b, samples) float32 in [-1, 1], cut to the clip.
+    settings: Settings. curves: (b, sound_rms_frames), or None for plain text-to-audio. prompts: b texts, or audio: (b,
+    s), whose timbre to take. seed: of SeededNoise. label: of the progress bar. Returns (b, samples) float32 in [-1, 1],
+    cut to the clip.
     """
     count = len(curves if curves is not None else prompts if prompts is not None else audio)
-    shape = (pipeline.unet.config.in_channels, timeline.latent_frames, pipeline.vocoder.config.model_in_dim // timeline.latent_stride)
+    bins = pipeline.vocoder.config.model_in_dim // timeline.latent_stride
+    shape = (pipeline.unet.config.in_channels, timeline.latent_frames, bins)
     pipeline.set_progress_bar_config(disable=True)
     waves = []
     for i in tqdm(range(0, count, settings.batch), desc=label, mininterval=2.0):

@@ -5,13 +5,13 @@ import torch
 
 
 def starts(total: int, window: int, overlap: int) -> list[int]:
-    """First frames of windows that cover `total` frames and share at least `overlap` with the next; the last ends with them."""
+    """First frames of windows that cover `total` frames, share at least `overlap` with the next, and end with them."""
     last = max(0, total - window)
     return [*range(0, last, window - overlap), last]
 
 
 def ramp(window: int, overlap: int) -> torch.Tensor:
-    """Weight of each frame of a window: rises over the overlap, falls over the next; (window,), two neighbours sum to 1."""
+    """Weight of each frame of a window, (window,): rises and falls over the overlaps; two neighbours sum to 1."""
     i = np.arange(window) + 0.5
     return torch.from_numpy(np.minimum(1, np.minimum(i, window - i) / max(1, overlap))).float()
 
