@@ -1,4 +1,4 @@
-"""A stand-in for RMS2Sound whose sound follows its curve exactly, and a VideoFoley around it, so that the plumbing shows."""
+"""A stand-in for RMS2Sound whose sound follows its curve exactly, and a VideoFoley around it."""
 
 from types import SimpleNamespace
 
@@ -8,6 +8,7 @@ from diffusers import DDIMScheduler
 
 from vf.data import writing
 from vf.foley.render import VideoFoley
+from vf.models.sampler import Settings
 from vf.models.video2rms import Video2RMS
 from vf.signal.timeline import Timeline
 
@@ -18,8 +19,9 @@ WORDS = {"a": 0, "b": 1, "c": 2}
 class Echo:
     """Stands in for RMS2Sound, so that the plumbing around it shows: its sound follows the curve exactly.
 
-    The networks say at once what the latents shall be: channel 0 holds the curve, channel 1 + k the k-th of WORDS that was the prompt,
-    channel 7 a little of the noise. The sound is a sign at random, flipped by that noise, times the curve.
+    The networks give at once what the latents shall be: channel 0 holds the curve, channel 1 + k the k-th of WORDS that
+    was the prompt, channel 7 a little of the noise. The sound is a sign at random, flipped by that noise, times the
+    curve.
     """
 
     device, latent_stride, components = torch.device("cpu"), 4, {}
@@ -28,12 +30,12 @@ class Echo:
     def __init__(self):
         self.calls = []
         self.vocoder = Voice()
-        self.unet = Says()
+        self.unet = Unet()
         self.controlnet = lambda z, t, timbre, curve: SimpleNamespace(kwargs=lambda: {"curve": curve, "timbre": timbre})
 
-    def __call__(self, rms, prompt, audio, generator, frames, output_type, **options):
+    def __call__(self, rms, prompt, audio, noise, frames, output_type, **settings):
         assert output_type == "latent"
-        noise = torch.stack([torch.randn(TIMELINE.sound_samples, generator=g).sign() for g in generator])
+        noise = noise(-1, 0, frames // 4, torch.float32)[:, 0].sign().flatten(1).repeat_interleave(40, 1)
         level = torch.zeros(len(noise), frames) + 0.05 if rms is None else rms
         return noise * torch.nn.functional.interpolate(level[:, None], TIMELINE.sound_samples)[:, 0]
 
@@ -59,15 +61,15 @@ class Echo:
         """diffusers has it."""
 
 
-class Says:
+class Unet:
     config, dtype = SimpleNamespace(in_channels=8), torch.float32
 
     def __call__(self, z, t, encoder_hidden_states, class_labels, curve, timbre):
-        said = torch.zeros_like(z)
-        said[:, 0, :, :4] = curve.unflatten(1, (-1, 4))
-        said[:, 1:5] = timbre[:, :, None, None]
-        said[:, 7] = z[:, 7].sign()
-        return SimpleNamespace(sample=said)
+        output = torch.zeros_like(z)
+        output[:, 0, :, :4] = curve.unflatten(1, (-1, 4))
+        output[:, 1:5] = timbre[:, :, None, None]
+        output[:, 7] = z[:, 7].sign()
+        return SimpleNamespace(sample=output)
 
 
 class Voice:
@@ -81,11 +83,11 @@ class Voice:
         return level * sign.repeat(-(-len(level) // len(sign)))[: len(level)] * mel[0, :, 5].repeat_interleave(160).sign()
 
 
-def studio(steps=2, **options):
+def studio(steps=2, **changes):
     torch.manual_seed(0)
     model = Video2RMS(features=24, width=8, lstm=4, frames=10, rms_frames=125, bins=8, relu_logits=False).eval()
-    generation = {"guidance_scale": 1.0, "num_inference_steps": steps, "precision": "no", **options}
-    return VideoFoley(model, Echo(), lambda f, t: f[:, :, 0, 0] / 255, (32, 24), TIMELINE, "mean", generation)
+    settings = Settings(**{"guidance_scale": 1.0, "num_inference_steps": steps, **changes})
+    return VideoFoley(model, Echo(), lambda f, t: f[:, :, 0, 0] / 255, (32, 24), TIMELINE, "mean", settings)
 
 
 def film(path, seconds, sound=False):

@@ -331,7 +331,7 @@ class Generate(Block):
 class Studio(Block):
     """The studio's sampler (vf.models.steering)."""
 
-    follow: Share
+    hold: Share
 
 
 class Repeats(Block):
@@ -402,7 +402,7 @@ class RMS2SoundChange(Block):
     """One line of `ablation.rms2sound`."""
 
     bins: Annotated[Whole, AfterValidator(_bins)] = None
-    generate: some_of(Generate, "SomeGenerate", but=["films"], guide_rms=bool, follow=Share) = None
+    generate: some_of(Generate, "SomeGenerate", but=["films"], guide_rms=bool, hold=Share) = None
     condition: Literal["onsets"] = None
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from echo import TIMELINE, Echo, Voice, curve, film, studio
+from echo import Voice, curve, film, studio
 
 from vf.data import media, writing
 from vf.evaluation import adherence
@@ -11,17 +11,7 @@ from vf.foley import render as foley
 from vf.foley import request as regions
 from vf.foley import takes
 from vf.foley.render import Region
-from vf.models import sampling
 from vf.signal import rms
-from vf.signal.timeline import Timeline
-
-
-def test_the_condition_is_nearest_neighbour_then_zeros():
-    paper = Timeline()
-    drawn = torch.rand(1250) + 0.1
-    given = sampling.condition(drawn, paper)
-    assert given.shape == (1024,) and (given[1000:] == 0).all()
-    assert torch.equal(given[:1000], rms.resize(drawn, 1000))
 
 
 @pytest.mark.parametrize("seconds", [0.7, 1.0, 2.6, 14.0])
@@ -48,13 +38,6 @@ def test_the_same_seed_gives_the_same_sound_and_clips_differ_in_noise():
     one, two, three = (studio().sound(wanted, "a", seed=s) for s in (0, 0, 1))
     assert np.array_equal(one, two) and not np.array_equal(one, three)
     assert not np.array_equal(one[:16000], one[16000:32000])
-
-
-def test_systems_share_their_noise():
-    curves = torch.full((3, TIMELINE.sound_rms_frames), 0.1)
-    together = sampling.generate(Echo(), TIMELINE, curves, ["a"] * 3, batch=3)
-    alone = sampling.generate(Echo(), TIMELINE, curves, ["a"] * 3, batch=1)
-    assert torch.equal(together, alone)
 
 
 def heard(maker, **asked):

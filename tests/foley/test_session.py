@@ -96,10 +96,11 @@ def test_what_is_no_session_is_refused(tmp_path, text):
         session.read(tmp_path / "foley.json")
 
 
-def test_a_session_of_another_version_is_refused(made, tmp_path):
+@pytest.mark.parametrize("version", [1, 99])
+def test_a_session_of_another_version_is_refused(made, tmp_path, version):
     file = tmp_path / "out" / "foley.json"
-    file.write_text(file.read_text().replace('"version": 1', '"version": 99'))
-    with pytest.raises(media.MediaError, match="version 99"):
+    file.write_text(file.read_text().replace('"version": 2', f'"version": {version}'))
+    with pytest.raises(media.MediaError, match=f"session of version {version}; wanted 2: render the film again"):
         session.read(file)
 
 

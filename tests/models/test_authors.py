@@ -14,7 +14,7 @@ from vf.backends.nets import audioldm
 from vf.backends.small import clap as small_clap
 from vf.models import authors as checkpoints
 from vf.models import video2rms
-from vf.models.rms2sound import predict
+from vf.models.sampler import predict
 
 GOLDEN = os.environ.get("VF_GOLDEN")
 golden = pytest.mark.skipif(not GOLDEN, reason="VF_GOLDEN does not point at outputs of the authors' modules")

@@ -1,39 +1,23 @@
 import numpy as np
 import pytest
+import tiny_pipeline
 import torch
 from diffusers import DDPMScheduler
+from tiny_pipeline import CAPTIONS, SAMPLES, sounds
 
 from vf.backends.small import backbone
-from vf.models.rms2sound import ControlNetOptions, RMS2Sound, predict, train_controlnet
+from vf.models.rms2sound import ControlNetOptions, RMS2Sound, train_controlnet
+from vf.models.sampler import predict
 from vf.signal.diffusion import diffusion_loss, draw, drop
 from vf.signal.rms import rms_curve
 
-FRAMES, SAMPLES = 64, 64 * 160
-
-
-def sounds(count=6):
-    rng = np.random.default_rng(0)
-    envelope = np.exp(-np.arange(SAMPLES) / rng.uniform(500, 4000, (count, 1)))
-    return (0.3 * envelope * rng.standard_normal((count, SAMPLES))).astype(np.float32)
-
-
-CAPTIONS = ["A person hit metal with a wooden stick.", "A person scratch wood with a wooden stick."] * 3
+FRAMES = SAMPLES // 160
 
 
 @pytest.fixture(scope="module")
 def trained():
     """A pipeline after a few steps of everything, and what its control net was trained on."""
-    waves = sounds()
-    parts, _ = backbone.prepare(
-        waves,
-        CAPTIONS,
-        vae={"steps": 2, "channels": (4, 16, 32), "batch": 2},
-        clap={"steps": 2, "batch": 2, "width": 4, "dims": 16},
-        unet={"steps": 2, "batch": 2, "channels": (8, 16, 16), "text_share": 0.5},
-        vocoder={"steps": 2, "iterations": 2, "hidden": 4},
-    )
-    pipeline = RMS2Sound(**parts)
-    pipeline.set_progress_bar_config(disable=True)
+    waves, pipeline = sounds(), tiny_pipeline.plain()
     data = (pipeline.encode(waves), pipeline.encode_prompt(audio=waves), rms_curve(torch.as_tensor(waves), 1024, 160))
     before = {name: value.clone() for name, value in pipeline.unet.state_dict().items()}
     losses = train_controlnet(pipeline, *data, ControlNetOptions(3, batch=4, lr=1e-2, seed=1))

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from vf.data import media
-from vf.foley import long as windows
 from vf.models import video2rms
+from vf.signal import windows
 
 
 @torch.no_grad()
@@ -21,8 +21,8 @@ def predict(film, frames, model, features, size, timeline, rule="mean", tick=lam
     # the longest hop that is whole on both clocks
     hop = next(h for h in range(timeline.video_frames * 4 // 5, 0, -1) if h * window % timeline.video_frames == 0)
     step = hop * window // timeline.video_frames
-    weight = windows.ramp(window, window - step).numpy()
-    curve, weights = np.zeros(frames + window, np.float32), np.zeros(frames + window, np.float32)
+    weight = windows.ramp(window, window - step).double().numpy()
+    curve, weights = np.zeros(frames + window), np.zeros(frames + window)  # float64: a lone window comes out bit for bit
     for k, (pictures, times) in enumerate(glances(film, timeline.fps, size, timeline.video_frames, hop)):
         first = k * step
         if first >= frames:
@@ -34,7 +34,7 @@ def predict(film, frames, model, features, size, timeline, rule="mean", tick=lam
         weights[first : first + window] += weight
     end = first + window
     curve[end:], weights[end:] = curve[end - 1], weights[end - 1]  # a container that claims more than it has
-    return (curve[:frames] / weights[:frames]).clip(0, 1)
+    return (curve[:frames] / weights[:frames]).clip(0, 1).astype(np.float32)
 
 
 def glances(path, fps, size, length, hop):

@@ -1,4 +1,4 @@
-"""The record of a render as one small JSON: all it takes to make the sound again. Levels are written exactly, as they were used."""
+"""The record of a render as one small JSON: all it takes to make the sound again, levels written exactly."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ import torch
 from vf.data import media, writing
 from vf.foley.request import Region, Timbre
 
-VERSION = 1
+VERSION = 2  # 1: other noise, under which no sound can be made again
 
 
 def sha256(path):
@@ -41,19 +41,19 @@ def file(path):
 def prompts(prompt, audio, timbre):
     """What a sound is made of, as {"prompt": text or None, "audio": ...}.
 
-    audio: a file with its stretch, where it was named by path; the vector of unit norm that CLAP made of it (`timbre`) where it was
-    a waveform, which is all that the networks know of it.
+    audio: a file with its stretch, where it was named by path; the vector of unit norm that CLAP made of it (`timbre`)
+    where it was a waveform, which is all that the networks know of it.
     """
     if audio is None:
         return {"prompt": prompt, "audio": None}
     if isinstance(audio, str | Path | tuple | list):
         path, start, end = (audio, None, None) if isinstance(audio, str | Path) else audio
         return {"prompt": None, "audio": {**file(path), "start": start, "end": end}}
-    return {"prompt": None, "audio": {"timbre": [float(x) for x in timbre.float().cpu()]}}
+    return {"prompt": None, "audio": {"timbre": [float(x) for x in timbre[0].float().cpu()]}}
 
 
 def regions(places, voices):
-    """Regions as a list of dicts. voices: as `takes.hear` gave them."""
+    """Regions as a list of dicts. voices: of `takes.prepare`."""
     own = iter(voices[1:])
     rows = []
     for p in places:
@@ -64,7 +64,7 @@ def regions(places, voices):
 
 
 def write(path, values):
-    """Write a record: one line for each key, paths relative to its folder. Whole or not at all; MediaError where it cannot be."""
+    """Write a record, whole or not at all: one line a key, paths relative to its folder. Raises media.MediaError."""
     path = Path(path)
     lines = [f"{json.dumps(k)}: {json.dumps(_plain(v, path.parent), default=_number)}" for k, v in values.items()]
     with writing.whole(path) as partial:

@@ -2,7 +2,7 @@
 
 import importlib
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from vf.foley.request import Region  # noqa: F401  a word of whoever calls `rend
 from vf.models import authors as checkpoints
 from vf.models import video2rms
 from vf.models.rms2sound import RMS2Sound
+from vf.models.sampler import Settings
 
 
 def _authors(folder):
-    """(Video2RMS, RMS2Sound) as the authors released them, from a folder. Raises weights.MissingWeights for what is not there."""
+    """(Video2RMS, RMS2Sound) as the authors released them. Raises weights.MissingWeights for what the folder lacks."""
     tokenizer = RobertaTokenizer.from_pretrained(weights.find("roberta", folder))
     model = video2rms.from_authors(weights.find("video2rms", folder)).eval()
     return model, checkpoints.rms2sound(weights.find("rms2sound", folder), tokenizer)
@@ -38,10 +39,10 @@ class Stopped(Exception):
 class Foley:
     """A film's new sound.
 
-    film: path, or None. waveform: (s,) float32, perhaps mapped from disk. wanted: (n,) RMS that was asked for, every `hop` samples.
-    adherence: how closely the sound follows it, {"raw": {e_l1, error_db, lag_ms, onset_f1_50ms, correlation}, "gain_matched": the
-    same}; uncorrected: the same before the gain was corrected, or None where it was not. session: dict, all it takes to make the
-    sound again; a script may read it, `save` writes it as JSON.
+    film: path, or None. waveform: (s,) float32, perhaps mapped from disk. wanted: (n,) RMS that the sound shall have,
+    every `hop` samples. adherence: how closely the sound follows it, {"raw": {e_l1, error_db, lag_ms, onset_f1_50ms,
+    correlation}, "gain_matched": the same}; uncorrected: the same before the gain was corrected, or None where it was
+    not. session: dict, all it takes to make the sound again; a script may read it, `save` writes it as JSON.
     """
 
     film: Path | None
@@ -76,22 +77,23 @@ class Foley:
 class VideoFoley:
     """Both stages as one.
 
-    model: Video2RMS. pipeline: RMS2Sound. features: callable (frames, times) -> features of a clip. size: (width, height) it
-    wants. timeline: of one clip. decode: rule from classes to curve. generation: keywords of RMS2Sound, and precision. name: what
-    `from_pretrained` was asked for.
+    model: Video2RMS. pipeline: RMS2Sound. features: callable (frames, times) -> features of a clip. size: (width,
+    height) it wants. timeline: of one clip. decode: rule from classes to curve. settings: sampler.Settings. name: that
+    `from_pretrained` knows it by, or None.
     """
 
-    def __init__(self, model, pipeline, features, size, timeline, decode="mean", generation=None, name=None):
+    def __init__(self, model, pipeline, features, size, timeline, decode="mean", settings=None, name=None):
         self.model, self.pipeline, self.features, self.size, self.name = model, pipeline, features, size, name
-        self.timeline, self.decode, self.generation = timeline, decode, {"precision": "bf16", **(generation or {})}
+        self.timeline, self.decode, self.settings = timeline, decode, settings or Settings()
 
     @classmethod
-    def from_pretrained(cls, name="small", device="cpu"):
-        """Both stages, trained.
+    def from_pretrained(cls, name="small", device="cpu", hold=0.0):
+        """Both stages, trained, with the settings of the tables: the system of Table 2.
 
-        name: "small" or "paper", what `dvc repro` left of that profile in runs/<run>; or "authors", the checkpoints that they
-        released, from the folder `weights` of params.yaml. device: where the networks run.
-        Raises FileNotFoundError when the profile has not run, and for a file that is not there.
+        name: "small" or "paper", what `dvc repro` left of that profile in runs/<run>; or "authors", the checkpoints
+        that they released, from the folder `weights` of params.yaml. device: where the networks run. hold: how firmly
+        the sampler is held to the curve, beyond the paper (sampler.hold), 0 (off) to 1. Raises FileNotFoundError when
+        the profile has not run, and for a file that is not there.
         """
         p = params.load("paper" if name == "authors" else name)
         frames = importlib.import_module(f"vf.backends.{p.profile}.frames")
@@ -108,9 +110,9 @@ class VideoFoley:
         features = frame_encoder.load(p.folder("features") / "encoder", reader, device)
         if name == "authors":
             features = frames.in_authors_order(features)
-        options = {k: p.generate[k] for k in ("guidance_scale", "num_inference_steps", "eta")} | {"follow": p.studio.follow}
+        settings = Settings.of(p.generate, hold=hold)
         size, decode = tuple(p.features.size), p.video2rms.decode
-        return cls(model.to(device), pipeline.to(device), features, size, p.timeline, decode, options, name)
+        return cls(model.to(device), pipeline.to(device), features, size, p.timeline, decode, settings, name)
 
     @cached_property
     def digest(self):
@@ -130,36 +132,39 @@ class VideoFoley:
     def predict(self, film, tick=lambda share: None):
         """The loudness curve of a silent film, (n,) at the 512/128 rate, to its end.
 
-        tick: called with the share that is done; may raise to stop. Raises media.MediaError for a file that is no film, or of a
-        single picture.
+        tick: called with the share that is done; may raise to stop. Raises media.MediaError for a file that is no film,
+        or of a single picture.
         """
         return predictions.predict(
             film, self.frames(film), self.model, self.features, self.size, self.timeline, self.decode, tick
         )
 
     def sound(self, wanted, prompt=None, audio=None, seed=0, regions=(), progress=None, stop=None):
-        """Sound that follows a curve: (n,) at the 512/128 rate, any length -> waveform (n * hop,) float32, perhaps mapped from disk.
+        """Sound that follows a curve: (n,) at the 512/128 rate, any length -> waveform (n * hop,) float32, perhaps
+        mapped from disk.
 
-        prompt: text, or audio: a path to a sound or film, (path, start, end) in seconds, or a waveform (s,), whose timbre to take;
-        neither: no prompt. seed: of the noise. regions: Region, the later one counts where two overlap. progress: called with the
-        share that is done, 0 to 1. stop: polled between denoising steps; where it returns true, Stopped is raised.
-        Raises ValueError for a curve that is not (n,) values in [0, 1], for regions outside it and for both prompt and audio.
+        prompt: text, or audio: a path to a sound or film, (path, start, end) in seconds, or a waveform (s,), whose
+        timbre to take; neither: no prompt. seed: of the noise. regions: Region, the later one counts where two overlap.
+        progress: called with the share that is done, 0 to 1. stop: polled between denoising steps; where it returns
+        true, Stopped is raised. Raises ValueError for a curve that is not (n,) values in [0, 1], for regions outside it
+        and for both prompt and audio.
         """
         t, regions = self.timeline, list(regions)
-        wanted, voices = takes.hear(self.pipeline, t, wanted, prompt, audio, seed, regions)
+        wanted, voices = takes.prepare(self.pipeline, t, wanted, self.settings, prompt, audio, seed, regions)
         with _bar(progress) as show:
-            return takes.take(self.pipeline, t, wanted, voices, seed, regions, self.generation, _ticker(show, stop, 0.0, 1.0))
+            return takes.take(self.pipeline, t, wanted, voices, seed, regions, self.settings, _ticker(show, stop, 0.0, 1.0))
 
     def render(
         self, film, wanted=None, prompt=None, audio=None, seed=0, regions=(), best_of=1, correct_gain=False, progress=None, stop=None,
     ):  # fmt: skip
         """A film in, a Foley out; every choice a hand can make is a keyword.
 
-        film: path, or None for the sound of `wanted` alone. wanted: (n,) RMS in [0, 1] at the 512/128 rate, n that of the film;
-        predicted from the film without. prompt, audio, seed, regions, progress, stop: see `sound`. best_of: renders with this many
-        seeds, seed, seed + 1 ..., and keeps the one closest to the curve among those whose CLAP score is not below the median of
-        all. correct_gain: afterwards multiply the sound towards the curve; `uncorrected` then says what it was before.
-        Raises media.MediaError for a film that cannot be read, ValueError for what `sound` refuses, Stopped.
+        film: path, or None for the sound of `wanted` alone. wanted: (n,) RMS in [0, 1] at the 512/128 rate, n that of
+        the film; predicted from the film without. prompt, audio, seed, regions, progress, stop: see `sound`. best_of:
+        renders with this many seeds, seed, seed + 1 ..., and keeps the one closest to the curve among those whose CLAP
+        score is not below the median of all. correct_gain: afterwards multiply the sound towards the curve;
+        `uncorrected` then says what it was before. Raises media.MediaError for a film that cannot be read, ValueError
+        for what `sound` refuses, Stopped.
         """
         t, regions, net, floor = self.timeline, list(regions), self.pipeline, self.model.classes.floor
         if best_of < 1:
@@ -171,19 +176,19 @@ class VideoFoley:
         with _bar(progress) as show:
             ready = 0.2 if wanted is None else 0.0
             wanted = self.predict(film, _ticker(show, stop, 0.0, ready)) if wanted is None else wanted
-            wanted, voices = takes.hear(net, t, wanted, prompt, audio, seed, regions)
-            asked = wanted * takes.factors(t, len(wanted), regions)
+            wanted, voices = takes.prepare(net, t, wanted, self.settings, prompt, audio, seed, regions)
+            scaled = wanted * takes.factors(t, len(wanted), regions)
             tried = []
             for k in range(best_of):
                 tick = _ticker(show, stop, ready + k * (1 - ready) / best_of, ready + (k + 1) * (1 - ready) / best_of)
-                wave = takes.take(net, t, wanted, voices, seed + k, regions, self.generation, tick)
+                wave = takes.take(net, t, wanted, voices, seed + k, regions, self.settings, tick)
                 likeness = takes.likeness(net, t, wave, voices, floor) if best_of > 1 else None
-                tried.append((adherence.adherence(asked, wave, t, floor), likeness, seed + k, wave))
+                tried.append((adherence.adherence(scaled, wave, t, floor), likeness, seed + k, wave))
             scores, _, kept, wave = takes.best(tried)
             before = scores if correct_gain else None
             if correct_gain:
-                wave = takes.corrected(t, wave, asked, floor)
-                scores = adherence.adherence(asked, wave, t, floor)
+                wave = takes.corrected(t, wave, scaled, floor)
+                scores = adherence.adherence(scaled, wave, t, floor)
             show(1.0)
         session = {
             "version": record.VERSION,
@@ -194,7 +199,7 @@ class VideoFoley:
             "regions": record.regions(regions, voices),
             "correct_gain": correct_gain,
             "candidates": [{"seed": s, "e_l1": a["raw"]["e_l1"], "clap": clap} for a, clap, s, _ in tried],
-            "generation": self.generation,
+            "settings": asdict(self.settings),
             "model": {"name": self.name, "sha256": self.digest},
             "adherence": scores,
             "uncorrected": before,

@@ -1,46 +1,45 @@
-"""Takes: the sound of one curve with one seed, what it is made of, which of several to keep, and a last correction of its level."""
+"""Takes: the sound of one curve with one seed, its voices, the best of several, and a last correction of its level."""
 
 import numpy as np
 import torch
 
 from vf.evaluation import adherence
-from vf.foley import curves
-from vf.foley import long as windows
+from vf.foley import curves, long
 from vf.foley import request as regions
+from vf.models import sampler
 
 
-def hear(pipeline, timeline, wanted, prompt=None, audio=None, seed=0, places=()):
-    """Check what is asked for. Returns (curve (n,) float32, [windows.Voice]): the film's own voice and one for each region's prompt.
+def prepare(pipeline, timeline, wanted, settings, prompt=None, audio=None, seed=0, places=()):
+    """Check what a sound shall be. Returns (curve (n,) float32, [sampler.Voice]): the film's voice and one for each
+    region's prompt.
 
-    wanted, prompt, audio, seed: see foley.VideoFoley.sound; places: its regions. Raises ValueError for what cannot be made.
+    wanted, prompt, audio, seed: see render.VideoFoley.sound; places: its regions. settings: sampler.Settings, as
+    prompts are encoded at the precision that the tables' are. Raises ValueError for what cannot be made.
     """
     wanted = curves.check(wanted)
     regions.check_seed(seed)
     regions.check_prompt(prompt, audio)
     regions.check(places, len(wanted) * timeline.video_hop / timeline.sample_rate)
-    voices = [windows.Voice(_timbre(pipeline, timeline, prompt, audio), torch.ones(_latents(timeline, len(wanted))))]
-    for place in places:
-        if place.prompt is not None or place.audio is not None:
-            for voice in voices:
-                voice.weight[slice(*_span(timeline, place))] = 0
-            voices.append(
-                windows.Voice(_timbre(pipeline, timeline, place.prompt, place.audio), torch.zeros_like(voices[0].weight))
-            )
-            voices[-1].weight[slice(*_span(timeline, place))] = 1
-    return wanted, voices
+    with settings.autocast(pipeline.device):
+        timbres = [_timbre(pipeline, timeline, prompt, audio)]
+        own = [p for p in places if p.prompt is not None or p.audio is not None]
+        timbres += [_timbre(pipeline, timeline, p.prompt, p.audio) for p in own]
+    weights = torch.zeros(len(timbres), sampler.latent_frames(len(wanted), timeline))
+    weights[0] = 1
+    for weight, place in zip(weights[1:], own):
+        span = slice(*_span(timeline, place))
+        weights[:, span] = 0
+        weight[span] = 1
+    return wanted, [sampler.Voice(timbre, weight) for timbre, weight in zip(timbres, weights)]
 
 
 def _timbre(pipeline, timeline, prompt, audio):
+    """Timbre vector (1, e) of a text or a sound; None for neither."""
     if isinstance(audio, regions.Timbre):
-        return torch.as_tensor(audio.vector, dtype=torch.float32, device=pipeline.device)
+        return torch.as_tensor(audio.vector, dtype=torch.float32, device=pipeline.device)[None]
     if audio is not None:
-        return pipeline.encode_prompt(audio=regions.listen(audio, timeline.sample_rate)[None])[0]
-    return None if prompt is None else pipeline.encode_prompt(prompt)[0]
-
-
-def _latents(timeline, frames):
-    """Latent frames for a curve of `frames` values, at least a clip's."""
-    return max(timeline.latent_frames, -(-frames * timeline.video_hop // (timeline.sound_hop * timeline.latent_stride)))
+        return pipeline.encode_prompt(audio=regions.listen(audio, timeline.sample_rate)[None])
+    return None if prompt is None else pipeline.encode_prompt(prompt)
 
 
 def _span(timeline, place):
@@ -55,21 +54,22 @@ def factors(timeline, frames, places):
     return regions.gains(places, (np.arange(frames) + 0.5) * timeline.video_hop / timeline.sample_rate)
 
 
-def take(pipeline, timeline, wanted, voices, seed, places, options, tick):
-    """The sound of a curve that `hear` has checked, (n * hop,) float32, on disk.
+def take(pipeline, timeline, wanted, voices, seed, places, settings, tick):
+    """The sound of a curve that `prepare` has checked, (n * hop,) float32, on disk.
 
-    options: guidance_scale, num_inference_steps, eta, precision and follow. tick: called with the share that is done; may raise to stop.
+    Of a curve as long as a clip it is what sampler.generate makes of the first clip of a set.
+    settings: sampler.Settings. tick: called with the share that is done; may raise to stop.
     """
-    total, stride = len(voices[0].weight), timeline.latent_stride
-    place = ((np.arange(total * stride) + 0.5) * timeline.sound_hop / timeline.video_hop).astype(int)
-    curve = torch.from_numpy(np.append(wanted, np.float32(0))[np.minimum(place, len(wanted))])  # nearest (App. B.2), then silence
-    bins = pipeline.vocoder.config.model_in_dim // stride
-    latents = windows.scratch((total, pipeline.unet.config.in_channels, bins))
-    seeds = [(seed, 0, total), *((p.seed, *_span(timeline, p)) for p in places if p.seed is not None)]
-    size = {"window": timeline.latent_frames, "overlap": timeline.latent_frames // 4}
-    windows.sample(pipeline, latents, curve, voices, seeds, **size, **options, tick=lambda share: tick(0.9 * share))
-    pieces = windows.decode(pipeline, latents, **size, tick=lambda share: tick(0.9 + 0.1 * share))
-    return windows.tape(_turned(pieces, timeline.sample_rate, places), len(wanted) * timeline.video_hop)
+    curve, window = sampler.condition(wanted, timeline), timeline.latent_frames
+    total = len(curve) // timeline.latent_stride
+    channels, bins = pipeline.unet.config.in_channels, pipeline.vocoder.config.model_in_dim // timeline.latent_stride
+    spans = [(seed, 0, total), *((p.seed, *_span(timeline, p)) for p in places if p.seed is not None)]
+    noise = sampler.SeededNoise((channels, window, bins), spans)
+    latents = long.scratch((total, channels, bins))
+    view = torch.from_numpy(latents).transpose(0, 1)[None]
+    sampler.denoise(pipeline, view, curve[None], voices, noise, settings, window, lambda share: tick(0.9 * share))
+    pieces = long.decode(pipeline, latents, window, tick=lambda share: tick(0.9 + 0.1 * share))
+    return long.tape(_turned(pieces, timeline.sample_rate, places), len(wanted) * timeline.video_hop)
 
 
 def _turned(pieces, sample_rate, places):
@@ -88,12 +88,12 @@ def likeness(pipeline, timeline, wave, voices, floor):
         first = begin // (timeline.sound_hop * timeline.latent_stride)
         voice = max(voices, key=lambda v: float(v.weight[first : first + timeline.latent_frames].sum()))
         if voice.timbre is not None and np.sqrt(np.mean(piece**2)) > floor / 2:
-            cosines.append(float(pipeline.encode_prompt(audio=piece[None])[0] @ voice.timbre))
+            cosines.append(float(pipeline.encode_prompt(audio=piece[None])[0] @ voice.timbre[0]))
     return float(np.mean(cosines)) if cosines else None
 
 
 def best(takes):
-    """Of takes (adherence, CLAP score or None, ...) the one closest to its curve whose CLAP score is not below the median of all."""
+    """Of takes (adherence, CLAP score or None, ...) the one closest to its curve among those of at least median CLAP score."""
     scores = [t[1] for t in takes]
     middle = -np.inf if None in scores else np.median(scores)
     return min((t for t in takes if None in scores or t[1] >= middle), key=lambda t: t[0]["raw"]["e_l1"])
@@ -111,4 +111,4 @@ def corrected(timeline, wave, wanted, floor, piece=1 << 20):
             part = wave[begin : begin + piece]
             yield np.clip(part * np.interp(begin + np.arange(len(part)), centres, gain), -1, 1)
 
-    return windows.tape(pieces(), len(wave))
+    return long.tape(pieces(), len(wave))

@@ -1,17 +1,15 @@
 """RMS2Sound: sound with a given loudness curve and the timbre of a prompt (section 2.2, App. B.2)."""
 
-import inspect
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline
-from diffusers.utils.torch_utils import randn_tensor
 
 from vf.backends.nets import clap as clap_net
 from vf.backends.nets import griffin_lim, small_clap  # noqa: F401  diffusers finds classes only in imported modules
+from vf.models import sampler
 from vf.models.rms_controlnet import RMSControlNet
-from vf.models.steering import steer
 from vf.signal import fit
 from vf.signal.diffusion import diffusion_loss, draw, drop
 from vf.signal.mel import energy, log_mel
@@ -20,10 +18,10 @@ from vf.signal.mel import energy, log_mel
 class RMS2Sound(DiffusionPipeline):
     """Text-to-audio latent diffusion that follows an RMS curve.
 
-    vae: AutoencoderKL over log-mels. unet: UNet2DConditionModel conditioned on a CLAP vector. clap: ClapModel, or a module
-    that is called as one.
-    tokenizer, feature_extractor: CLAP's. vocoder: SpeechT5HifiGan, or a module that is called as one. scheduler: any of
-    diffusers'. controlnet: RMSControlNet; without it the pipeline is plain text-to-audio.
+    vae: AutoencoderKL over log-mels. unet: UNet2DConditionModel conditioned on a CLAP vector. clap: ClapModel, or a
+    module that is called as one. tokenizer, feature_extractor: CLAP's. vocoder: SpeechT5HifiGan, or a module that is
+    called as one. scheduler: any of diffusers'. controlnet: RMSControlNet; without it the pipeline is plain
+    text-to-audio.
     """
 
     model_cpu_offload_seq = "clap->controlnet->unet->vae->vocoder"
@@ -81,7 +79,7 @@ class RMS2Sound(DiffusionPipeline):
 
     @torch.no_grad()
     def encode(self, wave, batch=8):
-        """Waveforms (b, s), s whole latent frames -> latents (b, c, l, g) as the U-Net knows them (the VAE's mean)."""
+        """Waveforms (b, s), s whole latent frames -> latents (b, c, l, g): the VAE's mean, normalised."""
         wave = torch.as_tensor(np.asarray(wave, dtype=np.float32))
         rate, bins = self.vocoder.config.sampling_rate, self.vocoder.config.model_in_dim
         return torch.cat([self.encode_mel(log_mel(piece, rate, bins=bins)) for piece in wave.split(batch)])
@@ -119,72 +117,46 @@ class RMS2Sound(DiffusionPipeline):
 
     @torch.no_grad()
     def __call__(
-        self,
-        rms=None,
-        prompt=None,
-        audio=None,
-        guidance_scale=3.5,
-        guide_rms=False,
-        follow=0.0,
-        num_inference_steps=25,
-        eta=0.0,
-        generator=None,
-        frames=None,
-        output_type="wave",
-    ):
+        self, rms=None, prompt=None, audio=None, generator=None, noise=None, frames=None, output_type="wave", **settings
+    ):  # fmt: skip
         """Generate sound.
 
         rms: (b, n) curve in [0, 1] of window 1024, hop 160; None for sound without control. prompt: text or b texts;
         audio: (b, s) at the vocoder's rate; neither: no prompt. One prompt serves many curves and the other way round.
-        guidance_scale: omega of Eq. 5, on the prompt alone; 1 is plain conditioning. guide_rms: guide the curve too, i.e.
-        leave it out beside the null prompt, which the paper tried and gave up (App. B.2). follow: strength of `steer`, 0 to 1. eta: 0 (deterministic DDIM) to 1.
-        generator: a torch.Generator, or one per sound. frames: length without rms, in RMS frames (default: what the
-        U-Net was trained on). output_type: "wave" or "latent".
+        generator: a torch.Generator, or one per sound, or noise: a sampler.SeededNoise. frames: length without rms, in
+        RMS frames (default: what the U-Net was trained on). output_type: "wave" or "latent". settings: of
+        sampler.Settings, by name.
 
         Returns waveforms (b, s) as float32, or latents (b, c, l, g).
         Raises ValueError for a curve of the wrong length, negative or not finite; for batches that do not fit; for rms
         without a control net.
         """
-        curve = self._check_rms(rms)
-        lone = prompt is None and audio is None
-        timbre = self.encode_prompt(prompt, audio, 1)
-        counts = {len(timbre), 1 if curve is None else len(curve), len(generator) if isinstance(generator, list) else 1}
+        settings = sampler.Settings(**settings)
+        curve, timbre = self._check_rms(rms), None
+        if prompt is not None or audio is not None:
+            with settings.autocast(self.device):
+                timbre = self.encode_prompt(prompt, audio)
+        several = generator if isinstance(generator, list) else None
+        counts = {len(x) for x in (timbre, curve, noise, several) if x is not None} or {1}
         if len(counts - {1}) > 1:
             raise ValueError(f"batches of {sorted(counts)}; give as many curves as prompts and generators, or one")
         count = max(counts)
-        guided = guidance_scale != 1 and not lone
-        timbre = timbre.expand(count, -1)
-        if guided:
-            timbre = torch.cat([self.encode_prompt(count=1).expand(count, -1), timbre])
-        if curve is None:
-            l = (frames or self.unet.config.sample_size * self.latent_stride) // self.latent_stride
-        else:
-            curve = curve.expand(count, -1)
-            curve = torch.cat([curve, curve]) if guided else curve
-            l = curve.shape[-1] // self.latent_stride
+        if curve is not None:
+            frames, curve = curve.shape[-1], curve.expand(count, -1)
+        length = (frames or self.unet.config.sample_size * self.latent_stride) // self.latent_stride
         bins = self.vocoder.config.model_in_dim // self.latent_stride
-        shape = (count, self.unet.config.in_channels, l, bins)
-        z_t = randn_tensor(shape, generator=generator, device=self.device, dtype=self.unet.dtype)
+        latents = torch.empty(count, self.unet.config.in_channels, length, bins, device=self.device)
+        noise = noise or sampler.DrawnNoise(tuple(latents.shape), generator, self.device)
+        voice = sampler.Voice(None if timbre is None else timbre.expand(count, -1), torch.ones(length))
+        with self.progress_bar(total=settings.num_inference_steps) as bar:
 
-        self.scheduler.set_timesteps(num_inference_steps, device=self.device)
-        z_t = z_t * self.scheduler.init_noise_sigma
-        accepts = inspect.signature(self.scheduler.step).parameters
-        extra = {k: v for k, v in {"eta": eta, "generator": generator}.items() if k in accepts}
-        for t in self.progress_bar(self.scheduler.timesteps):
-            z_in = self.scheduler.scale_model_input(torch.cat([z_t, z_t]) if guided else z_t, t)
-            if guided and guide_rms and curve is not None:
-                halves = zip(z_in.chunk(2), timbre.chunk(2), (None, curve[:count]))
-                output = torch.cat([predict(self.unet, self.controlnet, z, t, c, r) for z, c, r in halves])
-            else:
-                output = predict(self.unet, self.controlnet, z_in, t, timbre, curve)
-            if guided:
-                null, conditioned = output.chunk(2)
-                output = guidance_scale * conditioned + (1 - guidance_scale) * null  # Eq. 5
-            if follow and curve is not None:
-                output = steer(self, output, z_t, t, curve[:count], follow)
-            z_t = self.scheduler.step(output, t, z_t, **extra).prev_sample
+            def tick(share):
+                bar.update(round(share * bar.total) - bar.n)
+
+            sampler.denoise(self, latents, curve, [voice], noise, settings, tick=tick)
+            tick(1)
         self.maybe_free_model_hooks()
-        return z_t if output_type == "latent" else self.decode(z_t)
+        return latents if output_type == "latent" else self.decode(latents)
 
     def _check_rms(self, rms):
         if rms is None:
@@ -205,12 +177,6 @@ class RMS2Sound(DiffusionPipeline):
         if not torch.isfinite(rms).all() or (rms < 0).any():
             raise ValueError("rms has negative or non-finite values; wanted loudness in [0, 1]: check its source")
         return rms
-
-
-def predict(unet, controlnet, z_t, t, timbre, rms=None):
-    """f(z_t, t, C, R) of Eq. 4: what the U-Net says, with the control net's residuals where there is a curve."""
-    residuals = {} if rms is None else controlnet(z_t, t, timbre, rms).kwargs()
-    return unet(z_t, t, encoder_hidden_states=None, class_labels=timbre, **residuals).sample
 
 
 @dataclass(frozen=True)
@@ -257,7 +223,7 @@ def train_controlnet(pipeline, latents, timbres, rms, options: ControlNetOptions
     pipeline.vae.requires_grad_(False)
 
     def model(z_t, t, timbre, curve):
-        return predict(pipeline.unet, net, z_t, t, timbre, curve)
+        return sampler.predict(pipeline.unet, net, z_t, t, timbre, curve)
 
     def loss(generator):
         items, starts, length = draw(len(latents), latents.shape[2], options.batch, options.crop, generator)
@@ -271,8 +237,8 @@ def train_controlnet(pipeline, latents, timbres, rms, options: ControlNetOptions
         timbre = drop(_rows(timbres[i] for i in items), null.cpu(), options.dropout, generator).to(net.device)
 
         def judge(estimate, alpha):
-            # where z_t is mostly noise the estimate is a mean over many sounds, and need not be as loud as any: alpha^16
-            # leaves the times at which a sound is all but chosen
+            # where z_t is mostly noise the estimate is a mean over many sounds, and need not be as loud as any:
+            # alpha^16 leaves the times at which a sound is all but chosen
             off = (alpha[:, 0, :, 0] ** 16 * (energy(pipeline.decode_mel(estimate).float(), rate) - curve).abs()).mean()
             return options.loudness * off / curve.mean().clamp(min=1e-4)
 

@@ -1,4 +1,4 @@
-"""RMS-ControlNet: a trainable copy of a U-Net's encoder that listens to a loudness curve (section 2.2)."""
+"""RMS-ControlNet: a trainable copy of a U-Net's encoder whose input is a loudness curve too (section 2.2)."""
 
 from typing import NamedTuple
 

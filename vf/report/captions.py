@@ -83,6 +83,6 @@ GLOSSARY = {
     "width_W, wide, normalised": "width of the smoothed labels; W = 20 with sigma = 4; labels that sum to 1.",
     "mean_decode, other_targets, fixed_time, regression": "the curve as the mean of the classes; the low-passed curve as target (or the raw "
     "one, where the profile learns the low-passed); time by interpolation; L2 on the curve.",
-    "guided_rms, held, onsets": "guidance on the curve as on the prompt; the sampler held to the curve (vf/models/steering.py); a net that hears "
+    "guided_rms, hold, onsets": "guidance on the curve as on the prompt; the sampler held to the curve (vf/models/sampler.py); a net that hears "
     "onsets in place of the curve.",
 }

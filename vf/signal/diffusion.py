@@ -1,52 +1,58 @@
-"""The training objective of latent diffusion, Eq. 4, and what its batches are drawn from."""
+"""The training objective of latent diffusion, Eq. 4, what its batches are drawn from, and its guidance, Eq. 5."""
 
 import torch
 
 
 def diffusion_loss(scheduler, model, latents, generator, *conditions, own=0.0, judge=None):
-    """Eq. 4 on one batch: noise latents to a random time, ask the model, compare with what the scheduler predicts.
+    """Eq. 4 on one batch: noise latents to a random time, run the model, compare with the target that the scheduler
+    names.
 
-    scheduler: its config says whether noise (`epsilon`, the paper) or velocity (`v_prediction`) is learnt.
-    model(z_t, t, *conditions) -> like latents (b, c, l, g). Returns a scalar. Two things beyond Eq. 4, both off:
-    own: share of the batch whose z_t is noised from what the model itself makes of the latent at a noisier time, and from
-    which the latent is asked for: in sampling, too, z_t holds the model's own earlier errors. judge(estimate, alpha): a
-    further loss on the latents (b, c, l, g) the model has in mind, alpha (b, 1, 1, 1) being their share of z_t.
-    Raises ValueError for a scheduler that predicts anything else.
+    scheduler: its config says whether noise (`epsilon`, the paper) or velocity (`v_prediction`) is learnt. model(z_t,
+    t, *conditions) -> like latents (b, c, l, g). Returns a scalar. Two things beyond Eq. 4, both off: own: share of the
+    batch whose z_t is noised from the model's own estimate of the latent at a noisier time, with the true latent as
+    target: in sampling, too, z_t holds the model's own earlier errors. judge(estimate, alpha): a further loss on the
+    estimated latents (b, c, l, g), alpha (b, 1, 1, 1) being their share of z_t. Raises ValueError for a scheduler that
+    predicts anything else.
     """
     kind = scheduler.config.prediction_type
     if kind not in ("epsilon", "v_prediction"):
         raise ValueError(f"scheduler predicts {kind!r}; wanted 'epsilon' or 'v_prediction'")
     noise = torch.randn(latents.shape, generator=generator).to(latents)
     t = torch.randint(scheduler.config.num_train_timesteps, (len(latents),), generator=generator)
-    start, guessed = latents, int(own * len(latents))
-    if guessed:
+    start, count = latents, int(own * len(latents))
+    if count:
         last = scheduler.config.num_train_timesteps - 1
-        noisier = (t[:guessed] + torch.randint(last + 1, (guessed,), generator=generator)).clamp(max=last).to(latents.device)
-        other = torch.randn(latents[:guessed].shape, generator=generator).to(latents)
-        z_t = scheduler.add_noise(latents[:guessed], other, noisier)
+        noisier = (t[:count] + torch.randint(last + 1, (count,), generator=generator)).clamp(max=last).to(latents.device)
+        other = torch.randn(latents[:count].shape, generator=generator).to(latents)
+        z_t = scheduler.add_noise(latents[:count], other, noisier)
         with torch.no_grad():
-            output = model(z_t, noisier, *(c[:guessed] for c in conditions)).float()
-        start = torch.cat([estimate(scheduler, output, z_t, noisier)[0], latents[guessed:]])
+            output = model(z_t, noisier, *(c[:count] for c in conditions)).float()
+        start = torch.cat([estimate(scheduler, output, z_t, noisier)[0], latents[count:]])
     t = t.to(latents.device)
     z_t = scheduler.add_noise(start, noise, t)
     output = model(z_t, t, *conditions).float()
     target = noise if kind == "epsilon" else scheduler.get_velocity(latents, noise, t)
     error = (output - target).square()
-    if guessed or judge:
+    if count or judge:
         clean, alpha = estimate(scheduler, output, z_t, t)
-    if guessed:
-        off = clean - latents if kind == "v_prediction" else alpha * (clean - latents)  # noise says little of it at the end
-        error = torch.cat([off[:guessed].square(), error[guessed:]])
+    if count:
+        off = clean - latents if kind == "v_prediction" else alpha * (clean - latents)  # at the end noise hardly depends on it
+        error = torch.cat([off[:count].square(), error[count:]])
     return error.mean() + (judge(clean, alpha) if judge else 0)
 
 
 def estimate(scheduler, output, z_t, t):
-    """The latents that a model's output means: (b, c, l, g) and t (b,) -> (latents, alpha), z_t = alpha latents + sigma noise."""
+    """The latents that an output estimates: (b, c, l, g), t (b,) -> (latents, alpha), z_t = alpha latents + sigma noise."""
     share = scheduler.alphas_cumprod.to(z_t)[t.to(z_t.device)][:, None, None, None]
     alpha, sigma = share.sqrt(), (1 - share).sqrt()
     if scheduler.config.prediction_type == "epsilon":
         return (z_t - sigma * output) / alpha, alpha
     return alpha * z_t - sigma * output, alpha
+
+
+def guide(conditioned, unconditioned, scale):
+    """Eq. 5 with omega = `scale`: omega f(z_t, t, C, R) + (1 - omega) f(z_t, t, R), each (b, c, l, g)."""
+    return scale * conditioned + (1 - scale) * unconditioned
 
 
 def draw(count, frames, batch, crop, generator):

@@ -1,0 +1,334 @@
+"""From noise to latents: Eq. 4's f, guided by Eq. 5, in the steps of any scheduler of diffusers (sections 2.2, 3.2,
+B.2).
+
+A clip is one window. Longer sound is many: in each step overlapping windows of the same latents are denoised, and the
+networks' outputs are averaged with ramps where two share a frame (MultiDiffusion, Bar-Tal et al. 2023), so that
+neighbours agree before anything is decoded. Axes: b sounds, c channels, l latent frames, g latent bins, e embedding, n
+frames of the RMS curve.
+"""
+
+import copy
+import dataclasses
+import inspect
+import math
+from dataclasses import dataclass, field
+
+import torch
+from diffusers.utils.torch_utils import randn_tensor
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+from vf.signal import windows
+from vf.signal.diffusion import estimate, guide
+from vf.signal.mel import FLOOR, energy
+
+OVERLAP = 1 / 4  # share of a window that the next one covers too
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to sample; the block `generate` of params.yaml.
+
+    guidance_scale: omega of Eq. 5; 1 is plain conditioning. num_inference_steps: of the scheduler. eta: 0
+    (deterministic DDIM) to 1. precision: of the networks, "no" (float32) or "bf16". batch: windows at a time.
+    guide_rms: guide the curve too, i.e. leave it out beside the null prompt, which the paper tried and gave up (App.
+    B.2). hold: strength of `hold`, 0 (off, the paper) to 1. Raises ValueError for a value outside these.
+    """
+
+    guidance_scale: float = 3.5
+    num_inference_steps: int = 25
+    eta: float = 0.0
+    precision: str = "no"
+    batch: int = 16
+    guide_rms: bool = False
+    hold: float = 0.0
+
+    def __post_init__(self):
+        for name, fits, wanted in (
+            ("guidance_scale", math.isfinite(self.guidance_scale), "a finite number"),
+            ("num_inference_steps", self.num_inference_steps >= 1, "1 or more"),
+            ("eta", 0 <= self.eta <= 1, "0 to 1"),
+            ("precision", self.precision in ("no", "bf16"), "'no' or 'bf16'"),
+            ("batch", self.batch >= 1, "1 or more"),
+            ("hold", 0 <= self.hold <= 1, "0 (off) to 1"),
+        ):
+            if not fits:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; wanted {wanted}")
+
+    @classmethod
+    def of(cls, block: dict, **changes) -> "Settings":
+        """The settings among the keys of a block of params.yaml, which has others too, with changes."""
+        names = {f.name for f in dataclasses.fields(cls)}
+        return cls(**{key: value for key, value in block.items() if key in names} | changes)
+
+    def autocast(self, device: torch.device):
+        """Context in which networks run at this precision."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+
+@dataclass
+class Voice:
+    """A timbre and where it holds.
+
+    timbre: (b, e), or None for no prompt. weight: (l,), all voices together 1 in every frame.
+    """
+
+    timbre: torch.Tensor | None
+    weight: torch.Tensor = field(repr=False)
+
+
+class SeededNoise:
+    """Standard normal noise of which every frame is the same, whatever is sampled beside it and however windows are
+    batched.
+
+    Noise comes in blocks of a clip's length. Block k of a sound has a torch.Generator of its own, seeded seed * 100_003
+    + clip + k, which draws what the sampler starts from, then what each step adds. A test set is one block each, `clip`
+    being the clip's place in it; a film begins at clip 0 and goes on through the blocks.
+
+    shape: (c, l, g) of a block. spans: [(seed, first, last)], which seed holds from which latent frame to before which;
+    the later span counts. clips: of each sound. Call it step by step, and within a step from frame to frame.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], spans: list[tuple[int, int, int]], clips: tuple[int, ...] = (0,)):
+        self.shape, self.spans, self.clips = shape, spans, clips
+        self._generators = {}  # (sound, span, block): (generator, the step it has drawn)
+        self._latest = {}  # (sound, span): (block, step, values), as a block may be needed in two parts
+
+    def __len__(self):
+        return len(self.clips)
+
+    def __call__(self, step: int, begin: int, end: int, dtype: torch.dtype) -> torch.Tensor:
+        """Noise of latent frames begin to end, (b, c, end - begin, g). step: of the sampler; -1 is its start."""
+        channels, block, bins = self.shape
+        noise = torch.empty(len(self.clips), channels, end - begin, bins, dtype=dtype)
+        for sound in range(len(self.clips)):
+            for span, (_, first, last) in enumerate(self.spans):
+                low, high = max(begin, first), min(end, last)
+                for k in range(low // block, -(-high // block) if low < high else 0):
+                    a, b = max(low, k * block), min(high, (k + 1) * block)
+                    values = self._block(sound, span, k, step, dtype)
+                    noise[sound, :, a - begin : b - begin] = values[:, a - k * block : b - k * block]
+        return noise
+
+    def generator(self, begin: int) -> list[torch.Generator]:
+        """For schedulers that draw for themselves: each sound's generator of the block that holds frame `begin`."""
+        span = max(i for i, (_, first, last) in enumerate(self.spans) if first <= begin < last)
+        k = begin // self.shape[1]
+        for sound in range(len(self.clips)):
+            if (sound, span, k) not in self._generators:
+                self._block(sound, span, k, -1, torch.float32)
+        return [self._generators[sound, span, k][0] for sound in range(len(self.clips))]
+
+    def _block(self, sound, span, k, step, dtype):
+        """Block k of a sound under a span's seed, (c, l, g)."""
+        latest = self._latest.get((sound, span))
+        if latest and latest[:2] == (k, step):
+            return latest[2]
+        generator, drawn = self._generators.get((sound, span, k), (None, step))
+        if drawn >= step:
+            generator, drawn = torch.Generator().manual_seed(self.spans[span][0] * 100_003 + self.clips[sound] + k), -2
+        for _ in range(drawn, step):
+            values = torch.randn(self.shape, generator=generator, dtype=dtype)
+        self._generators[sound, span, k] = generator, step
+        self._latest[sound, span] = k, step, values
+        return values
+
+
+class DrawnNoise:
+    """Standard normal noise as diffusers draws it, for sounds of one window.
+
+    shape: (b, c, l, g). source: a torch.Generator, one a sound, or None for torch's own.
+    """
+
+    def __init__(self, shape: tuple[int, int, int, int], source, device: torch.device):
+        self.shape, self.source, self.device = shape, source, device
+
+    def __call__(self, step: int, begin: int, end: int, dtype: torch.dtype) -> torch.Tensor:
+        """The next noise, (b, c, l, g)."""
+        return randn_tensor(self.shape, generator=self.source, device=self.device, dtype=dtype)
+
+    def generator(self, begin: int):
+        """For schedulers that draw for themselves."""
+        return self.source
+
+
+def predict(unet, controlnet, z_t, t, timbre, rms=None):
+    """f(z_t, t, C, R) of Eq. 4: the U-Net's output, with the control net's residuals where there is a curve.
+
+    z_t: (b, c, l, g). t: a number or (b,). timbre: (b, e). rms: (b, n) in [0, 1], or None. Returns (b, c, l, g).
+    """
+    residuals = {} if rms is None else controlnet(z_t, t, timbre, rms).kwargs()
+    return unet(z_t, t, encoder_hidden_states=None, class_labels=timbre, **residuals).sample
+
+
+@torch.no_grad()
+def denoise(pipeline, latents, curve, voices, noise, settings, window=None, tick=lambda share: None):
+    """Fill latents (b, c, l, g) with sound: the denoising loop.
+
+    pipeline: RMS2Sound. latents: float32, written in place; it may be a view of an array on disk, of which about
+    `settings.batch` windows are read at a time. curve: (b, l * stride) RMS, or None. voices: list of Voice. noise:
+    SeededNoise, or DrawnNoise where one window is all. window: latent frames (default: all of them). tick: called with
+    the share that is done before each pass through the networks; may raise to stop.
+    """
+    sounds, _, total, _ = latents.shape
+    window = window or total
+    overlap, device, stride = round(OVERLAP * window), pipeline.device, pipeline.latent_stride
+    begins = windows.starts(total, window, overlap)
+    size = max(1, settings.batch // sounds)
+    groups = [begins[i : i + size] for i in range(0, len(begins), size)]
+    schedulers = [copy.deepcopy(pipeline.scheduler) for _ in groups]  # some keep the outputs of earlier steps
+    for scheduler in schedulers:
+        scheduler.set_timesteps(settings.num_inference_steps, device=device)
+    for begin in range(0, total, window):
+        start = noise(-1, begin, min(total, begin + window), pipeline.unet.dtype)
+        latents[:, :, begin : begin + window] = start.to(device) * schedulers[0].init_noise_sigma
+    steps = schedulers[0].timesteps
+    for i, t in enumerate(steps):
+        joined = windows.CrossFade(window, overlap)
+        for g, (group, scheduler) in enumerate(zip(groups, schedulers)):
+            tick((i + g / len(groups)) / len(steps))
+            z_t = torch.cat([latents[:, :, s : s + window] for s in group]).to(device).contiguous()
+            curves = None
+            if curve is not None:
+                curves = torch.cat([curve[:, s * stride : (s + window) * stride] for s in group]).to(device)
+            with settings.autocast(device):
+                outputs = _outputs(pipeline, scheduler.scale_model_input(z_t, t), t, group, curves, voices, settings)
+            if settings.hold and curve is not None:
+                outputs = hold(pipeline, outputs, z_t, t, curves, settings.hold)
+            for s, output in zip(group, outputs.split(sounds)):
+                joined.add(s, output)
+            begin, end = group[0], groups[g + 1][0] if g + 1 < len(groups) else total
+            output = joined.take(end).to(outputs)  # noise and step have the precision of the networks' output
+            extra = _extra(scheduler, settings.eta, noise, i, begin, end, output)
+            latents[:, :, begin:end] = scheduler.step(output, t, latents[:, :, begin:end].to(device), **extra).prev_sample
+
+
+def _extra(scheduler, eta, noise, step, begin, end, output):
+    """Keywords of a scheduler's step beside output, time and latents: eta and noise, under its own names."""
+    accepted = inspect.signature(scheduler.step).parameters
+    extra = {"eta": eta} if "eta" in accepted else {}
+    if "variance_noise" in accepted and eta > 0:
+        return {**extra, "variance_noise": noise(step, begin, end, output.dtype).to(output.device)}
+    return {**extra, "generator": noise.generator(begin)} if "generator" in accepted else extra
+
+
+def _outputs(pipeline, z_in, t, begins, curves, voices, settings):
+    """Eq. 5 of each row, (r, c, window, g), mixed by the voices that hold in its frames.
+
+    Rows are, for every window in `begins`, all sounds. z_in: (r, c, window, g), scaled for the U-Net. curves: (r, n),
+    or None.
+    """
+    window, sounds = z_in.shape[2], len(z_in) // len(begins)
+    rows = [(begins[r // sounds], r % sounds) for r in range(len(z_in))]
+    present = [[k for k, v in enumerate(voices) if v.weight[s : s + window].any()] for s, _ in rows]
+    guided, controlled = settings.guidance_scale != 1, curves is not None
+    null_controlled = controlled and not settings.guide_rms
+    # jobs of the networks: (row, voice or None for the null prompt, with its curve or without)
+    nulls, prompted = [], []
+    for r, voices_here in enumerate(present):
+        for k in voices_here:
+            if voices[k].timbre is None:
+                nulls.append((r, None, controlled))
+            else:
+                nulls += [(r, None, null_controlled)] if guided else []
+                prompted.append((r, k, controlled))
+    jobs, null, output = [*dict.fromkeys(nulls), *prompted], pipeline.encode_prompt(count=1)[0], {}
+    for with_curve in (False, True):
+        alike = [job for job in jobs if job[2] is with_curve]
+        for i in range(0, len(alike), 2 * len(rows)):
+            part = alike[i : i + 2 * len(rows)]
+            timbres = torch.stack([null if k is None else voices[k].timbre[rows[r][1]] for r, k, _ in part])
+            z_part = z_in[[r for r, *_ in part]].to(pipeline.unet.dtype)
+            curves_part = curves[[r for r, *_ in part]] if with_curve else None
+            out = predict(pipeline.unet, pipeline.controlnet, z_part, t, timbres.to(z_part.device), curves_part)
+            output.update(zip(part, out))
+    mixed = []
+    for r, (begin, _) in enumerate(rows):
+        parts = []
+        for k in present[r]:
+            if voices[k].timbre is None:
+                parts.append(output[r, None, controlled])
+            elif guided:
+                parts.append(guide(output[r, k, controlled], output[r, None, null_controlled], settings.guidance_scale))
+            else:
+                parts.append(output[r, k, controlled])
+        if len(parts) > 1:
+            weights = (voices[k].weight[begin : begin + window, None].to(parts[0].device) for k in present[r])
+            parts = [sum(weight * part for weight, part in zip(weights, parts)).to(parts[0].dtype)]
+        mixed += parts
+    return torch.stack(mixed)
+
+
+@torch.no_grad()
+def hold(pipeline, output, z_t, t, curve, strength, quiet=0.005):
+    """Move an output of the networks towards a loudness curve: beyond the paper, and off by default.
+
+    The latents that the output estimates are decoded, each frame of the log-mel gets the curve's level, and the latents
+    change by what that changes in their encoding: a projection onto the sounds of that loudness, as DDNM's (Wang et al.
+    2023) onto the images of a measurement.
+
+    output: of the networks, after guidance, for z_t (b, c, l, g) at time t. curve: (b, n) RMS. strength: share of the
+    way, in dB, 0 to 1. quiet: RMS below which levels count as this, so that silence is not raised. Returns an output of
+    the same shape; while z_t is more noise than sound, the very one that came.
+    """
+    scheduler = pipeline.scheduler
+    if scheduler.alphas_cumprod[int(t)] < 0.5:
+        return output  # the estimate is a mean over many sounds then; holding it costs time and brings nothing
+    with torch.autocast(z_t.device.type, enabled=False):  # levels are finer than bf16
+        output, z_t, curve = output.float(), z_t.float(), curve.float()
+        clean, alpha = estimate(scheduler, output, z_t, t.expand(len(z_t)))
+        mel = pipeline.decode_mel(clean)
+        level = energy(mel, pipeline.vocoder.config.sampling_rate)
+        gain = (curve.clamp(min=quiet) / level.clamp(min=quiet)).log()
+        moved = (mel + strength * gain[..., None]).clamp(min=math.log(FLOOR))
+        clean = clean + pipeline.encode_mel(moved) - pipeline.encode_mel(mel)
+    sigma = (1 - alpha**2).sqrt()
+    if scheduler.config.prediction_type == "epsilon":
+        return (z_t - alpha * clean) / sigma
+    return (alpha * z_t - clean) / sigma
+
+
+def latent_frames(frames: int, timeline) -> int:
+    """Latent frames of a curve of `frames` values at Video2RMS's rate, at least a clip's."""
+    return max(timeline.latent_frames, -(-frames * timeline.video_hop // (timeline.sound_hop * timeline.latent_stride)))
+
+
+def condition(curve, timeline) -> torch.Tensor:
+    """A curve at Video2RMS's rate as the condition of RMS2Sound (App. B.2): nearest neighbour, then zeros.
+
+    curve: (..., n), of a clip or of a longer film. Returns (..., latent_frames(n) * stride): a clip's sound_rms_frames.
+    """
+    curve = torch.as_tensor(curve).float()
+    frames = curve.shape[-1]
+    centres = torch.arange(latent_frames(frames, timeline) * timeline.latent_stride, dtype=torch.float64) + 0.5
+    nearest = (centres * timeline.sound_hop / timeline.video_hop).long()
+    return F.pad(curve, (0, 1))[..., nearest.clamp(max=frames)]
+
+
+def generate(pipeline, timeline, settings, curves=None, prompts=None, audio=None, seed=0, label=""):
+    """Sound for many clips, each from its own noise, so that systems differ in nothing but what is under test (sections
+    3.2, B.2).
+
+    settings: Settings. curves: (b, sound_rms_frames), or None for plain text-to-audio. prompts: b texts, or audio: (b,
+    s), whose timbre to take. seed: of SeededNoise. label: of the progress bar. Returns (b, samples) float32 in [-1, 1],
+    cut to the clip.
+    """
+    count = len(curves if curves is not None else prompts if prompts is not None else audio)
+    bins = pipeline.vocoder.config.model_in_dim // timeline.latent_stride
+    shape = (pipeline.unet.config.in_channels, timeline.latent_frames, bins)
+    pipeline.set_progress_bar_config(disable=True)
+    waves = []
+    for i in tqdm(range(0, count, settings.batch), desc=label, mininterval=2.0):
+        part = slice(i, i + settings.batch)
+        latents = pipeline(
+            rms=None if curves is None else curves[part],
+            prompt=None if prompts is None else prompts[part],
+            audio=None if audio is None else audio[part],
+            noise=SeededNoise(shape, [(seed, 0, timeline.latent_frames)], range(i, min(i + settings.batch, count))),
+            frames=timeline.sound_rms_frames,
+            output_type="latent",
+            **dataclasses.asdict(settings),
+        )
+        waves.append(pipeline.decode(latents.float())[:, : timeline.samples])
+    pipeline.set_progress_bar_config(disable=False)
+    return torch.cat(waves).clamp(-1, 1)
