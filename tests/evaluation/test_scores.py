@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vf.data import clips
+from vf.data import clips, files
 from vf.evaluation import scores as evaluation
 from vf.signal import rms
 from vf.signal.timeline import Timeline
@@ -111,7 +111,7 @@ def test_timbre_is_scored_by_embeddings_and_by_name():
 def test_summaries_are_the_same_bytes_twice(tmp_path):
     values = {"x": np.array([0.1, 0.2, np.nan]), "none": np.full(3, np.nan)}
     for name in "ab":
-        evaluation.write_json(tmp_path / name, evaluation.summarise(values, list("abc"), 0))
+        files.write_json(tmp_path / name, evaluation.summarise(values, list("abc"), 0))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     saved = json.loads((tmp_path / "a").read_text())
     assert saved["x"] == 0.15 and saved["none"] is None and saved["x_interval"][0] <= 0.15 <= saved["x_interval"][1]
@@ -148,7 +148,7 @@ def test_what_cannot_be_measured_is_none_and_null(tmp_path):
     few = np.random.default_rng(0).normal(size=(2, 3, 8))
     (value,), interval = evaluation.set_distance(few, [few], ["x", "y"], 0)
     assert np.isnan([value, *interval]).all()
-    evaluation.write_json(tmp_path / "x.json", {"fad": value, "fad_interval": list(interval)})
+    files.write_json(tmp_path / "x.json", {"fad": value, "fad_interval": list(interval)})
     assert json.loads((tmp_path / "x.json").read_text()) == {"fad": None, "fad_interval": [None, None]}
     assert evaluation.summarise({"c": np.array([1.0, 2.0])}, ["x", "x"], 0) == {"c": 1.5, "c_interval": None}
 

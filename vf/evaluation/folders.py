@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from vf import params
+from vf.data import files
 from vf.evaluation import metrics, systems
 from vf.evaluation import scores as evaluation
 from vf.signal import onsets, rms
@@ -254,8 +255,8 @@ def main(arguments=None):
         table, per_clip = evaluate(args.folder, args.reference, listen, seconds=args.seconds)
         shown = table.set_index("system").drop(columns=[c for c in table if c.endswith((" low", " high"))]).T
         print(shown.to_string(float_format=lambda v: f"{v:.4g}"))
-        evaluation.write_csv(out, table)
-        evaluation.write_csv(out.with_suffix(".per_clip.csv"), per_clip)
+        files.write_csv(out, table)
+        files.write_csv(out.with_suffix(".per_clip.csv"), per_clip)
     except (ValueError, OSError) as error:
         parser.exit(2, f"{error}\n")
 

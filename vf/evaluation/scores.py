@@ -1,8 +1,6 @@
 """Scores of curves and of sounds against the truth, per clip and over the set, with intervals (section 3.2, App. C)."""
 
-import json
 import warnings
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -246,26 +244,3 @@ def mean_draw(draws):
 def pick(summary, keys):
     """Some metrics of a summary with their intervals; those that the profile does not have are left out."""
     return {k: summary[k] for key in keys if key in summary for k in (key, f"{key}_interval")}
-
-
-def write_json(path, values):
-    """Write numbers as JSON, sorted as given, NaN as null, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(_finite(values), indent=1, allow_nan=False) + "\n")
-    partial.replace(path)
-
-
-def _finite(value):
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and np.isnan(value) else value
-
-
-def write_csv(path, table):
-    """Write a DataFrame as CSV, whole or not at all."""
-    partial = Path(path).with_suffix(".partial")
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(partial, index=False, float_format="%.6g")
-    partial.replace(path)

@@ -16,7 +16,7 @@ import pandas as pd
 import soundfile
 
 from vf import params
-from vf.data import clips, media, writing
+from vf.data import clips, files, media, writing
 
 Join = namedtuple("Join", "files piece rate short why")
 Join.__doc__ = """How the files of a system make up a clip.
@@ -229,7 +229,7 @@ def export(clipset, sounds, folder):
             path = folder / system / f"{clip.name}.wav"
             soundfile.write(path, np.asarray(wave, np.float32), clipset.sample_rate, subtype="PCM_16")
     rows = [{"clip": c.name, "film": c.group, "start": c.start, "prompt": c.caption} for c in clipset.clips]
-    pd.DataFrame(rows).to_csv(folder / "prompts.csv", index=False)
+    files.write_csv(folder / "prompts.csv", pd.DataFrame(rows), float_format=None)
     (folder / "films").mkdir(exist_ok=True)
     for i, clip in enumerate(clipset.clips):
         if clip.film is None:
@@ -240,7 +240,7 @@ def export(clipset, sounds, folder):
         frames, _ = media.read_frames(clip.film, rate, size, clip.start, clip.seconds)
         writing.write_film(folder / "films" / f"{clip.name}.mp4", frames, rate, clipset.wave(i), clipset.sample_rate)
         lines = [f"{e.time:.4f} {e.material} {e.action} {e.reaction}\n" for e in clip.events]
-        (folder / "films" / f"{clip.name}_times.txt").write_text("".join(lines))
+        files.write_text(folder / "films" / f"{clip.name}_times.txt", "".join(lines))
 
 
 def main(arguments=None):

@@ -8,16 +8,14 @@ import argparse
 import hashlib
 import json
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from vf.data import media, writing
+from vf.data import files, media, writing
 from vf.data.clips import cut, read_times
-from vf.evaluation import scores as evaluation
 from vf.evaluation import systems
 from vf.evaluation.listening import opinions
 from vf.signal import rms
@@ -91,21 +89,14 @@ def make(films, folders, out, truth=None, cases="paper", seconds=4.0, seed=0):
         )
     asked = choose(events, seconds, cases)
     sounds = {TRUTH: paths if truth is None else systems.named(truth), **{n: systems.named(f) for n, f in folders.items()}}
-    for system, files in sounds.items():
-        lack = [name for name in asked.values() if name not in files]
+    for system, found in sounds.items():
+        lack = [name for name in asked.values() if name not in found]
         if lack:
             raise ValueError(f"{system}: has no sound for {', '.join(lack)}; wanted one for each question: add it")
-    waves = {(s, name): _read(files[name], seconds) for s, files in sounds.items() for name in asked.values()}
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "page" / "media").mkdir(parents=True)
-    try:
-        key = _write_page(partial, paths, events, asked, sounds, waves, seconds, seed)
-        os.replace(partial, out)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    return key
+    waves = {(s, name): _read(found[name], seconds) for s, found in sounds.items() for name in asked.values()}
+    with files.whole_folder(out) as partial:
+        (partial / "page" / "media").mkdir(parents=True)
+        return _write_page(partial, paths, events, asked, sounds, waves, seconds, seed)
 
 
 def _write_page(partial, paths, events, asked, sounds, waves, seconds, seed):
@@ -128,8 +119,8 @@ def _write_page(partial, paths, events, asked, sounds, waves, seconds, seed):
         "questions": [{"id": q["id"], "items": list(q["items"])} for q in questions],
     }
     template = Path(__file__).with_suffix(".html").read_text()
-    (partial / "page" / "index.html").write_text(template.replace("__DATA__", json.dumps(told).replace("<", "\\u003c")))
-    (partial / "key.json").write_text(json.dumps(key, indent=1) + "\n")
+    files.write_text(partial / "page" / "index.html", template.replace("__DATA__", json.dumps(told).replace("<", "\\u003c")))
+    files.write_json(partial / "key.json", key)
     return key
 
 
@@ -272,11 +263,11 @@ def score(out, answers, measured=None):
     measured = pd.read_csv(measured, dtype={"system": str}) if measured else None
     table = None if measured is None else opinions.correlate(scores, measured)
     shown = opinions.markdown(scores, measured)
-    evaluation.write_csv(out / "mos.csv", scores)
-    (out / "mos.md").write_text(shown + "\n")
+    files.write_csv(out / "mos.csv", scores)
+    files.write_text(out / "mos.md", shown + "\n")
     print(f"{ratings.listener.nunique()} listeners\n\n{shown}")
     if table is not None:
-        evaluation.write_csv(out / "correlation.csv", table)
+        files.write_csv(out / "correlation.csv", table)
         print(f"\n{table.to_string(index=False, float_format=lambda v: f'{v:.2f}')}")
 
 
