@@ -241,6 +241,15 @@ def mean_draw(draws):
         return {name: np.nanmean([d[name] for d in draws], 0) for name in draws[0]}
 
 
+def entry(key: str, value: float | list, interval: tuple, digits: int = 4) -> dict:
+    """A value and its interval as a row of results has them: {key: value, key_interval: [low, high]}, rounded.
+
+    value: a number; of several trainings a list, one each. interval: (low, high).
+    """
+    rounded = [round(v, digits) for v in value] if isinstance(value, list) else round(value, digits)
+    return {key: rounded, f"{key}_interval": [round(v, digits) for v in interval]}
+
+
 def pick(summary, keys):
     """Some metrics of a summary with their intervals; those that the profile does not have are left out."""
     return {k: summary[k] for key in keys if key in summary for k in (key, f"{key}_interval")}
