@@ -135,6 +135,17 @@ ALL = (
             ("hit_minus_scratch", "hits minus scratches", "Mean length of hits minus that of scratches of the same film."),
         )
     ),
+    # one curve with several prompts
+    *(
+        Metric(key, label, "", better, meaning, "Fig. 13")
+        for key, label, better, meaning in (
+            ("own", "CLAP to its own prompt", HIGHER, "Cosine of the CLAP embeddings of a sound and of its prompt."),
+            ("others", "CLAP to other prompts", LOWER, "The same of the other sounds' prompts."),
+            ("own_minus_others", "CLAP to its own prompt minus to others", HIGHER, "The first minus the second."),
+            ("own_is_nearest", "own prompt nearest", HIGHER, "Share of sounds to which their own prompt is the nearest."),
+            ("material_heard", "prompt's material heard", HIGHER, "Share of sounds in which a tagger hears the prompt's material."),
+        )
+    ),
     # listeners, and what stands in for them
     *(
         Metric(f"mos_{of}", f"MOS {of}", "1 to 5", HIGHER, f"Mean opinion of listeners on {what}.", "section 3.2, App. D")

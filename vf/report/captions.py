@@ -1,4 +1,4 @@
-"""What the report says of its tables, figures, rows and metrics."""
+"""What the report says of its tables, figures, rows and sections. What it says of a metric is in `vf.evaluation.catalogue`."""
 
 TABLES = {  # title, remark
     "table1": (
@@ -55,25 +55,7 @@ FIGURES = {  # in the order of the report: the paper's figures first
     "17_rms2sound": "RMS2Sound, one change at a time, with 95% intervals.",
 }
 
-GLOSSARY = {
-    "E-L1, e_l1": "mean absolute difference of two RMS curves (Eq. 7). Of Video2RMS without the frames silent in both, of sound over all.",
-    "e_l1_all, e_l1_event": "the same over all frames, and over those whose truth is not silent.",
-    "e_l1_gain_matched": "of sound, after the one gain that makes it smallest: the shape without the level.",
-    "Acc@k": "share of frames whose true class is among the k that the model finds likeliest, without common silence.",
-    "correlation": "Pearson's, of the two curves of a clip.",
-    "onset_f1_50ms, onset_f1_100ms": "F-measure of onsets, one to one within 50 or 100 ms, against annotated events. Of curves and sounds "
-    "onsets are where the level jumps, so that even the true sound does not reach 1; in Table 4 a threshold is chosen on validation "
-    "films, which is why its values lie higher than those of the ablations.",
-    "onset_recall, onset_accuracy, onset_ap": "by the protocol of CondFoleyGen (App. C) within 0.1 s: share of onsets that were told; "
-    "hits of all hits, misses and false alarms; average precision.",
-    "FAD, FAD-P, FAD-C, FAVD": "Frechet distance (Eq. 6) of embeddings to those of the true sounds; FAVD has the picture's beside the "
-    "sound's. The interval of one such distance draws the films 100 times, all others draw them 1,000 times; it lies too high, as sets in "
-    "which a film comes twice are farther apart.",
-    "CLAP": "cosine of the CLAP embeddings of made and true sound.",
-    "material_accuracy": "share of clips whose material a tagger hears in the sound.",
-    "jitter": "mean change of the curve from one frame to the next.",
-    "level_rank, start_ms, end_ms, length_ms": "of the events of a film: Spearman's correlation of their levels with the true ones, and the "
-    "median distance of starts, ends and lengths.",
+ROWS = {
     "constant, silence, other_clip, random": "rows that know nothing of the film: the best constant, no sound, another film's, classes "
     "drawn by chance.",
     "linear": "a linear regression from the difference of frames.",
@@ -85,4 +67,41 @@ GLOSSARY = {
     "one, where the profile learns the low-passed); time by interpolation; L2 on the curve.",
     "guided_rms, held, onsets": "guidance on the curve as on the prompt; the sampler held to the curve (vf/models/steering.py); a net that hears "
     "onsets in place of the curve.",
+}
+
+SECTIONS = {  # of the paper, by the first part of a claim's section
+    "2.1": "Video2RMS",
+    "3.2": "Evaluation",
+    "4.1": "Video2RMS and RMS2Sound",
+    "4.2": "Video-to-sound",
+    "A": "Subjectivity in onset annotation",
+    "B.2": "RMS2Sound",
+    "C": "Metrics",
+    "E.1": "Onset annotations",
+    "E.2": "Label smoothing",
+    "H": "Additional case study",
+    "I": "RMS-ControlNet with drawn curves and other prompts",
+}
+
+ABOUT = (  # what this is, in two sentences
+    "Video-Foley puts sound on a silent film in two stages: Video2RMS predicts the loudness curve from the picture, and RMS2Sound turns "
+    "the curve and a text or audio prompt into sound.",
+    "This page sets what this run measured beside what the paper reports, claim by claim, with a verdict that follows from the numbers.",
+)
+NOTE = (
+    "Intervals are 95% bootstrap intervals over films. The paper's values come from its own data and networks and are no target for "
+    "another corpus; what compares is the order of the rows. Where a trend differs from the paper's, and why: REPRODUCTION.md. Arrows "
+    "say which way is better."
+)
+HEADLINES = (  # (title, key, our row and the paper's, the row that it is to beat, what that is)
+    ("Loudness curve from the picture", "e_l1", "video2rms/predicted", "video2rms/random", "random choice"),
+    ("Loudness of the sound", "e_l1", "foley/foley_audio", "foley/text_to_audio", "text-to-audio"),
+    ("Sound quality", "fad", "foley/foley_audio", "foley/text_to_audio", "text-to-audio"),
+    ("Timbre", "clap", "foley/foley_audio", "foley/text_to_audio", "text-to-audio"),
+)
+FILMS = {  # names of generated films, as the stage `generate` writes them
+    "truth": "true sound",
+    "foley-audio": "Video-Foley, audio prompt",
+    "foley-text": "Video-Foley, text prompt",
+    "text-to-audio": "text-to-audio, without a curve",
 }
