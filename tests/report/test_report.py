@@ -246,6 +246,13 @@ def test_the_page_is_whole_and_offline(run):
     assert pd.read_csv(run.results("tables/table2.csv")).shape[0] == len(FOLEY) + 5
 
 
+def test_what_backs_the_case_studies_is_in_the_report():
+    events, drawn = content.case_tables(CASES)
+    assert events.columns[:2] == ["system", "rank of levels ↑"] and events.rows[0][1] == "0.6 [0.5, 0.7]"
+    assert ["correlation, V", "0.6 [0.4, 0.7]"] in drawn.rows
+    assert ["own prompt nearest ↑, one curve, six prompts", "0.5 [0.3, 0.6]"] in drawn.rows
+
+
 def test_the_page_begins_with_one_screen_and_its_links_lead_somewhere(run):
     page.write(run)
     shown = run.folder("report.html").read_text()

@@ -55,6 +55,15 @@ FIGURES = {  # in the order of the report: the paper's figures first
     "17_rms2sound": "RMS2Sound, one change at a time, with 95% intervals.",
 }
 
+EVENTS = (
+    "Over all test films, event by event. Events are looked for around their true times, so that chance scores too: a constant curve, "
+    "and the sound of another film."
+)
+DRAWN = (
+    "Four drawn shapes, and one curve, with six prompts each. A drawn shape is no curve of the training sounds, which rise and fall "
+    "within tenths of a second."
+)
+
 ROWS = {
     "constant, silence, other_clip, random": "rows that know nothing of the film: the best constant, no sound, another film's, classes "
     "drawn by chance.",

@@ -18,6 +18,7 @@ REMARK = (
 )
 CURVES = ("e_l1", "e_l1_event", "e_l1_all", "correlation", "onset_f1_100ms", "jitter", "parameters", "e_l1 minus default")
 SOUNDS = ("e_l1", "e_l1_gain_matched", "correlation", "onset_f1_50ms", "fad", "clap", "material_accuracy", "e_l1 minus default")
+EVENTS = ("level_rank", "start_ms", "end_ms", "length_ms", "hit_seconds", "scratch_seconds")
 OTHERS = ("prompt", "clips", "e_l1", "silence e_l1", "fad", "favd", "clap", "onset_f1_50ms", "trained on")
 MINUTES = ("stage", "budget (minutes)", "took")
 
@@ -90,13 +91,14 @@ def read(p: Params) -> Content:
         "table3": shown["table3"],
         "table5": shown["table5"],
     }
+    sections = [_section(name, title, remark, shown[name]) for name, (title, remark) in captions.TABLES.items()]
     settings = yaml.safe_load((p.root / "params.yaml").read_text())[p.profile]
     return Content(
         p=p,
         headlines=headlines(core),
         tally=claims.tally(rows),
         tables=own,
-        sections=[_section(name, title, remark, shown[name]) for name, (title, remark) in captions.TABLES.items()],
+        sections=sections + case_tables(core["case_studies"]),
         claims=[tuple(row) for row in rows],
         beyond=beyond_tables(p.run, beyond),
         films=films(p.folder("generated") / "films"),
@@ -135,6 +137,19 @@ def headlines(core: dict) -> list[Headline]:
             )
         )
     return found
+
+
+def case_tables(case: dict) -> list[Section]:
+    """What backs the figures of case studies, over all test films. case: metrics/case_studies.json."""
+    events = [[name, *(text.cell(row, key) for key in EVENTS)] for name, row in case.items() if "level_rank" in row]
+    drawn = [[f"correlation, {name}", text.cell(case["shapes"], name)] for name in case.get("shapes", {}) if "_" not in name]
+    for name, what in (("levels of shapes", "all shapes"), ("prompts", "one curve, six prompts")):
+        row = case.get(name, {})
+        drawn += [[f"{heading(key)}, {what}", text.cell(row, key)] for key in row if not key.endswith("_interval")]
+    return [
+        Section("events", "Events of a film (Figs. 3, 4, 9 to 11)", captions.EVENTS, ["system", *map(heading, EVENTS)], events),
+        Section("drawn", "Drawn curves and other prompts (Figs. 12, 13)", captions.DRAWN, ["what", "value"], drawn),
+    ]
 
 
 def heading(key: str) -> str:
