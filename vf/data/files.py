@@ -16,8 +16,8 @@ import pandas as pd
 def whole(path: str | Path) -> Iterator[Path]:
     """A path beside `path` to write to, moved there when all went well; on any error nothing is left behind.
 
-    Its name ends as `path` does, as many writers choose a format by it, and holds the process, so that two processes may
-    write the same file at once. Raises OSError where the file cannot be written.
+    Its name ends as `path` does, as many writers choose a format by it, and holds the process, so that two processes
+    may write the same file at once. Raises OSError where the file cannot be written.
     """
     path = Path(path)
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")

@@ -62,6 +62,12 @@ ALL = (
     Metric(
         "truth_jitter", "jitter of the truth", "RMS a frame", NEITHER, "Jitter of the true curves, for comparison.", "Fig. 8"
     ),
+    # how a sound follows its curve
+    Metric(
+        "error_db", "error of level", "dB", LOWER,
+        "Mean absolute difference of levels over the frames where the curve or the sound is above silence.", "not in the paper",
+    ),
+    Metric("lag_ms", "late by", "ms", NEITHER, "Shift of the sound that would fit best, positive where it is late.", "not in the paper"),
     # classes of the curve
     *(
         Metric(
@@ -103,9 +109,10 @@ ALL = (
     # sets of sounds
     Metric(
         "fad", "FAD-P", "", LOWER,
-        "Frechet distance of window embeddings to those of the true sounds: PANNs in the paper profile, a tagger trained here in the "
-        "small one. The interval of one such distance (100 draws of the films, all others 1,000) lies too high and may leave the "
-        "distance itself out, as sets in which a film comes twice are farther apart.",
+        "Frechet distance of window embeddings to those of the true sounds: PANNs in the paper profile, a tagger "
+        "trained here in the small one. The interval of one such distance (100 draws of the films, all others "
+        "1,000) lies too high and may leave the distance itself out, as sets in which a film comes twice are "
+        "farther apart.",
         "Eq. 6", True,
     ),
     Metric("fad_c", "FAD-C", "", LOWER, "The same with embeddings of Microsoft's CLAP, in the paper profile.", "Eq. 6", True),
@@ -160,7 +167,10 @@ METRICS = {metric.key: metric for metric in ALL}
 
 
 def find(key: str) -> Metric:
-    """The metric of a key; of a difference, `KEY minus ROW`, the metric that is compared. Raises ValueError for an unknown key."""
+    """The metric of a key; of a difference, `KEY minus ROW`, the metric that is compared.
+
+    Raises ValueError for an unknown key.
+    """
     name = key.split(" minus ")[0]
     if name not in METRICS:
         raise ValueError(f"{key!r} is no metric; wanted one of {', '.join(METRICS)}: add it to vf/evaluation/catalogue.py")

@@ -31,8 +31,8 @@ COLUMNS = (  # of the table, in this order
 def pairs(folder, reference):
     """Files of two folders that bear the same name, whatever their kind: [(name, path, path of the reference)].
 
-    Raises ValueError for a folder that is not there or empty, a name that two files of a folder share, and names that only
-    one of them has.
+    Raises ValueError for a folder that is not there or empty, a name that two files of a folder share, and names that
+    only one of them has.
     """
     ours, theirs = systems.named(folder), systems.named(reference)
     lack, extra = sorted(set(theirs) - set(ours)), sorted(set(ours) - set(theirs))
@@ -50,7 +50,8 @@ def _some(names):
 def read_pair(path, reference, sample_rate, hop, seconds=None):
     """Two sounds of one length: float32 (s,), s whole hops. seconds: only the first so many.
 
-    Raises ValueError where they differ by more than SLACK, are shorter than `seconds` or SHORTEST, or hold what is no number.
+    Raises ValueError where they differ by more than SLACK, are shorter than `seconds` or SHORTEST, or hold what is no
+    number.
     """
     sounds = [systems.read_sound(p, sample_rate) for p in (path, reference)]
     for p, sound in zip((path, reference), sounds):
@@ -88,8 +89,8 @@ def clip_scores(reference, estimate, timeline, bins):
 def peak_e_l1(reference, estimate, window, hop):
     """E-L1 as T-Foley's released code has it: both sounds (s,) scaled to peak 1, then the L1 of their low-passed curves.
 
-    Its frames are centred on multiples of the hop and see zeros beyond the ends; ours (App. B.1) lie half a hop later. A
-    silent sound stays silent.
+    Its frames are centred on multiples of the hop and see zeros beyond the ends; ours (App. B.1) lie half a hop later.
+    A silent sound stays silent.
     """
     curves = []
     for wave in (reference, estimate):
@@ -102,9 +103,9 @@ def peak_e_l1(reference, estimate, window, hop):
 def set_scores(reference, estimate, groups, seed=0, few=False, resamples=100):
     """FAD of two lists of window embeddings (w, e), one a clip, and what it comes to for endless many sounds.
 
-    groups: the film of each clip, for the interval, which lies too high (see `catalogue`). few: of `metrics.frechet_distance`.
-    Returns {fad, fad_interval, fad_inf, fad_inf_fadtk}; NaN where there are too few windows (see `least_windows`). A draw of the
-    interval that has too few is left out.
+    groups: the film of each clip, for the interval, which lies too high (see `catalogue`). few: of
+    `metrics.frechet_distance`. Returns {fad, fad_interval, fad_inf, fad_inf_fadtk}; NaN where there are too few windows
+    (see `least_windows`). A draw of the interval that has too few is left out.
     """
     every, heard = np.concatenate(reference), np.concatenate(estimate)
     order, least = np.arange(len(estimate)), least_windows(every.shape[1], few)
@@ -134,12 +135,13 @@ def least_windows(dims, few=False):
 def evaluate(folder, reference, listen=None, timeline=None, seconds=None, seed=0):
     """A folder of sounds or films against the folder of its references, with rows that keep it honest.
 
-    listen: embedders of a back-end (vf.backends.<profile>.embedders.load), for CLAP and FAD; left out without them. timeline:
-    sample rate, window and hop of the curves; the paper's without it. seconds: only the first so many of each file.
-    Returns (table, per_clip), two DataFrames: a row for `estimate`, `truth`, `silence` and, of two clips or more, `other_clip`,
-    columns the means over clips with bootstrap intervals (`low`, `high`; segments <film>_<number> are drawn by film; FAD's lies too
-    high), see COLUMNS; and a row a clip and system. Where there are too few clips for FAD it is left empty, and that is printed.
-    Raises ValueError for files that are missing, doubled, of different lengths, too short, unreadable or no numbers.
+    listen: embedders of a back-end (vf.backends.<profile>.embedders.load), for CLAP and FAD; left out without them.
+    timeline: sample rate, window and hop of the curves; the paper's without it. seconds: only the first so many of each
+    file. Returns (table, per_clip), two DataFrames: a row for `estimate`, `truth`, `silence` and, of two clips or more,
+    `other_clip`, columns the means over clips with bootstrap intervals (`low`, `high`; segments <film>_<number> are
+    drawn by film; FAD's lies too high), see COLUMNS; and a row a clip and system. Where there are too few clips for FAD
+    it is left empty, and that is printed. Raises ValueError for files that are missing, doubled, of different lengths,
+    too short, unreadable or no numbers.
     """
     if seconds is not None and not seconds >= SHORTEST:
         raise ValueError(f"seconds is {seconds:g}; wanted {SHORTEST} or more: ask for more, or leave it out for whole files")
@@ -212,7 +214,10 @@ def _flat(summary):
 
 
 def embedders(profile=None, run=None):
-    """What a run of this project has learnt to listen with. Raises ValueError outside the project or before it has run."""
+    """What a run of this project has learnt to listen with.
+
+    Raises ValueError outside the project or before it has run.
+    """
     p = params.load(profile)
     folder = p.folder("embedders", run)
     if not folder.is_dir():

@@ -38,8 +38,8 @@ def curve_scores(truth, target, curve, scores, bins, rate, reference_onsets):
 def onset_scores(references, found, threshold):
     """Per-clip numbers of an onset detector: by the protocol (App. C), and beside it F-measures with the best one-to-one matching.
 
-    references: a list of arrays of seconds. found: for each (seconds, confidences). threshold: confidence from which on an
-    estimate counts, for all but average precision. Returns {metric: (b,)}; recall, accuracy and ap are NaN where a
+    references: a list of arrays of seconds. found: for each (seconds, confidences). threshold: confidence from which on
+    an estimate counts, for all but average precision. Returns {metric: (b,)}; recall, accuracy and ap are NaN where a
     clip has no onset.
     """
     sure = [times[confidence >= threshold] for times, confidence in found]
@@ -53,8 +53,8 @@ def onset_scores(references, found, threshold):
 def onset_times(films, curves, rate, floor):
     """When each clip's events are, for the onset metrics: annotated, or detected in the true curve where nothing is annotated.
 
-    films: a list of clips.Clip. curves: (b, n) true RMS. rate: its frames per second. floor: RMS of silence. Returns a list of
-    arrays of seconds.
+    films: a list of clips.Clip. curves: (b, n) true RMS. rate: its frames per second. floor: RMS of silence. Returns a
+    list of arrays of seconds.
     """
     return [
         np.array([e.time for e in clip.events]) if clip.events else onsets.detect(curve, rate, floor)
@@ -70,8 +70,8 @@ def class_scores(classes, count):
 def baseline_curves(target, train_target, bins, groups, seed):
     """The rows that keep Table 1 honest: {name: (curve (b, n), scores (b, n, k))}.
 
-    discretised_truth, random (a class drawn for each frame), constant (the median of `train_target`, which has the least
-    E-L1 of all constants), other_clip (the truth of the next clip of another group) and silence.
+    discretised_truth, random (a class drawn for each frame), constant (the median of `train_target`, which has the
+    least E-L1 of all constants), other_clip (the truth of the next clip of another group) and silence.
     """
     generator = torch.Generator().manual_seed(seed)
     true = bins.encode(target)
@@ -94,8 +94,9 @@ def baseline_curves(target, train_target, bins, groups, seed):
 def linear_curves(energy, curves, among, reach=8):
     """What a linear regression makes of the films' frame-difference energy: the least a network has to beat.
 
-    energy: (clips, t) of each video frame; its square root, about the size of a movement, is regressed on within `reach`
-    frames either way. curves: (clips, n) true RMS, fitted by least squares on the clips `among`. Returns (clips, n) >= 0.
+    energy: (clips, t) of each video frame; its square root, about the size of a movement, is regressed on within
+    `reach` frames either way. curves: (clips, n) true RMS, fitted by least squares on the clips `among`. Returns
+    (clips, n) >= 0.
     """
     size = np.sqrt(np.asarray(energy, np.float64))
     padded = np.pad(size, ((0, 0), (reach, reach)), mode="edge")
@@ -140,8 +141,8 @@ def sound_scores(reference, estimate, timeline, floor, onset_times=None):
 def timbre_scores(listen, reference, estimate, materials):
     """Per-clip numbers of what generated sound sounds like: CLAP score (App. C), and whether its material is heard.
 
-    listen: the backend's embedders. reference, estimate: (b, s) waveforms. materials: of each clip; None where a clip has
-    several or is not annotated. Returns {clap, material_accuracy: (b,)}, NaN without a material.
+    listen: the backend's embedders. reference, estimate: (b, s) waveforms. materials: of each clip; None where a clip
+    has several or is not annotated. Returns {clap, material_accuracy: (b,)}, NaN without a material.
     """
     named = listen.materials(estimate, clips.MATERIALS)
     return {
@@ -164,7 +165,8 @@ def set_distance(reference, estimates, groups, seed, resamples=100, few=False):
 def set_difference(reference, ones, others, groups, seed, resamples=1000, few=False):
     """Mean Frechet distance of `ones` to the reference minus that of `others`, the same films drawn for all: (value, (low, high)).
 
-    reference: (b, w, e). ones, others: lists of such, one for each training or seed. few: of `metrics.frechet_distance`.
+    reference: (b, w, e). ones, others: lists of such, one for each training or seed. few: of
+    `metrics.frechet_distance`.
     """
     together, distances = _sets(reference, [*ones, *others], few)
 

@@ -1,7 +1,7 @@
-"""The claims of the paper's sections 3 and 4 and its appendices, each with the paper's figure, ours, and whether it holds here.
+"""The claims of the paper's sections 2 to 4 and its appendices: the paper's figure, ours, and whether each holds here.
 
-A claim that this run has not measured says so and says what it needs; no verdict is written by hand, and no number of the
-paper stands here: they are in `paper`.
+A claim that this run has not measured says so and says what it needs; no verdict is written by hand, and no number of
+the paper stands here: they are in `paper`.
 """
 
 from vf.data.clips import MATERIALS
@@ -48,10 +48,11 @@ class _Claims(list):
 
 
 def claims(clips: dict, facts: dict, benchmark: dict) -> list[tuple]:
-    """Rows (section, claim, paper, ours, verdict) of what `make repro` measures, and of other systems where there are some.
+    """Rows (section, claim, paper, ours, verdict) of what `make repro` measures, and of other systems if any were scored.
 
-    clips: scores of every clip (`verdicts.read_clips`). facts: of evaluation: `silent_share` of true frames in class 0, and `apart`,
-    set distances of rows and their differences. benchmark: metrics/benchmark.json, {} where it was not run.
+    clips: scores of every clip (`verdicts.read_clips`). facts: of evaluation: `silent_share` of true frames in class 0,
+    and `apart`, set distances of rows and their differences. benchmark: metrics/benchmark.json, {} where it was not
+    run.
     """
     rows, share = _Claims(clips, facts["apart"]), facts["silent_share"]
     kept = "most frames are silent, so frames silent in truth and prediction are left out"
@@ -163,7 +164,7 @@ def of_case_studies(case: dict) -> list[tuple]:
 
 
 def _on_annotations(late):
-    """(text, verdict) on how exact annotated onsets are; those of rendered films are exact, and tell nothing of people's."""
+    """(text, verdict) on how exact annotated onsets are. Those of rendered films are exact, and say nothing of people's."""
     if "late_ms_95%" not in late:
         return UNMEASURED
     apart = late["late_ms_95%"] - late["late_ms_5%"]
@@ -176,9 +177,10 @@ def of_ablations(
 ) -> list[tuple]:
     """Rows as of `claims`, of what the paper says of its ablations.
 
-    curves: {variant: metrics} of Video2RMS. onsets, repeats: metrics/{onsets,video2rms_repeats}.json. curve_clips, sound_clips:
-    scores clip by clip, {variant: DataFrame} and {prompt: {variant: DataFrame}}. sound_sets: {prompt: rows of set distances: of each
-    variant, and `default minus variant` and the reverse}. A variant that was not run is not measured.
+    curves: {variant: metrics} of Video2RMS. onsets, repeats: metrics/{onsets,video2rms_repeats}.json. curve_clips,
+    sound_clips: scores clip by clip, {variant: DataFrame} and {prompt: {variant: DataFrame}}. sound_sets: {prompt: rows
+    of set distances: of each variant, and `default minus variant` and the reverse}. A variant that was not run is not
+    measured.
     """
     rows = []
 

@@ -179,7 +179,7 @@ def beyond_tables(run: str, saved: dict) -> list[Section]:
 
 
 def films(folder: Path) -> dict[str, dict[str, Path]]:
-    """Generated films by clip: {clip: {name: path}}, names of `captions.FILMS` in its order; of another name by its whole stem."""
+    """Generated films by clip, {clip: {name: path}}: names as in `captions.FILMS`, else the whole stem of the file."""
     found = {}
     for path in sorted(folder.glob("*.mp4")):
         name = next((name for name in captions.FILMS if path.stem.endswith(f"_{name}")), None)

@@ -1,4 +1,4 @@
-"""The report: `results/<run>/report.md` to compare, `runs/<run>/report.html` to look at and listen to, and the tables as CSV.
+"""The report: results/<run>/report.md to compare, runs/<run>/report.html to look at and listen to, and tables as CSV.
 
 python -m vf.report.page --profile small
 """
@@ -151,7 +151,7 @@ def page(found: content.Content) -> str:
 
 
 def markdown(found: content.Content) -> str:
-    """Tables, claims, verdicts and parameters as Markdown: the same text for the same numbers, so that two runs compare."""
+    """Tables, claims, verdicts and parameters as Markdown: for the same numbers the same text, so that runs compare."""
     p = found.p
     parts = [
         f"# Video-Foley: {p.run}",

@@ -1,7 +1,9 @@
-"""The paper's numbers, each with its table and row. What is not here is not in our text of the paper, or not measured there.
+"""The paper's numbers, each with its table and row.
 
-A row has the address of ours that stands beside it, STAGE/SYSTEM or STAGE/PROMPT/SYSTEM; systems that are not made here have
-theirs below `others`.
+What is not here is not in our text of the paper, or was not measured there.
+
+A row has the address of ours that stands beside it, STAGE/SYSTEM or STAGE/PROMPT/SYSTEM; systems that are not made here
+have theirs below `others`.
 """
 
 from typing import NamedTuple
@@ -10,7 +12,10 @@ from vf.evaluation import catalogue
 
 
 class Row(NamedTuple):
-    """A row of a table of the paper. values: {metric: number}. halves: half of the 95% interval of an opinion, where one is given."""
+    """A row of a table of the paper.
+
+    values: {metric: number}. halves: half of the 95% interval of an opinion, where one is given.
+    """
 
     table: str
     name: str
@@ -102,7 +107,7 @@ def row(address: str) -> Row:
 
 
 def opposite(better: str, worse: str, key: str) -> str:
-    """The paper's values of two rows that a claim sets against each other, `0.238 against 0.241`; "–" where it has not both.
+    """The paper's values of two rows that a claim sets against each other, `0.238 against 0.241`; "–" if one is missing.
 
     Says so where the paper's own numbers go the other way.
     """

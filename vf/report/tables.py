@@ -28,7 +28,7 @@ def _row(system, prompt, keys, ours, theirs):
 
 
 def table1(video2rms: dict, repeats: dict) -> pd.DataFrame:
-    """Table 1 from metrics/video2rms.json and, for the rows over seeds, metrics/video2rms_repeats.json ({}: not run)."""
+    """Table 1 from metrics/video2rms.json and, for rows over seeds, metrics/video2rms_repeats.json ({}: not run)."""
     plain, hard = "predicted without label smoothing", paper.row("video2rms/hard_labels")
     rows = [_row(system, "", COLUMNS1, ours, paper.row(f"video2rms/{system}")) for system, ours in video2rms.items()]
     if repeats:
@@ -39,7 +39,7 @@ def table1(video2rms: dict, repeats: dict) -> pd.DataFrame:
 
 
 def table2(foley: dict, benchmark: dict) -> pd.DataFrame:
-    """Table 2 from metrics/foley.json, other systems below ours: what metrics/benchmark.json has of them ({}: not run)."""
+    """Table 2 from metrics/foley.json; other systems, from metrics/benchmark.json ({}: not run), stand below ours."""
     rows = [_row(s, PROMPTS.get(s, ""), COLUMNS2, ours, paper.row(f"foley/{s}")) for s, ours in foley.items()]
     scored = {f"others/{row['prompt']}/{row['paper']}": row for row in benchmark.values() if row.get("paper")}
     for address, theirs in paper.ROWS.items():

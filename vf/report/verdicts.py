@@ -1,6 +1,7 @@
 """Whether a claim holds: two rows set against each other, in pairs clip by clip where their clips are at hand.
 
-Which way is better is read in `catalogue`, by the metric's key; `lower` says otherwise where a claim asks for something else.
+Which way is better is read in `catalogue`, by the metric's key; `lower` says otherwise where a claim asks for something
+else.
 """
 
 from pathlib import Path
@@ -75,8 +76,10 @@ def _in_words(a, b, apart, interval):
 
 
 def _nothing_gained(base, interval, key, margin=0.05):
-    """Holds where the interval of a difference leaves no gain of more than a share `margin` of what the base has, fails where a
-    gain is certain, and is undecided else."""
+    """Holds where the interval of a difference leaves no gain of more than a share `margin` of what the base has.
+
+    Fails where a gain is certain, and is undecided otherwise.
+    """
     lower = catalogue.lower_is_better(key)
     verdict = decide(interval, lower)
     if verdict in (HOLDS, MISSING):
@@ -86,7 +89,10 @@ def _nothing_gained(base, interval, key, margin=0.05):
 
 
 def saved(rows: dict, name: str, key: str, lower: bool | None = None) -> tuple[str, str]:
-    """(text, verdict) from a difference that a stage saved as a row `a minus b` of its metrics, beside rows `a` and `b` or not."""
+    """(text, verdict) from a difference that a stage saved as a row `a minus b` of its metrics.
+
+    The levels are told too where rows `a` and `b` stand beside it.
+    """
     row = rows.get(name, {})
     value, interval = mean(row, key), row.get(f"{key}_interval")
     if value is None or interval is None or None in interval:

@@ -40,9 +40,9 @@ def material_and_action(events, seconds):
 def choose(films, seconds=4.0, cases="paper"):
     """A film for each question: {(material, action): name}, of {name: events}, in the order of the questions.
 
-    cases: "paper", the twelve of App. D, or "any", up to six scratches and six hits of whatever materials there are. The
-    first film by name is taken whose first seconds hold events of that case and of no other.
-    Raises ValueError for a case of the paper that no film shows.
+    cases: "paper", the twelve of App. D, or "any", up to six scratches and six hits of whatever materials there are.
+    The first film by name is taken whose first seconds hold events of that case and of no other. Raises ValueError for
+    a case of the paper that no film shows.
     """
     shown = {}
     for name in sorted(films):
@@ -71,10 +71,10 @@ def choose(films, seconds=4.0, cases="paper"):
 def make(films, folders, out, truth=None, cases="paper", seconds=4.0, seed=0):
     """Write the page: OUT/page, which opens in any browser, and OUT/key.json, which tells whose sound is whose.
 
-    films: folder of <name>.mp4 with <name>_times.txt in Greatest Hits' form. folders: of the systems, one sound or film each
-    under the names of the films; a folder's name is the system's. truth: folder of the true sound, else the films' own.
-    seconds: of each film, from its start. seed: of the names that hide the systems. Returns the key.
-    Raises ValueError for cases that no film shows, for sounds that are missing or too short, for folders whose names do not
+    films: folder of <name>.mp4 with <name>_times.txt in Greatest Hits' form. folders: of the systems, one sound or film
+    each under the names of the films; a folder's name is the system's. truth: folder of the true sound, else the films'
+    own. seconds: of each film, from its start. seed: of the names that hide the systems. Returns the key. Raises
+    ValueError for cases that no film shows, for sounds that are missing or too short, for folders whose names do not
     tell them apart, for none, and where OUT exists.
     """
     out, folders = Path(out), _by_name(folders)
@@ -125,7 +125,10 @@ def _write_page(partial, paths, events, asked, sounds, waves, seconds, seed):
 
 
 def _by_name(folders):
-    """{name of the system: folder}. Raises ValueError for no folder, two of one name, and one that is called as the truth is."""
+    """{name of the system: folder}.
+
+    Raises ValueError for no folder, two of one name, and one that is called as the truth is.
+    """
     found = {}
     for folder in map(Path, folders):
         name = Path(os.path.abspath(folder)).name
@@ -181,8 +184,9 @@ def _write(folder, code, picture, wave, digest):
 def _examples(folder, paths, events, asked, truth, seconds, digest):
     """Fig. 7's examples of the best and the worst score, of films that no question shows: {criterion: code}, and `best`.
 
-    The worst of a criterion is good in what the criterion does not ask for: the true loudness with another material, the true
-    material in another action, the true sound too late, the true sound in noise. None where no films are left over.
+    The worst of a criterion is good in what the criterion does not ask for: the true loudness with another material,
+    the true material in another action, the true sound too late, the true sound in noise. None where no films are left
+    over.
     """
     cases = {n: case for n in sorted(set(events) & set(truth) - asked) if (case := material_and_action(events[n], seconds))}
 
