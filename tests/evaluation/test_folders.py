@@ -50,14 +50,14 @@ def two_folders(tmp_path):
 def test_truth_is_perfect_and_silence_errs_by_the_truth(two_folders):
     table, per_clip = folders.evaluate(two_folders / "ours", two_folders / "truth", Listen())
     rows = table.set_index("system")
-    assert list(rows.index) == ["estimate", "truth", "silence", "other_clip"]
+    assert list(rows.index) == ["estimate", "truth", "silence", "mismatched"]
     for name in ("e_l1", "e_l1_gain_matched", "e_l1_peak", "e_l1_sounding", "fad"):
         assert rows.loc["truth", name] == pytest.approx(0, abs=1e-6) and rows.loc["estimate", name] > 0
     for name in ("acc@1", "within_2", "correlation", "onset_f1_50ms", "clap"):
         assert rows.loc["truth", name] == pytest.approx(1)
     power = [rms.rms_curve(knocks(i)[: 250 * 128], 512, 128).mean() for i in range(4)]
     assert rows.loc["silence", "e_l1"] == pytest.approx(np.mean(power), abs=1e-6)
-    assert pd.isna(rows.loc["other_clip", "fad"])
+    assert pd.isna(rows.loc["mismatched", "fad"])
     assert len(per_clip) == 16 and set(per_clip["clip"]) == {f"film{i // 2}_{i:02d}" for i in range(4)}
     shown = per_clip[per_clip.system == "estimate"]
     assert rows.loc["estimate", "e_l1"] == pytest.approx(shown.e_l1.mean(), abs=1e-6)
@@ -276,7 +276,7 @@ def test_a_table_that_cannot_be_written_is_said_before_anything_is_measured(two_
 def test_the_command_writes_both_tables_or_says_what_is_wrong(two_folders, capsys):
     out = two_folders / "made" / "table.csv"
     folders.main([str(two_folders / "ours"), str(two_folders / "truth"), "--out", str(out), "--no-embedders"])
-    assert list(pd.read_csv(out).system) == ["estimate", "truth", "silence", "other_clip"]
+    assert list(pd.read_csv(out).system) == ["estimate", "truth", "silence", "mismatched"]
     assert len(pd.read_csv(out.with_suffix(".per_clip.csv"))) == 16
     assert "onset_f1_100ms" in capsys.readouterr().out
     with pytest.raises(SystemExit):

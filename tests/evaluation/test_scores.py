@@ -25,7 +25,7 @@ def scored(system):
 
 def test_discretised_truth_is_right_in_every_class():
     got = scored("discretised_truth")
-    assert (got["acc@1"] == 1).all() and (got["within_2"] == 1).all() and got["e_l1"].max() < 0.01
+    assert (got["acc@1"] == 1).all() and (got["within_2"] == 1).all() and got["e_l1_sounding"].max() < 0.01
 
 
 def test_silence_errs_by_the_truth_itself():
@@ -33,7 +33,7 @@ def test_silence_errs_by_the_truth_itself():
     event = BINS.encode(truth) != 0
     assert np.allclose(got["e_l1_all"], truth.mean(-1), atol=1e-6)
     assert np.allclose(got["e_l1_event"], [(t[e]).mean() for t, e in zip(truth, event)], atol=1e-6)
-    assert np.allclose(got["e_l1"], got["e_l1_event"]) and (got["correlation"] == 0).all()
+    assert np.allclose(got["e_l1_sounding"], got["e_l1_event"]) and (got["correlation"] == 0).all()
 
 
 def test_the_constant_is_the_best_of_all_constants():

@@ -81,7 +81,7 @@ def clip_scores(reference, estimate, timeline, bins):
     row = scores.sound_scores(reference[None], estimate[None], timeline, bins.floor, times)
     ranked = scores.class_scores(bins.encode(got), bins.count)
     classes = scores.curve_scores(truth, truth, got, ranked, bins, timeline.sample_rate / hop, times)
-    row |= {"e_l1_sounding": classes["e_l1"], "e_l1_peak": peak_e_l1(reference, estimate, window, hop)}
+    row |= {"e_l1_sounding": classes["e_l1_sounding"], "e_l1_peak": peak_e_l1(reference, estimate, window, hop)}
     row |= {k: v for k, v in classes.items() if k.startswith(("acc@", "within_", "onset_f1_100"))}
     return {k: float(np.squeeze(v)) for k, v in row.items()}
 
@@ -138,7 +138,7 @@ def evaluate(folder, reference, listen=None, timeline=None, seconds=None, seed=0
     listen: embedders of a back-end (vf.backends.<profile>.embedders.load), for CLAP and FAD; left out without them.
     timeline: sample rate, window and hop of the curves; the paper's without it. seconds: only the first so many of each
     file. Returns (table, per_clip), two DataFrames: a row for `estimate`, `truth`, `silence` and, of two clips or more,
-    `other_clip`, columns the means over clips with bootstrap intervals (`low`, `high`; segments <film>_<number> are
+    `mismatched`, columns the means over clips with bootstrap intervals (`low`, `high`; segments <film>_<number> are
     drawn by film; FAD's lies too high), see COLUMNS; and a row a clip and system. Where there are too few clips for FAD
     it is left empty, and that is printed. Raises ValueError for files that are missing, doubled, of different lengths,
     too short, unreadable or no numbers.
@@ -156,10 +156,10 @@ def evaluate(folder, reference, listen=None, timeline=None, seconds=None, seed=0
         "estimate": [a for a, _ in sounds],
         "truth": truth,
         "silence": [np.zeros_like(t) for t in truth],
-        "other_clip": [np.resize(truth[others[i]], len(t)) for i, t in enumerate(truth)],
+        "mismatched": [np.resize(truth[others[i]], len(t)) for i, t in enumerate(truth)],
     }
     if len(names) == 1:
-        del rows_of["other_clip"]  # there is none: it would be the truth itself
+        del rows_of["mismatched"]  # there is none: it would be the truth itself
     paths = {name: [a if name == "estimate" else b for _, a, b in found] for name in rows_of}
     heard = {name: _hear(listen, waves, paths[name]) for name, waves in rows_of.items()} if listen else {}
     rows, clips = [], []
@@ -168,8 +168,8 @@ def evaluate(folder, reference, listen=None, timeline=None, seconds=None, seed=0
         if listen:
             measured["clap"] = [float(metrics.cosine(a, b)) for a, b in zip(heard["truth"][1], heard[system][1])]
         summary = scores.summarise({k: measured[k].to_numpy() for k in measured}, groups, seed)
-        # the other clips are the true sounds in another order, which is no distance at all
-        if listen and system != "other_clip":
+        # these are the true sounds in another order, which is no distance at all
+        if listen and system != "mismatched":
             summary |= set_scores(heard["truth"][0], heard[system][0], groups, seed, getattr(listen, "few", False))
         rows.append({"system": system, "clips": len(names)} | _flat(summary))
         clips.append(pd.concat([pd.DataFrame({"system": system, "clip": names}), measured], axis=1))

@@ -19,7 +19,7 @@ def curve_scores(truth, target, curve, scores, bins, rate, reference_onsets):
     """
     true, got = bins.encode(target).numpy(), bins.encode(curve).numpy()
     keep = metrics.not_both_silent(true, got)
-    result = {"e_l1": metrics.e_l1(target, curve, keep)}
+    result = {"e_l1_sounding": metrics.e_l1(target, curve, keep)}
     # accuracy is of the best scored class, which need not be the class of the curve (see video2rms.decode)
     scores = np.asarray(scores)
     classified = metrics.not_both_silent(true, scores.argmax(-1))
@@ -71,7 +71,7 @@ def baseline_curves(target, train_target, bins, groups, seed):
     """The rows that keep Table 1 honest: {name: (curve (b, n), scores (b, n, k))}.
 
     discretised_truth, random (a class drawn for each frame), constant (the median of `train_target`, which has the
-    least E-L1 of all constants), other_clip (the truth of the next clip of another group) and silence.
+    least E-L1 of all constants), mismatched (the truth of another clip, of another group) and silence.
     """
     generator = torch.Generator().manual_seed(seed)
     true = bins.encode(target)
@@ -80,13 +80,13 @@ def baseline_curves(target, train_target, bins, groups, seed):
     named = {
         "discretised_truth": true,
         "constant": bins.encode(best),
-        "other_clip": true[other_clips(groups)],
+        "mismatched": true[other_clips(groups)],
         "silence": torch.zeros_like(true),
     }
     curves = {name: (bins.decode(c), class_scores(c, bins.count)) for name, c in named.items()}
     curves["constant"] = (best, curves["constant"][1])
     curves["silence"] = (torch.zeros_like(best), curves["silence"][1])  # silent altogether, without a room's tone
-    curves["other_clip"] = (torch.as_tensor(target)[other_clips(groups)], curves["other_clip"][1])
+    curves["mismatched"] = (torch.as_tensor(target)[other_clips(groups)], curves["mismatched"][1])
     curves["random"] = (bins.decode(noise.argmax(-1)), noise)
     return curves
 

@@ -16,7 +16,16 @@ BEYOND = ("video2rms_repeats", "rms2sound_repeats", "onsets", "ablations", "benc
 REMARK = (
     "Of `make paper-figures`, not of `make repro`: what was last saved in results/{run}, in a fresh clone the published values."
 )
-CURVES = ("e_l1", "e_l1_event", "e_l1_all", "correlation", "onset_f1_100ms", "jitter", "parameters", "e_l1 minus default")
+CURVES = (
+    "e_l1_sounding",
+    "e_l1_event",
+    "e_l1_all",
+    "correlation",
+    "onset_f1_100ms",
+    "jitter",
+    "parameters",
+    "e_l1_sounding minus default",
+)
 SOUNDS = ("e_l1", "e_l1_gain_matched", "correlation", "onset_f1_50ms", "fad", "clap", "material_accuracy", "e_l1 minus default")
 EVENTS = ("level_rank", "start_ms", "end_ms", "length_ms", "hit_seconds", "scratch_seconds")
 OTHERS = ("prompt", "clips", "e_l1", "silence e_l1", "fad", "favd", "clap", "onset_f1_50ms", "trained on")

@@ -35,15 +35,15 @@ def _row2(name, values, *opinions):
 
 
 ROWS = {
-    "video2rms/discretised_truth": Row("Table 1", "disc. RMS (g.t.), l.b.", {"e_l1": 0.00243}),
+    "video2rms/discretised_truth": Row("Table 1", "disc. RMS (g.t.), l.b.", {"e_l1_sounding": 0.00243}),
     "video2rms/predicted": Row(
-        "Table 1", "Video2RMS", {"e_l1": 0.0431, "acc@1": 0.0128, "acc@5": 0.238, "acc@10": 0.449}
+        "Table 1", "Video2RMS", {"e_l1_sounding": 0.0431, "acc@1": 0.0128, "acc@5": 0.238, "acc@10": 0.449}
     ),
     "video2rms/hard_labels": Row(
-        "Table 1", "without label smoothing", {"e_l1": 0.0450, "acc@1": 0.0116, "acc@5": 0.241, "acc@10": 0.446}
+        "Table 1", "without label smoothing", {"e_l1_sounding": 0.0450, "acc@1": 0.0116, "acc@5": 0.241, "acc@10": 0.446}
     ),
     "video2rms/random": Row(
-        "Table 1", "random choice", {"e_l1": 0.2807, "acc@1": 0.0154, "acc@5": 0.0769, "acc@10": 0.154}
+        "Table 1", "random choice", {"e_l1_sounding": 0.2807, "acc@1": 0.0154, "acc@5": 0.0769, "acc@10": 0.154}
     ),
     "foley/ground_truth": _row2(
         "Ground Truth", {"fad": 0, "fad_c": 0, "e_l1": 0, "favd": 0}, (4.57, 0.08), (4.83, 0.06), (4.70, 0.08), (4.90, 0.04),
