@@ -69,14 +69,14 @@ def test_interrupted_or_not_by_one_process_or_two_the_bytes_are_the_same(folder,
     assert shas(tmp_path / "one") == shas(tmp_path / "two") and len(shas(tmp_path / "one")) == 5
     # a shard half written and one not begun: as after a power cut
     (tmp_path / "two/manifest.json").unlink()
-    (tmp_path / "two/shard-00003.tar").rename(tmp_path / "two/shard-00003.17.partial")
+    (tmp_path / "two/shard-00003.tar").rename(tmp_path / "two/.shard-00003.17.partial.tar")
     (tmp_path / "two/shard-00001.tar").unlink()
     (tmp_path / "two/shard-00002.json").unlink()
     kept = (tmp_path / "two/shard-00000.tar").stat().st_mtime_ns
     shards.write(found, tmp_path / "two", 1.0, per_shard=2, workers=1)
     assert shas(tmp_path / "one") == shas(tmp_path / "two")
     assert (tmp_path / "two/shard-00000.tar").stat().st_mtime_ns == kept, "what was whole is not made again"
-    assert not list((tmp_path / "two").glob("*.partial"))
+    assert not list((tmp_path / "two").glob("*.partial*"))
     with pytest.raises(ValueError, match="shards of other files or settings"):
         shards.write(found, tmp_path / "two", 2.0, per_shard=2, workers=1)
     soundfile.write(folder / "short.wav", np.full(RATE, 0.5), RATE)  # as many recordings, another one of them

@@ -23,4 +23,4 @@ def test_an_archive_that_is_none_leaves_nothing(tmp_path):
         archive.writestr("x.txt", "")
     with pytest.raises(ValueError, match="holds no film"):
         unpack(tmp_path / "b.zip", tmp_path / "films")
-    assert not (tmp_path / "films").exists() and not (tmp_path / "films.partial").exists()
+    assert not (tmp_path / "films").exists() and not (tmp_path / ".films.partial").exists()

@@ -6,8 +6,7 @@ import scipy.linalg
 import soundfile
 from scipy.signal import ellip, filtfilt
 
-from vf.evaluation import folders as evaluate
-from vf.evaluation import metrics
+from vf.evaluation import catalogue, folders, metrics
 from vf.signal import onsets, rms
 from vf.signal.timeline import Timeline
 
@@ -40,7 +39,7 @@ class Listen:
 
 
 @pytest.fixture
-def folders(tmp_path):
+def two_folders(tmp_path):
     for folder, shift in (("ours", 100), ("truth", 0)):
         (tmp_path / folder).mkdir()
         for i in range(4):
@@ -48,27 +47,27 @@ def folders(tmp_path):
     return tmp_path
 
 
-def test_truth_is_perfect_and_silence_errs_by_the_truth(folders):
-    table, per_clip = evaluate.evaluate(folders / "ours", folders / "truth", Listen())
+def test_truth_is_perfect_and_silence_errs_by_the_truth(two_folders):
+    table, per_clip = folders.evaluate(two_folders / "ours", two_folders / "truth", Listen())
     rows = table.set_index("system")
-    assert list(rows.index) == ["estimate", "truth", "silence", "other_clip"]
+    assert list(rows.index) == ["estimate", "truth", "silence", "mismatched"]
     for name in ("e_l1", "e_l1_gain_matched", "e_l1_peak", "e_l1_sounding", "fad"):
         assert rows.loc["truth", name] == pytest.approx(0, abs=1e-6) and rows.loc["estimate", name] > 0
     for name in ("acc@1", "within_2", "correlation", "onset_f1_50ms", "clap"):
         assert rows.loc["truth", name] == pytest.approx(1)
     power = [rms.rms_curve(knocks(i)[: 250 * 128], 512, 128).mean() for i in range(4)]
     assert rows.loc["silence", "e_l1"] == pytest.approx(np.mean(power), abs=1e-6)
-    assert pd.isna(rows.loc["other_clip", "fad"])
+    assert pd.isna(rows.loc["mismatched", "fad"])
     assert len(per_clip) == 16 and set(per_clip["clip"]) == {f"film{i // 2}_{i:02d}" for i in range(4)}
     shown = per_clip[per_clip.system == "estimate"]
     assert rows.loc["estimate", "e_l1"] == pytest.approx(shown.e_l1.mean(), abs=1e-6)
     assert rows.loc["estimate", "e_l1 low"] <= rows.loc["estimate", "e_l1"] <= rows.loc["estimate", "e_l1 high"]
 
 
-def test_every_column_has_a_meaning(folders):
-    table, _ = evaluate.evaluate(folders / "ours", folders / "truth", Listen())
+def test_every_column_has_a_meaning(two_folders):
+    table, _ = folders.evaluate(two_folders / "ours", two_folders / "truth", Listen())
     named = {c.removesuffix(" low").removesuffix(" high") for c in table} - {"system", "clips"}
-    assert named == set(evaluate.MEANINGS)
+    assert named == set(folders.COLUMNS) <= set(catalogue.METRICS)
 
 
 class Wide(Listen):
@@ -82,8 +81,8 @@ def fad_columns(table):
     return table.loc[0, [c for c in table if c.startswith("fad")]]
 
 
-def test_too_few_clips_for_fad_leave_it_empty_and_all_else_stands(folders, capsys):
-    table, per_clip = evaluate.evaluate(folders / "ours", folders / "truth", Wide())
+def test_too_few_clips_for_fad_leave_it_empty_and_all_else_stands(two_folders, capsys):
+    table, per_clip = folders.evaluate(two_folders / "ours", two_folders / "truth", Wide())
     said = capsys.readouterr().out
     assert said.count("left empty") == 1 and said.startswith(
         "fad, fad_inf, fad_inf_fadtk left empty: 4 clips have 4 windows of 40"
@@ -92,19 +91,19 @@ def test_too_few_clips_for_fad_leave_it_empty_and_all_else_stands(folders, capsy
     assert list(fad_columns(table).index) == ["fad", "fad low", "fad high", "fad_inf", "fad_inf_fadtk"]
     assert fad_columns(table).isna().all() and table.clap[1] == pytest.approx(1) and len(per_clip) == 16
     rest = table.drop(columns=[c for c in table if c.startswith(("fad", "clap"))])
-    pd.testing.assert_frame_equal(rest, evaluate.evaluate(folders / "ours", folders / "truth")[0])
+    pd.testing.assert_frame_equal(rest, folders.evaluate(two_folders / "ours", two_folders / "truth")[0])
 
 
 @pytest.mark.parametrize("few", [False, True])
 def test_the_least_that_fad_takes_is_what_metrics_take(few):
-    least = evaluate.least_windows(12, few)
+    least = folders.least_windows(12, few)
     for items, empty in (
         (least, []),
         (least - 1, ["fad_inf", "fad_inf_fadtk"]),
         (least - 2, ["fad", "fad_inf", "fad_inf_fadtk"]),
     ):
         sets = [[x[None] for x in gaussians(items, seed)[1]] for seed in (2, 3)]
-        scores = evaluate.set_scores(*sets, np.arange(items), few=few, resamples=5)
+        scores = folders.set_scores(*sets, np.arange(items), few=few, resamples=5)
         assert [name for name in ("fad", "fad_inf", "fad_inf_fadtk") if np.isnan(scores[name])] == empty
         assert np.isnan(scores["fad_interval"]).all() == np.isnan(scores["fad"])
     with pytest.raises(ValueError, match="wanted more"):
@@ -115,22 +114,25 @@ def test_draws_with_too_few_windows_are_left_out():
     # two films of 20 windows and one of 2: with the short one drawn thrice there are no more windows than numbers
     random = np.random.default_rng(0)
     reference, estimate = ([random.normal(size=(n, 12)) for n in (20, 20, 2)] for _ in range(2))
-    scores = evaluate.set_scores(reference, estimate, [0, 1, 2])
+    scores = folders.set_scores(reference, estimate, [0, 1, 2])
     assert np.isfinite(scores["fad_interval"]).all() and scores["fad_interval"][0] < scores["fad_interval"][1]
 
 
-def test_one_clip_has_no_other(folders):
+def test_one_clip_has_no_other(two_folders):
     for folder in ("ours", "truth"):
         for i in range(1, 4):
-            (folders / folder / f"film{i // 2}_{i:02d}.wav").unlink()
-    table, per_clip = evaluate.evaluate(folders / "ours", folders / "truth")
+            (two_folders / folder / f"film{i // 2}_{i:02d}.wav").unlink()
+    table, per_clip = folders.evaluate(two_folders / "ours", two_folders / "truth")
     assert list(table.system) == list(per_clip.system) == ["estimate", "truth", "silence"]
 
 
-def test_fad_against_scipys_square_root_and_clap_by_hand(folders):
-    table, per_clip = evaluate.evaluate(folders / "ours", folders / "truth", Listen())
+def test_fad_against_scipys_square_root_and_clap_by_hand(two_folders):
+    table, per_clip = folders.evaluate(two_folders / "ours", two_folders / "truth", Listen())
     ours, truth = (
-        [Listen().windows(soundfile.read(p, dtype="float32")[0][None, :32000])["fad"][0] for p in sorted((folders / f).iterdir())]
+        [
+            Listen().windows(soundfile.read(p, dtype="float32")[0][None, :32000])["fad"][0]
+            for p in sorted((two_folders / f).iterdir())
+        ]
         for f in ("ours", "truth")
     )
     x, y = np.concatenate(truth), np.concatenate(ours)
@@ -143,7 +145,7 @@ def test_fad_against_scipys_square_root_and_clap_by_hand(folders):
 
 def test_onset_f1_against_mir_eval():
     truth, ours = knocks(1), knocks(2)
-    row = evaluate.clip_scores(truth, ours, Timeline(), rms.Bins())
+    row = folders.clip_scores(truth, ours, Timeline(), rms.Bins())
     times = [onsets.detect(rms.rms_curve(w, 512, 128).numpy(), 125, 0.01) for w in (truth, ours)]
     assert min(map(len, times)) > 2
     for name, window in (("onset_f1_50ms", 0.05), ("onset_f1_100ms", 0.1)):
@@ -158,13 +160,13 @@ def test_t_foleys_e_l1_by_hand():
         curve = [np.sqrt(np.mean(padded[i : i + 512] ** 2)) for i in range(0, len(wave) + 1, 128)]
         curves.append(filtfilt(*ellip(4, 0.01, 120, 0.125), curve, method="gust").clip(0))
     expected = np.abs(curves[0] - curves[1]).mean()
-    assert evaluate.peak_e_l1(truth, ours, 512, 128) == pytest.approx(expected, rel=1e-6)
-    assert evaluate.peak_e_l1(truth, truth / 3, 512, 128) == pytest.approx(0, abs=1e-6)
-    assert np.isfinite(evaluate.peak_e_l1(truth, 0 * truth, 512, 128))
+    assert folders.peak_e_l1(truth, ours, 512, 128) == pytest.approx(expected, rel=1e-6)
+    assert folders.peak_e_l1(truth, truth / 3, 512, 128) == pytest.approx(0, abs=1e-6)
+    assert np.isfinite(folders.peak_e_l1(truth, 0 * truth, 512, 128))
 
 
 def test_a_quieter_copy_differs_by_the_definitions_that_hear_level_alone():
-    row = evaluate.clip_scores(knocks(1), knocks(1) / 2, Timeline(), rms.Bins())
+    row = folders.clip_scores(knocks(1), knocks(1) / 2, Timeline(), rms.Bins())
     assert row["e_l1"] > 0.003 and row["e_l1_sounding"] > row["e_l1"] and row["within_2"] < 0.5
     assert row["e_l1_gain_matched"] < 1e-6 and row["e_l1_peak"] < 1e-6 and row["correlation"] == pytest.approx(1)
 
@@ -200,77 +202,85 @@ def test_fad_infinity_refuses_a_set_of_one_size():
         metrics.frechet_infinity(*gaussians(13))
 
 
-def test_pairs_are_found_whatever_their_kind(folders):
-    (folders / "ours" / "film0_00.wav").rename(folders / "ours" / "film0_00.flac")
-    assert [name for name, *_ in evaluate.pairs(folders / "ours", folders / "truth")] == [
+def test_pairs_are_found_whatever_their_kind(two_folders):
+    (two_folders / "ours" / "film0_00.wav").rename(two_folders / "ours" / "film0_00.flac")
+    assert [name for name, *_ in folders.pairs(two_folders / "ours", two_folders / "truth")] == [
         f"film{i // 2}_{i:02d}" for i in range(4)
     ]
 
 
-def test_missing_doubled_and_differently_long_files_are_named(folders):
-    ours, truth = folders / "ours", folders / "truth"
+def test_missing_doubled_and_differently_long_files_are_named(two_folders):
+    ours, truth = two_folders / "ours", two_folders / "truth"
     (ours / "film0_00.flac").write_bytes((ours / "film0_00.wav").read_bytes())
     with pytest.raises(ValueError, match="film0_00.flac and film0_00.wav have one name"):
-        evaluate.pairs(ours, truth)
+        folders.pairs(ours, truth)
     (ours / "film0_00.flac").unlink()
     (ours / "film0_00.wav").rename(ours / "film9_00.wav")
     with pytest.raises(ValueError, match=r"ours lacks 1 \(film0_00\) and .*truth lacks 1 \(film9_00\)"):
-        evaluate.pairs(ours, truth)
+        folders.pairs(ours, truth)
     with pytest.raises(ValueError, match="no such folder"):
-        evaluate.pairs(ours / "none", truth)
+        folders.pairs(ours / "none", truth)
     soundfile.write(ours / "film9_00.wav", knocks(0, 1.5), RATE)
     with pytest.raises(ValueError, match="film9_00.wav: is 1.50 s long, its reference 2.00 s"):
-        evaluate.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128)
+        folders.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128)
     with pytest.raises(ValueError, match="is 1.50 s long; wanted 1.8 s"):
-        evaluate.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128, 1.8)
-    a, b = evaluate.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128, 1.0)
+        folders.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128, 1.8)
+    a, b = folders.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128, 1.0)
     assert len(a) == len(b) == 16000
 
 
-def test_sounds_that_cannot_be_judged_are_named(folders):
-    ours, truth = folders / "ours", folders / "truth"
+def test_sounds_that_cannot_be_judged_are_named(two_folders):
+    ours, truth = two_folders / "ours", two_folders / "truth"
     wave = knocks(0)
     wave[100] = np.nan
     soundfile.write(truth / "film0_00.wav", wave, RATE, subtype="FLOAT")
     with pytest.raises(ValueError, match="truth/film0_00.wav: has NaN or infinite samples"):
-        evaluate.evaluate(ours, truth)
+        folders.evaluate(ours, truth)
     for folder in (ours, truth):
         soundfile.write(folder / "film0_00.wav", knocks(0)[:400], RATE)
     with pytest.raises(ValueError, match="ours/film0_00.wav: is 0.025 s long; wanted 0.1 s or more"):
-        evaluate.evaluate(ours, truth)
+        folders.evaluate(ours, truth)
     for folder in (ours, truth):
-        soundfile.write(folder / "film0_00.wav", knocks(0)[: round(evaluate.SHORTEST * RATE)], RATE)
-    assert len(evaluate.evaluate(ours, truth)[0]) == 4
+        soundfile.write(folder / "film0_00.wav", knocks(0)[: round(folders.SHORTEST * RATE)], RATE)
+    assert len(folders.evaluate(ours, truth)[0]) == 4
 
     class Deaf(Listen):
         def score(self, waves):
             raise RuntimeError("kernel size 12")
 
     with pytest.raises(ValueError, match=r"ours/film0_00.wav: the embedders cannot take it \(kernel size 12\); wanted"):
-        evaluate.evaluate(ours, truth, Deaf())
+        folders.evaluate(ours, truth, Deaf())
     for seconds in (0, -1, np.nan):
         with pytest.raises(ValueError, match="seconds is .*; wanted 0.1 or more"):
-            evaluate.evaluate(ours, truth, seconds=seconds)
+            folders.evaluate(ours, truth, seconds=seconds)
 
 
 @pytest.mark.parametrize(
     "out, why", [("ours", "is a folder"), ("ours/film0_00.wav/table.csv", "cannot be written"), ("", "is a folder")]
 )
-def test_a_table_that_cannot_be_written_is_said_before_anything_is_measured(folders, monkeypatch, capsys, out, why):
-    monkeypatch.setattr(evaluate, "evaluate", lambda *_, **__: pytest.fail("measured"))
+def test_a_table_that_cannot_be_written_is_said_before_anything_is_measured(two_folders, monkeypatch, capsys, out, why):
+    monkeypatch.setattr(folders, "evaluate", lambda *_, **__: pytest.fail("measured"))
     with pytest.raises(SystemExit):
-        evaluate.main(
-            [str(folders / "ours"), str(folders / "truth"), "--out", str(folders / out) if out else "", "--no-embedders"]
+        folders.main(
+            [
+                str(two_folders / "ours"),
+                str(two_folders / "truth"),
+                "--out",
+                str(two_folders / out) if out else "",
+                "--no-embedders",
+            ]
         )
     assert why in capsys.readouterr().err
 
 
-def test_the_command_writes_both_tables_or_says_what_is_wrong(folders, capsys):
-    out = folders / "made" / "table.csv"
-    evaluate.main([str(folders / "ours"), str(folders / "truth"), "--out", str(out), "--no-embedders"])
-    assert list(pd.read_csv(out).system) == ["estimate", "truth", "silence", "other_clip"]
+def test_the_command_writes_both_tables_or_says_what_is_wrong(two_folders, capsys):
+    out = two_folders / "made" / "table.csv"
+    folders.main([str(two_folders / "ours"), str(two_folders / "truth"), "--out", str(out), "--no-embedders"])
+    assert list(pd.read_csv(out).system) == ["estimate", "truth", "silence", "mismatched"]
     assert len(pd.read_csv(out.with_suffix(".per_clip.csv"))) == 16
     assert "onset_f1_100ms" in capsys.readouterr().out
     with pytest.raises(SystemExit):
-        evaluate.main([str(folders / "ours"), str(folders / "none"), "--out", str(folders / "no.csv"), "--no-embedders"])
-    assert "no such folder" in capsys.readouterr().err and not (folders / "no.csv").exists()
+        folders.main(
+            [str(two_folders / "ours"), str(two_folders / "none"), "--out", str(two_folders / "no.csv"), "--no-embedders"]
+        )
+    assert "no such folder" in capsys.readouterr().err and not (two_folders / "no.csv").exists()

@@ -1,3 +1,4 @@
+import html
 import json
 import re
 import shutil
@@ -9,36 +10,39 @@ import yaml
 from project import ROOT
 
 from vf import params
-from vf.report import page as report
-from vf.report import published, tables, verdicts
-from vf.report.claims import FAILS, HOLDS, claims, of_ablations, of_case_studies
+from vf.evaluation import catalogue
+from vf.report import content, page, paper, tables, text, verdicts
+from vf.report.claims import FAILS, HOLDS, claims, of_ablations, of_case_studies, tally
 from vf.report.verdicts import MISSING, OPEN
 
 
 def leaf(value, width=0.001, **more):
-    keys = ("e_l1", "fad", "clap", "favd", "acc@1", "acc@5", "acc@10", "e_l1_all", "correlation")
+    keys = ("e_l1", "e_l1_sounding", "fad", "clap", "favd", "acc@1", "acc@5", "acc@10", "e_l1_all", "correlation")
     row = {k: more.get(k, value) for k in keys}
     return row | {f"{k}_interval": [row[k] - width, row[k] + width] for k in keys}
 
 
-SYSTEMS = ("predicted", "discretised_truth", "random", "constant", "other_clip", "silence")
+SYSTEMS = ("predicted", "discretised_truth", "random", "constant", "mismatched", "silence")
 VIDEO2RMS = {s: leaf(0.1 * (i + 1)) for i, s in enumerate(SYSTEMS)}
 RMS2SOUND = {"reconstruction": leaf(0.01)} | {
     p: {k: leaf(v) for k, v in (("none", 0.5), ("envelope", 0.4), ("discretised", 0.1), ("continuous", 0.1005))}
     for p in ("audio", "text")
 }
-NAMES = ("ground_truth", "silence", "other_clip", "envelope", "text_to_audio", "foley_audio", "foley_text")
+NAMES = ("ground_truth", "silence", "training_clip", "envelope", "text_to_audio", "foley_audio", "foley_text")
 FOLEY = {s: leaf(0.1 * i, width=0.06) for i, s in enumerate(NAMES)}
 
 
 def test_tables_set_the_papers_values_beside_ours():
     t1 = tables.table1(VIDEO2RMS, {}).set_index("system")
-    assert np.isnan(t1.loc["predicted without label smoothing", "E-L1"])
-    seeds = {"predicted": leaf(0.1), "hard_labels": leaf(0.2) | {"e_l1": [0.2, 0.4]}}
+    assert np.isnan(t1.loc["predicted without label smoothing", "E-L1 over sounding frames"])
+    seeds = {"predicted": leaf(0.1), "hard_labels": leaf(0.2) | {"e_l1_sounding": [0.2, 0.4]}}
     over = tables.table1(VIDEO2RMS, seeds).set_index("system")
-    assert over.loc["predicted without label smoothing, over seeds", "E-L1"] == pytest.approx(0.3)
-    assert t1.loc["predicted", "E-L1"] == 0.1 and t1.loc["predicted", "E-L1 paper"] == 0.0431
-    assert t1.loc["random", "Acc@10 paper"] == 0.154 and np.isnan(t1.loc["silence", "E-L1 paper"])
+    assert over.loc["predicted without label smoothing, over seeds", "E-L1 over sounding frames"] == pytest.approx(0.3)
+    assert (
+        t1.loc["predicted", "E-L1 over sounding frames"] == 0.1
+        and t1.loc["predicted", "E-L1 over sounding frames paper"] == 0.0431
+    )
+    assert t1.loc["random", "Acc@10 paper"] == 0.154 and np.isnan(t1.loc["silence", "E-L1 over sounding frames paper"])
     t2 = tables.table2(FOLEY, {}).set_index(["system", "prompt"])
     assert t2.loc[("foley_audio", "audio"), "FAVD paper"] == 0.80 and t2.loc[("SyncFusion", "text"), "E-L1 paper"] == 0.0292
     t5 = tables.table5(RMS2SOUND).set_index(["system", "prompt"])
@@ -53,7 +57,7 @@ def test_tables_set_the_papers_values_beside_ours():
         t3.loc["Diff-Foley", "PEAVS ↑"] == "– (paper: 2.25)" and t3.loc["Diff-Foley", "MOS temporal ↑"] == "– (paper: 1.86 ±0.14)"
     )
     t4 = tables.table4({"Video2Onset": {"onset_ap": [0.2, 0.4], "onset_ap_interval": [0.1, 0.5]}})
-    assert tables.readable(t4).set_index("system").loc["Video2Onset", "Onset AP ↑"] == "0.3 [0.1, 0.5]"
+    assert tables.readable(t4).set_index("system").loc["Video2Onset", "onset AP ↑"] == "0.3 [0.1, 0.5]"
 
 
 def per_clip(path, **e_l1):
@@ -84,7 +88,7 @@ def test_a_verdict_follows_the_clips(tmp_path):
 
 
 def test_a_verdict_on_sets_follows_their_difference():
-    fad = "Video-Foley with an audio prompt beats text-to-audio in FAD"
+    fad = "Video-Foley with an audio prompt beats text-to-audio in FAD-P"
     for low, high, verdict in ((-3, -1, HOLDS), (1, 3, FAILS), (-1, 1, OPEN)):
         apart = {"foley/foley_audio minus foley/text_to_audio": {"fad": (low + high) / 2, "fad_interval": [low, high]}}
         assert told({}, apart)[fad][1] == verdict
@@ -106,10 +110,11 @@ def test_what_was_not_measured_says_so():
 
 
 def test_verdicts_on_ablations_follow_the_numbers():
-    def frame(*values):
-        return pd.DataFrame({"film": list("abc"), "e_l1": values})
+    def frame(*values, key="e_l1"):
+        return pd.DataFrame({"film": list("abc"), key: values})
 
-    curves = {"default": frame(0.03, 0.05, 0.04), "regression": frame(0.05, 0.08, 0.06), "width_0": frame(0.02, 0.04, 0.03)}
+    levels = {"default": (0.03, 0.05, 0.04), "regression": (0.05, 0.08, 0.06), "width_0": (0.02, 0.04, 0.03)}
+    curves = {name: frame(*values, key="e_l1_sounding") for name, values in levels.items()}
     audio = {
         "default": frame(1, 2, 3),
         "bins_256": frame(1.01, 1.99, 3),
@@ -119,25 +124,25 @@ def test_verdicts_on_ablations_follow_the_numbers():
     sets = {"audio": {"default minus onsets": {"fad": -1, "fad_interval": [-3, 1]}}}
     sets["audio"] |= {"default": {"fad": 10}, "bins_256 minus default": {"fad": -0.2, "fad_interval": [-0.4, 0.1]}}
     onsets = {
-        "RMS and onsets minus RMS alone": {"e_l1": 0.001, "e_l1_interval": [-0.001, 0.002]},
-        "RMS alone": {"e_l1": [0.04, 0.06]},
+        "RMS and onsets minus RMS alone": {"e_l1_sounding": 0.001, "e_l1_sounding_interval": [-0.001, 0.002]},
+        "RMS alone": {"e_l1_sounding": [0.04, 0.06]},
     }
     onsets |= {"onsets alone minus Video2Onset": {"onset_ap": 0.5, "onset_ap_interval": [0.4, 0.6]}}
-    repeats = {"predicted minus hard_labels": {"e_l1": 0.002, "e_l1_interval": [0.001, 0.003]}}
+    repeats = {"predicted minus hard_labels": {"e_l1_sounding": 0.002, "e_l1_sounding_interval": [0.001, 0.003]}}
     rows = of_ablations(
         {"bins_16": {"parameters": 9}, "bins_256": {"parameters": 9}}, onsets, repeats, curves, {"audio": audio}, sets
     )
     said = {claim: verdict for _, claim, *_, verdict in rows}
-    assert said["classification beats regression by L2 in E-L1"] == HOLDS
-    assert said["label smoothing (W = 2) improves E-L1"] == FAILS
+    assert said["classification beats regression by L2 in E-L1 over sounding frames"] == HOLDS
+    assert said["label smoothing (W = 2) improves E-L1 over sounding frames"] == FAILS
     assert said["… and cost parameters"] == FAILS
     assert said["256 bins gain nothing on 64 in E-L1 (audio prompt)"] == HOLDS
     assert said["guidance on the curve does not improve E-L1 (audio prompt)"] == FAILS
     assert said["a curve beats onsets, all else equal, in E-L1 (audio prompt)"] == HOLDS
-    assert said["a curve beats onsets, all else equal, in FAD (audio prompt)"] == OPEN
-    assert said["256 bins gain nothing on 64 in FAD (audio prompt)"] == HOLDS
-    assert said["onset labels do not improve E-L1 of the curve"] == HOLDS
-    assert said["Video2RMS's network and R(2+1)D are comparable in AP"] == FAILS
+    assert said["a curve beats onsets, all else equal, in FAD-P (audio prompt)"] == OPEN
+    assert said["256 bins gain nothing on 64 in FAD-P (audio prompt)"] == HOLDS
+    assert said["onset labels do not improve E-L1 over sounding frames of the curve"] == HOLDS
+    assert said["Video2RMS's network and R(2+1)D are comparable in onset AP"] == FAILS
 
 
 def test_nothing_is_gained_only_where_the_films_could_have_shown_it():
@@ -151,7 +156,7 @@ def test_saved_differences_say_what_they_are_differences_of():
     rows = {"a minus b": {"fad": -2, "fad_interval": [-3, -1]}, "a": {"fad": [1, 3]}, "b": {"fad": 4}}
     assert verdicts.saved(rows, "a minus b", "fad") == ("2 against 4, difference -2 [-3, -1]", HOLDS)
     own = {"a": {"gap": -2.0, "gap_interval": [-3, -1]}}
-    assert verdicts.saved(own, "a", "gap")[0] == "difference -2 [-3, -1]"
+    assert verdicts.saved(own, "a", "gap", lower=True)[0] == "difference -2 [-3, -1]"
     for interval, verdict in (([-0.1, 0.1], HOLDS), ([-1, 0.1], OPEN), ([-3, -1], FAILS), ([1, 2], HOLDS)):
         rows["a minus b"]["fad_interval"] = interval
         assert verdicts.saved_no_gain(rows, "a", "b", "fad")[1] == verdict
@@ -185,57 +190,101 @@ def test_verdicts_on_case_studies_follow_the_numbers():
     assert {verdict for *_, verdict in of_case_studies({})} == {MISSING}
 
 
-def test_only_the_blocks_of_the_run_are_written():
-    text = "a\n<!-- small x -->\nold\n<!-- end small x -->\nb\n<!-- real x -->\nkept\n<!-- end real x -->\n"
-    new = published.reproduction_blocks(text, "small", {"x": "new \\1"})
-    assert "new \\1" in new and "old" not in new and "kept" in new
-    assert published.reproduction_blocks(new, "small", {"x": "new \\1"}) == new
-    assert published.reproduction_blocks(text, "smoke", {"x": "new"}) == text
+def test_the_paper_is_read_from_one_place_and_says_where_it_stands():
+    assert all(row.table in ("Table 1", "Table 2", "Table 5") and row.name for row in paper.ROWS.values())
+    assert all(key in catalogue.METRICS for row in paper.ROWS.values() for key in row.values)
+    assert set(paper.PEAVS) <= set(paper.ROWS)
+    assert paper.opposite("video2rms/predicted", "video2rms/hard_labels", "acc@5") == "0.238 against 0.241, the other way"
+    assert paper.opposite("video2rms/predicted", "video2rms/hard_labels", "acc@10") == "0.449 against 0.446"
+    assert paper.opposite("video2rms/predicted", "video2rms/silence", "e_l1_sounding") == "–"
+    pair = "rms2sound/audio/continuous", "rms2sound/audio/discretised"
+    assert paper.without_gain(*pair, "fad") == "19.9 against 21.6, a gain"
+    assert paper.without_gain(*pair, "clap") == "0.657 against 0.686"
 
 
-def test_reproduction_has_every_block_of_the_small_run():
-    text = (ROOT / "REPRODUCTION.md").read_text()
-    for name in (
-        "claims",
-        "table1",
-        "table2",
-        "table3",
-        "table5",
-        "minutes",
-        "case_studies",
-        "drawn",
-        "onsets",
-        "ablation_claims",
-    ):
-        assert len(re.findall(f"<!-- (end )?small {name} -->", text)) == 2
+def test_a_value_and_its_interval_have_one_form():
+    assert text.measured(0.123456, (0.1, 0.2)) == "0.1235 [0.1, 0.2]"
+    assert text.measured(-2, (-3, 1), ".3g", "+") == "-2 [-3, +1]"
+    assert text.measured(1, (np.nan, 2)) == text.measured(1, (None, None)) == text.measured(1) == "1"
+    assert text.measured(None) == text.measured(np.nan, (1, 2)) == text.DASH
+    assert text.cell({"fad": [1, 3], "fad_interval": [0, 4]}, "fad") == "2 [0, 4]"
+    assert text.cell({"trained on": "not known"}, "trained on") == "not known" and text.cell({}, "fad") == text.DASH
 
 
-def test_the_page_is_whole_and_offline(tmp_path):
+def test_the_tally_counts_what_a_verdict_needs_as_not_measured():
+    rows = [("", "", "", "", verdict) for verdict in (HOLDS, HOLDS, FAILS, OPEN, MISSING, "needs listeners")]
+    assert tally(rows) == {HOLDS: 2, FAILS: 1, OPEN: 1, MISSING: 2}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run as the stages leave it, with media that are none."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    blocks = "<!-- small claims -->\n<!-- end small claims -->\n<!-- small why -->\n- **because** x < y\n<!-- end small why -->\n"
-    (tmp_path / "REPRODUCTION.md").write_text(blocks)
     p = params.load("small", tmp_path)
-    for name, values in (("video2rms", VIDEO2RMS), ("rms2sound", RMS2SOUND), ("foley", FOLEY)):
+    for name, values in (("video2rms", VIDEO2RMS), ("rms2sound", RMS2SOUND), ("foley", FOLEY), ("case_studies", CASES)):
         p.results(f"metrics/{name}.json").write_text(json.dumps(values))
-    for folder in ("scores", "clips", "figures"):
+    for folder in ("scores", "clips", "figures", "generated/films"):
         p.folder(folder).mkdir(parents=True)
-    (p.results("metrics/case_studies.json")).write_text(json.dumps(CASES))
     (p.folder("scores") / "facts.json").write_text('{"silent_share": 0.8, "apart": {}}')
     per_clip(p.folder("scores") / "per_clip.csv", foley__foley_audio=0.1, foley__silence=0.2)
     left_out = [{"file": "<b>.mp4", "line": None, "reason": "has no sound", "remedy": "x"}]
     (p.folder("clips") / "clips.json").write_text(json.dumps({"left_out": left_out}))
     (p.folder("figures") / "x.png").write_bytes(b"png")
-    report.write(p)
-    page = p.folder("report.html").read_text()
-    assert all(f"Table {n}:" in page for n in range(1, 6)) and "not measured" in page
-    p.results("metrics/onsets.json").write_text(json.dumps({"Video2Onset": {"onset_ap": [0.123, 0.125]}}))
-    report.write(p)
-    assert "0.124" in p.folder("report.html").read_text()
-    assert "<strong>because</strong> x &lt; y" in page and "guidance_scale: 2.0" in page
-    assert "data:image/png;base64" in page and "&lt;b&gt;.mp4" in page and "1 films or segments" in page
-    assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
-    assert pd.read_csv(p.results("tables/table2.csv")).shape[0] == len(FOLEY) + 5
-    assert "| section |" in (tmp_path / "REPRODUCTION.md").read_text()
+    for clip in "abcd":
+        for name in ("truth", "text-to-audio", "foley-audio"):
+            (p.folder("generated/films") / f"{clip}_{name}.mp4").write_bytes(f"{clip} {name}".encode())
+    return p
+
+
+def test_the_page_is_whole_and_offline(run):
+    page.write(run)
+    shown = run.folder("report.html").read_text()
+    assert all(f"Table {n}:" in shown for n in range(1, 6)) and "not measured" in shown
+    run.results("metrics/onsets.json").write_text(json.dumps({"Video2Onset": {"onset_ap": [0.123, 0.125]}}))
+    page.write(run)
+    assert "0.124" in run.folder("report.html").read_text()
+    assert "guidance_scale: 2.0" in shown
+    assert "data:image/png;base64" in shown and "&lt;b&gt;.mp4" in shown and "1 films or segments" in shown
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", shown)
+    assert all(html.escape(metric.meaning) in shown for metric in catalogue.ALL), "the glossary has every metric"
+    assert pd.read_csv(run.results("tables/table2.csv")).shape[0] == len(FOLEY) + 5
+
+
+def test_what_backs_the_case_studies_is_in_the_report():
+    events, drawn = content.case_tables(CASES)
+    assert events.columns[:2] == ["system", "rank of levels ↑"] and events.rows[0][1] == "0.6 [0.5, 0.7]"
+    assert ["correlation, V", "0.6 [0.4, 0.7]"] in drawn.rows
+    assert ["own prompt nearest ↑, one curve, six prompts", "0.5 [0.3, 0.6]"] in drawn.rows
+
+
+def test_the_page_begins_with_one_screen_and_its_links_lead_somewhere(run):
+    page.write(run)
+    shown = run.folder("report.html").read_text()
+    screen, _, rest = shown.partition("<nav>")
+    assert screen.count("<video") == 6 and [screen.count(html.escape(f"{c}: true sound")) for c in "abcd"] == [1, 1, 1, 0]
+    assert shown.count("<video") == 12, "every film once"
+    numbers = re.findall(r"<b>([^<]*)</b><small>.*?paper: ([^<]*)<", screen)
+    assert [paper for _, paper in numbers] == ["0.0431", "0.009", "27.2", "0.644"] and numbers[1][
+        0
+    ] == f"{FOLEY['foley_audio']['e_l1']:.4g}"
+    counted = dict((verdict, int(n)) for n, verdict in re.findall(r"<b>(\d+)</b> ([^<]*)</span>", screen))
+    found = content.read(run)
+    assert counted == found.tally and sum(counted.values()) == len(found.claims)
+    links = re.findall(r'href="#([^"]*)"', rest)
+    assert links and all(f'id="{link}"' in rest for link in links)
+    assert 'name="viewport"' in screen and rest.count("<details>") == len(content.by_section(found.claims))
+
+
+def test_the_markdown_has_every_table_claim_and_parameter_and_is_the_same_twice(run):
+    page.write(run)
+    first = run.results("report.md").read_bytes()
+    shown = first.decode()
+    assert all(f"## Table {n}:" in shown for n in range(1, 6)) and "guidance_scale: 2.0" in shown
+    assert all(f"| {claim} |" in shown for _, claim, *_ in content.read(run).claims)
+    (run.folder("notebooks") / "01_data.ipynb").parent.mkdir()
+    (run.folder("notebooks") / "01_data.ipynb").write_text(json.dumps({"metadata": {"papermill": {"duration": 9}}}))
+    page.write(run)
+    assert run.results("report.md").read_bytes() == first, "what a machine took is not in it"
 
 
 def test_minutes_come_from_the_notebooks_that_ran(tmp_path):
@@ -248,7 +297,7 @@ def test_minutes_come_from_the_notebooks_that_ran(tmp_path):
         path = tmp_path / f"{name}.ipynb"
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps({"metadata": {"papermill": {"duration": seconds, "input_path": f"notebooks/{source}.ipynb"}}}))
-    assert report.minutes(tmp_path) == [("01_data", report.BUDGET["01_data"], "1.5"), ("13_x, variants (2)", "–", "3.0")]
+    assert content.minutes(tmp_path) == [("01_data", content.BUDGET["01_data"], "1.5"), ("13_x, variants (2)", "–", "3.0")]
 
 
 def test_metrics_files_have_the_documented_rows():

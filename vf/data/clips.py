@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from vf.data import files
+
 MATERIALS = (
     "wood", "metal", "dirt", "rock", "leaf", "plastic", "cloth", "paper", "grass", "water", "drywall", "gravel",
     "plastic-bag", "ceramic", "tile", "carpet", "glass",
@@ -76,11 +78,11 @@ class ClipSet:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if Path(getattr(self.waves, "filename", None) or "") != folder.resolve() / "waves.npy":  # else they lie there already
-            np.save(folder / "waves.npy", self.waves)
+            files.write_array(folder / "waves.npy", self.waves)
         # films that lie in the folder move with it
         clips = [asdict(replace(c, film=_inside(c.film, folder))) for c in self.clips]
         index = {"sample_rate": self.sample_rate, "clips": clips, "left_out": self.left_out}
-        (folder / "clips.json").write_text(json.dumps(index, indent=1) + "\n")
+        files.write_json(folder / "clips.json", index)
 
 
 def _inside(film, folder):

@@ -30,7 +30,7 @@ import soundfile
 import webdataset
 from tqdm.auto import tqdm
 
-from vf.data import media
+from vf.data import files, media
 
 SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a", ".aiff", ".aif"}
 PIECES = 6  # of one recording at most, so that an hour of rain does not drown a thousand door knocks
@@ -151,9 +151,11 @@ def write_shard(part, folder, seconds, sample_rate, pieces):
     if tar.exists() and notes.exists():
         return json.loads(notes.read_text())
     made, rejected, size = [], [], round(seconds * sample_rate)
-    # a name of its own: what an earlier command left running may be at the same shard
-    partial_tar = tar.with_suffix(f".{os.getpid()}.partial")
-    with partial_tar.open("wb") as stream, webdataset.TarWriter(stream, user="", group="", mtime=0.0) as writer:
+    with (
+        files.whole(tar) as beside,
+        beside.open("wb") as stream,
+        webdataset.TarWriter(stream, user="", group="", mtime=0.0) as writer,
+    ):
         for item in items:
             try:
                 parts = cut(item, seconds, sample_rate, pieces)
@@ -166,21 +168,15 @@ def write_shard(part, folder, seconds, sample_rate, pieces):
                 flac = _flac(np.pad(wave, (0, size - len(wave))), sample_rate)
                 writer.write({"__key__": f"{_key(item.id)}_{k}", "flac": flac, "json": text})
                 made.append(len(wave) / sample_rate)
-    partial_tar.replace(tar)
-    return _write_json(notes, {"clips": len(made), "seconds": sum(made), "rejected": rejected})
+    summary = {"clips": len(made), "seconds": sum(made), "rejected": rejected}
+    files.write_json(notes, summary)
+    return summary
 
 
 def _flac(wave, sample_rate):
     stream = io.BytesIO()
     soundfile.write(stream, wave.clip(-1, 1), sample_rate, format="FLAC", subtype="PCM_16")
     return stream.getvalue()
-
-
-def _write_json(path, values):
-    partial_path = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial_path.write_text(json.dumps(values, indent=1) + "\n")
-    partial_path.replace(path)
-    return values
 
 
 def write(found, folder, seconds=10.24, sample_rate=16000, pieces=PIECES, per_shard=100, workers=2):
@@ -203,7 +199,7 @@ def write(found, folder, seconds=10.24, sample_rate=16000, pieces=PIECES, per_sh
     kept = folder / "settings.json"
     if kept.exists() and json.loads(kept.read_text()) != settings:
         raise ValueError(f"{folder}: holds shards of other files or settings than {settings}; empty it or name another folder")
-    _write_json(kept, settings)
+    files.write_json(kept, settings)
     parts = [(i, found[k : k + per_shard]) for i, k in enumerate(range(0, len(found), per_shard))]
     job = partial(write_shard, folder=folder, seconds=seconds, sample_rate=sample_rate, pieces=pieces)
     try:
@@ -211,7 +207,7 @@ def write(found, folder, seconds=10.24, sample_rate=16000, pieces=PIECES, per_sh
             made = list(tqdm(pool.map(job, parts), total=len(parts), desc="shards", mininterval=2.0))
     except BrokenProcessPool as error:
         raise ValueError(f"{folder}: a process was killed, perhaps for want of memory; start again with fewer workers") from error
-    for left in folder.glob("*.partial"):  # of commands that were stopped
+    for left in folder.glob(".*.partial.*"):  # of commands that were stopped
         left.unlink()
     clips, rejected = sum(m["clips"] for m in made), [r for m in made for r in m["rejected"]]
     if not clips:
@@ -220,7 +216,8 @@ def write(found, folder, seconds=10.24, sample_rate=16000, pieces=PIECES, per_sh
         raise ValueError(f"none of {len(found)} recordings can be used; the first: {rejected[0]['id']} {rejected[0]['reason']}")
     hours, reasons = sum(m["seconds"] for m in made) / 3600, Counter(r["reason"] for r in rejected)
     manifest = {"clips": clips, "hours": round(hours, 4), **settings, "reasons": reasons, "rejected": rejected}
-    return _write_json(folder / "manifest.json", manifest)
+    files.write_json(folder / "manifest.json", manifest)
+    return manifest
 
 
 def _digest(found):

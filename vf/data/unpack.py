@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from vf.data import files
+
 
 def unpack(archive, folder):
     """Unpack films, wavs, labels and split lists flat into `folder`.
@@ -19,17 +21,14 @@ def unpack(archive, folder):
         raise ValueError(f"{folder}: is there already; remove it to unpack again")
     if not zipfile.is_zipfile(archive):
         raise ValueError(f"{archive}: is not a zip archive; fetch it again: dvc update data.dvc")
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
     with zipfile.ZipFile(archive) as source:
         members = [m for m in source.infolist() if Path(m.filename).suffix in (".mp4", ".wav", ".txt") and not m.is_dir()]
         if not any(m.filename.endswith(".mp4") for m in members):
             raise ValueError(f"{archive}: holds no film; wanted the 'full-res videos and labels' archive of Greatest Hits")
-        partial.mkdir(parents=True)
-        for member in tqdm(members, desc="unpacking", mininterval=2.0):
-            with source.open(member) as data, open(partial / Path(member.filename).name, "wb") as out:
-                shutil.copyfileobj(data, out)
-    partial.replace(folder)
+        with files.whole_folder(folder) as partial:
+            for member in tqdm(members, desc="unpacking", mininterval=2.0):
+                with source.open(member) as data, open(partial / Path(member.filename).name, "wb") as out:
+                    shutil.copyfileobj(data, out)
 
 
 if __name__ == "__main__":

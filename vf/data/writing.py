@@ -7,25 +7,19 @@ import av
 import numpy as np
 import soundfile
 
+from vf.data import files
 from vf.data.media import SUFFIXES, MediaError, opened, picture_stream, probe
 
 
 @contextmanager
 def whole(path):
-    """A path beside `path` to write to, moved there when all went well; on any error nothing is left behind.
-
-    Raises MediaError where it cannot be written.
-    """
-    path = Path(path)
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    """`files.whole` for what a user asked for: raises MediaError where it cannot be written."""
     try:
-        yield partial
-        partial.replace(path)
+        with files.whole(path) as partial:
+            yield partial
     except (OSError, av.FFmpegError, soundfile.LibsndfileError) as error:
         why = getattr(error, "strerror", None) or error
         raise MediaError(f"{path}: cannot be written ({why}); check the folder, its rights and its disk") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -29,11 +29,10 @@ def adherence(wanted, waveform, timeline, floor=0.01):
     """Distances between the curve that was wanted and that of a sound, as it is and after one gain over the whole sound.
 
     wanted: (n,) RMS at the 512/128 rate. waveform: (n * hop,). timeline: gives window and hop. floor: RMS of silence.
-    Returns {"raw": {...}, "gain_matched": {...}} with
-    e_l1: mean absolute difference, Eq. 7. error_db: mean absolute difference of level over the frames where either is above
-    the floor, quieter ones raised to it. lag_ms: shift of the sound that would fit best, within 200 ms; positive: it is late.
-    onset_f1_50ms: onsets of the two curves, matched one to one. correlation: Pearson's.
-    Raises ValueError for a waveform of another length.
+    Returns {"raw": {...}, "gain_matched": {...}} with e_l1: mean absolute difference, Eq. 7. error_db: mean absolute
+    difference of level over the frames where either is above the floor, quieter ones raised to it. lag_ms: shift of the
+    sound that would fit best, within 200 ms; positive: it is late. onset_f1_50ms: onsets of the two curves, matched one
+    to one. correlation: Pearson's. Raises ValueError for a waveform of another length.
     """
     wanted, hop = np.asarray(wanted, np.float64), timeline.video_hop
     if len(waveform) != len(wanted) * hop:
@@ -80,8 +79,8 @@ def lag(wanted, got, rate, most=0.2):
 def correction(wanted, got, rate, floor=0.01, up=12.0, down=24.0, seconds=0.04):
     """Factor of each frame that turns a sound towards the curve: (n,), (n,) RMS -> (n,).
 
-    At most `up` dB louder and `down` dB quieter; levels below half the floor count as that, so that hiss is not raised to meet
-    silence; smoothed over `seconds`, so that it does not crackle.
+    At most `up` dB louder and `down` dB quieter; levels below half the floor count as that, so that hiss is not raised
+    to meet silence; smoothed over `seconds`, so that it does not crackle.
     """
     a, b = (20 * np.log10(np.maximum(np.asarray(c, np.float64), floor / 2)) for c in (wanted, got))
     gain = np.clip(a - b, -down, up)

@@ -7,10 +7,11 @@ from scipy.stats import spearmanr
 def measure(curve, times, rate, early=0.05, floor=0.01):
     """Level, start and end of each event.
 
-    curve: (n,) RMS. times: (e,) seconds, increasing; an event lasts until the next one or the end. rate: frames per second.
-    early: seconds by which a sound may come ahead of its event's time, but not ahead of the event before. floor: RMS of silence.
-    Returns (e,) arrays: level, the largest RMS; start and end (s), where half of it is first reached and where a tenth of it, or
-    the floor if that is more, is last held, NaN for an event of no length or no sound.
+    curve: (n,) RMS. times: (e,) seconds, increasing; an event lasts until the next one or the end. rate: frames per
+    second. early: seconds by which a sound may come ahead of its event's time, but not ahead of the event before.
+    floor: RMS of silence. Returns (e,) arrays: level, the largest RMS; start and end (s), where half of it is first
+    reached and where a tenth of it, or the floor if that is more, is last held, NaN for an event of no length or no
+    sound.
     """
     curve, times = np.asarray(curve, np.float64), np.asarray(times, np.float64)
     borders = np.append(np.maximum(times - early, np.append(0, times[:-1])[: len(times)]), len(curve) / rate)
@@ -35,8 +36,9 @@ def measure(curve, times, rate, early=0.05, floor=0.01):
 def compare(truth, estimate, times, rate):
     """How the events of one curve are like those of another: {level_rank, start_ms, end_ms, length_ms}.
 
-    truth, estimate: (n,) RMS. level_rank: Spearman's correlation of their levels, NaN for fewer than three events or where one
-    curve has no levels to tell apart; start_ms, end_ms, length_ms: median distance of starts, ends and lengths, NaN without events.
+    truth, estimate: (n,) RMS. level_rank: Spearman's correlation of their levels, NaN for fewer than three events or
+    where one curve has no levels to tell apart; start_ms, end_ms, length_ms: median distance of starts, ends and
+    lengths, NaN without events.
     """
     (level, begin, end), (other, begins, ends) = measure(truth, times, rate), measure(estimate, times, rate)
     ranked = len(level) > 2 and len(set(level)) > 1 and len(set(other)) > 1

@@ -14,41 +14,25 @@ import numpy as np
 import pandas as pd
 
 from vf import params
-from vf.evaluation import metrics, systems
-from vf.evaluation import scores as evaluation
+from vf.data import files
+from vf.evaluation import catalogue, metrics, scores, systems
 from vf.signal import onsets, rms
 from vf.signal.timeline import Timeline
 
 SLACK = 0.1  # seconds that two files of a pair may differ in length: a codec's padding, not another clip
 SHORTEST = 0.1  # seconds: less has next to no curve
 
-MEANINGS = {
-    "e_l1": "E-L1 of generated sound: all frames, raw level, RMS 512/128 (App. C)",
-    "e_l1_gain_matched": "the same after the one gain that makes it smallest",
-    "e_l1_peak": "E-L1 as T-Foley measures it: both sounds at peak 1, curves low-passed",
-    "e_l1_sounding": "E-L1 of Table 1: without the frames that are silent in both",
-    "acc@1": "Acc@k: true RMS class among the k nearest to the sound's own class, without common silence",
-    "acc@5": "",
-    "acc@10": "",
-    "within_2": "RMS class off by at most 2, 5, 8",
-    "within_5": "",
-    "within_8": "",
-    "correlation": "Pearson correlation of the two curves",
-    "onset_f1_50ms": "F1 of onsets, one-to-one within 50 ms",
-    "onset_f1_100ms": "the same within 100 ms",
-    "clap": "CLAP score: cosine of embeddings",
-    "fad": "Frechet distance of window embeddings (Eq. 6). Its interval lies too high and may leave the distance itself out: sets in "
-    "which some films come twice and some not at all are on average farther apart",
-    "fad_inf": "FAD for endless many sounds: a line over 1 / N, subsets drawn without replacement",
-    "fad_inf_fadtk": "the same drawn with replacement, as fadtk does",
-}
+COLUMNS = (  # of the table, in this order
+    "e_l1", "e_l1_gain_matched", "e_l1_peak", "e_l1_sounding", "acc@1", "acc@5", "acc@10", "within_2", "within_5", "within_8",
+    "correlation", "onset_f1_50ms", "onset_f1_100ms", "clap", "fad", "fad_inf", "fad_inf_fadtk",
+)  # fmt: skip
 
 
 def pairs(folder, reference):
     """Files of two folders that bear the same name, whatever their kind: [(name, path, path of the reference)].
 
-    Raises ValueError for a folder that is not there or empty, a name that two files of a folder share, and names that only
-    one of them has.
+    Raises ValueError for a folder that is not there or empty, a name that two files of a folder share, and names that
+    only one of them has.
     """
     ours, theirs = systems.named(folder), systems.named(reference)
     lack, extra = sorted(set(theirs) - set(ours)), sorted(set(ours) - set(theirs))
@@ -66,7 +50,8 @@ def _some(names):
 def read_pair(path, reference, sample_rate, hop, seconds=None):
     """Two sounds of one length: float32 (s,), s whole hops. seconds: only the first so many.
 
-    Raises ValueError where they differ by more than SLACK, are shorter than `seconds` or SHORTEST, or hold what is no number.
+    Raises ValueError where they differ by more than SLACK, are shorter than `seconds` or SHORTEST, or hold what is no
+    number.
     """
     sounds = [systems.read_sound(p, sample_rate) for p in (path, reference)]
     for p, sound in zip((path, reference), sounds):
@@ -89,14 +74,14 @@ def read_pair(path, reference, sample_rate, hop, seconds=None):
 
 
 def clip_scores(reference, estimate, timeline, bins):
-    """Per-clip numbers that need no embedder, of one pair of sounds (s,): {metric: float}. See MEANINGS."""
+    """Per-clip numbers that need no embedder, of one pair of sounds (s,): {metric: float}, keys of `catalogue`."""
     window, hop = timeline.video_window, timeline.video_hop
     truth, got = (rms.rms_curve(np.asarray(w, np.float32)[None], window, hop) for w in (reference, estimate))
     times = [onsets.detect(truth[0].numpy(), timeline.sample_rate / hop, bins.floor)]
-    row = evaluation.sound_scores(reference[None], estimate[None], timeline, bins.floor, times)
-    ranked = evaluation.class_scores(bins.encode(got), bins.count)
-    classes = evaluation.curve_scores(truth, truth, got, ranked, bins, timeline.sample_rate / hop, times)
-    row |= {"e_l1_sounding": classes["e_l1"], "e_l1_peak": peak_e_l1(reference, estimate, window, hop)}
+    row = scores.sound_scores(reference[None], estimate[None], timeline, bins.floor, times)
+    ranked = scores.class_scores(bins.encode(got), bins.count)
+    classes = scores.curve_scores(truth, truth, got, ranked, bins, timeline.sample_rate / hop, times)
+    row |= {"e_l1_sounding": classes["e_l1_sounding"], "e_l1_peak": peak_e_l1(reference, estimate, window, hop)}
     row |= {k: v for k, v in classes.items() if k.startswith(("acc@", "within_", "onset_f1_100"))}
     return {k: float(np.squeeze(v)) for k, v in row.items()}
 
@@ -104,8 +89,8 @@ def clip_scores(reference, estimate, timeline, bins):
 def peak_e_l1(reference, estimate, window, hop):
     """E-L1 as T-Foley's released code has it: both sounds (s,) scaled to peak 1, then the L1 of their low-passed curves.
 
-    Its frames are centred on multiples of the hop and see zeros beyond the ends; ours (App. B.1) lie half a hop later. A
-    silent sound stays silent.
+    Its frames are centred on multiples of the hop and see zeros beyond the ends; ours (App. B.1) lie half a hop later.
+    A silent sound stays silent.
     """
     curves = []
     for wave in (reference, estimate):
@@ -118,9 +103,9 @@ def peak_e_l1(reference, estimate, window, hop):
 def set_scores(reference, estimate, groups, seed=0, few=False, resamples=100):
     """FAD of two lists of window embeddings (w, e), one a clip, and what it comes to for endless many sounds.
 
-    groups: the film of each clip, for the interval, which lies too high (see MEANINGS). few: of `metrics.frechet_distance`.
-    Returns {fad, fad_interval, fad_inf, fad_inf_fadtk}; NaN where there are too few windows (see `least_windows`). A draw of the
-    interval that has too few is left out.
+    groups: the film of each clip, for the interval, which lies too high (see `catalogue`). few: of
+    `metrics.frechet_distance`. Returns {fad, fad_interval, fad_inf, fad_inf_fadtk}; NaN where there are too few windows
+    (see `least_windows`). A draw of the interval that has too few is left out.
     """
     every, heard = np.concatenate(reference), np.concatenate(estimate)
     order, least = np.arange(len(estimate)), least_windows(every.shape[1], few)
@@ -150,12 +135,13 @@ def least_windows(dims, few=False):
 def evaluate(folder, reference, listen=None, timeline=None, seconds=None, seed=0):
     """A folder of sounds or films against the folder of its references, with rows that keep it honest.
 
-    listen: embedders of a back-end (vf.backends.<profile>.embedders.load), for CLAP and FAD; left out without them. timeline:
-    sample rate, window and hop of the curves; the paper's without it. seconds: only the first so many of each file.
-    Returns (table, per_clip), two DataFrames: a row for `estimate`, `truth`, `silence` and, of two clips or more, `other_clip`,
-    columns the means over clips with bootstrap intervals (`low`, `high`; segments <film>_<number> are drawn by film; FAD's lies too
-    high), see MEANINGS; and a row a clip and system. Where there are too few clips for FAD it is left empty, and that is printed.
-    Raises ValueError for files that are missing, doubled, of different lengths, too short, unreadable or no numbers.
+    listen: embedders of a back-end (vf.backends.<profile>.embedders.load), for CLAP and FAD; left out without them.
+    timeline: sample rate, window and hop of the curves; the paper's without it. seconds: only the first so many of each
+    file. Returns (table, per_clip), two DataFrames: a row for `estimate`, `truth`, `silence` and, of two clips or more,
+    `mismatched`, columns the means over clips with bootstrap intervals (`low`, `high`; segments <film>_<number> are
+    drawn by film; FAD's lies too high), see COLUMNS; and a row a clip and system. Where there are too few clips for FAD
+    it is left empty, and that is printed. Raises ValueError for files that are missing, doubled, of different lengths,
+    too short, unreadable or no numbers.
     """
     if seconds is not None and not seconds >= SHORTEST:
         raise ValueError(f"seconds is {seconds:g}; wanted {SHORTEST} or more: ask for more, or leave it out for whole files")
@@ -165,28 +151,28 @@ def evaluate(folder, reference, listen=None, timeline=None, seconds=None, seed=0
     groups = [re.sub(r"_\d{1,3}$", "", name) for name in names]
     sounds = [read_pair(a, b, timeline.sample_rate, timeline.video_hop, seconds) for _, a, b in found]
     truth = [b for _, b in sounds]
-    others = evaluation.other_clips(groups)
+    others = scores.other_clips(groups)
     rows_of = {
         "estimate": [a for a, _ in sounds],
         "truth": truth,
         "silence": [np.zeros_like(t) for t in truth],
-        "other_clip": [np.resize(truth[others[i]], len(t)) for i, t in enumerate(truth)],
+        "mismatched": [np.resize(truth[others[i]], len(t)) for i, t in enumerate(truth)],
     }
     if len(names) == 1:
-        del rows_of["other_clip"]  # there is none: it would be the truth itself
+        del rows_of["mismatched"]  # there is none: it would be the truth itself
     paths = {name: [a if name == "estimate" else b for _, a, b in found] for name in rows_of}
     heard = {name: _hear(listen, waves, paths[name]) for name, waves in rows_of.items()} if listen else {}
     rows, clips = [], []
     for system, waves in rows_of.items():
-        scores = pd.DataFrame([clip_scores(t, w, timeline, bins) for t, w in zip(truth, waves)])
+        measured = pd.DataFrame([clip_scores(t, w, timeline, bins) for t, w in zip(truth, waves)])
         if listen:
-            scores["clap"] = [float(metrics.cosine(a, b)) for a, b in zip(heard["truth"][1], heard[system][1])]
-        summary = evaluation.summarise({k: scores[k].to_numpy() for k in scores}, groups, seed)
-        # the other clips are the true sounds in another order, which is no distance at all
-        if listen and system != "other_clip":
+            measured["clap"] = [float(metrics.cosine(a, b)) for a, b in zip(heard["truth"][1], heard[system][1])]
+        summary = scores.summarise({k: measured[k].to_numpy() for k in measured}, groups, seed)
+        # these are the true sounds in another order, which is no distance at all
+        if listen and system != "mismatched":
             summary |= set_scores(heard["truth"][0], heard[system][0], groups, seed, getattr(listen, "few", False))
         rows.append({"system": system, "clips": len(names)} | _flat(summary))
-        clips.append(pd.concat([pd.DataFrame({"system": system, "clip": names}), scores], axis=1))
+        clips.append(pd.concat([pd.DataFrame({"system": system, "clip": names}), measured], axis=1))
     if listen:
         _note_too_few(rows[0], heard["truth"][0], getattr(listen, "few", False))
     return pd.DataFrame(rows), pd.concat(clips, ignore_index=True)
@@ -205,30 +191,33 @@ def _note_too_few(row, windows, few):
 
 def _hear(listen, waves, paths):
     """Window embeddings of the FAD and CLAP embedding of each sound, one at a time as they may differ in length."""
-    windows, scores = [], []
+    windows, embedded = [], []
     for wave, path in zip(waves, paths):
         try:
             windows.append(listen.windows(wave[None])["fad"][0])
-            scores.append(listen.score(wave[None])[0])
+            embedded.append(listen.score(wave[None])[0])
         except (ValueError, RuntimeError) as error:
             raise ValueError(
                 f"{path}: the embedders cannot take it ({error}); wanted a second or more, of round length: "
                 "give --seconds, or go without CLAP and FAD: --no-embedders"
             ) from error
-    return windows, scores
+    return windows, embedded
 
 
 def _flat(summary):
-    """{metric, metric_interval} -> {metric, metric low, metric high}, in the order of MEANINGS."""
+    """{metric, metric_interval} -> {metric, metric low, metric high}, in the order of COLUMNS."""
     row = {}
-    for name in (m for m in MEANINGS if m in summary):
+    for name in (m for m in COLUMNS if m in summary):
         low, high = summary.get(f"{name}_interval") or (None, None)
         row |= {name: summary[name]} | ({f"{name} low": low, f"{name} high": high} if f"{name}_interval" in summary else {})
     return row
 
 
 def embedders(profile=None, run=None):
-    """What a run of this project has learnt to listen with. Raises ValueError outside the project or before it has run."""
+    """What a run of this project has learnt to listen with.
+
+    Raises ValueError outside the project or before it has run.
+    """
     p = params.load(profile)
     folder = p.folder("embedders", run)
     if not folder.is_dir():
@@ -253,9 +242,10 @@ def main(arguments=None):
         listen = None if args.no_embedders else embedders(args.profile, args.run)
         table, per_clip = evaluate(args.folder, args.reference, listen, seconds=args.seconds)
         shown = table.set_index("system").drop(columns=[c for c in table if c.endswith((" low", " high"))]).T
+        shown.insert(0, "better", [catalogue.find(key).better if key in COLUMNS else "" for key in shown.index])
         print(shown.to_string(float_format=lambda v: f"{v:.4g}"))
-        evaluation.write_csv(out, table)
-        evaluation.write_csv(out.with_suffix(".per_clip.csv"), per_clip)
+        files.write_csv(out, table)
+        files.write_csv(out.with_suffix(".per_clip.csv"), per_clip)
     except (ValueError, OSError) as error:
         parser.exit(2, f"{error}\n")
 

@@ -54,7 +54,10 @@ def accuracy_within(reference_classes, estimate_classes, tolerance, keep=None):
 
 
 def correlation(reference, estimate):
-    """Pearson correlation over time, per clip: (..., n), (..., n) -> (...,). A constant curve correlates 0 with anything."""
+    """Pearson correlation over time, per clip: (..., n), (..., n) -> (...,).
+
+    A constant curve correlates 0 with anything.
+    """
     reference, estimate = _pair(reference, estimate)
     a = reference - reference.mean(-1, keepdims=True)
     b = estimate - estimate.mean(-1, keepdims=True)
@@ -92,7 +95,10 @@ def probe(vectors, curves, held_out, penalty=10.0):
 
 
 def jitter(curve):
-    """Mean absolute change of a curve from one frame to the next (Fig. 8). curve: (b, n) RMS. Returns (b,), RMS a frame."""
+    """Mean absolute change of a curve from one frame to the next (Fig.
+
+    8). curve: (b, n) RMS. Returns (b,), RMS a frame.
+    """
     return np.abs(np.diff(np.asarray(curve, np.float64), axis=-1)).mean(-1)
 
 
@@ -100,8 +106,8 @@ def frechet_distance(reference, estimate, few=False):
     """Frechet distance between two sets of embeddings, Eq. 6 with its first norm squared (as in every implementation).
 
     reference, estimate: (items, e). few: accept sets with no more items than dimensions, as the published tools do.
-    Returns a float, 0 for equal sets. Raises ValueError where, without `few`, a set has no more items than dimensions: its
-    covariance is singular and the distance depends on how many items there are.
+    Returns a float, 0 for equal sets. Raises ValueError where, without `few`, a set has no more items than dimensions:
+    its covariance is singular and the distance depends on how many items there are.
     """
     reference, estimate = np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
     for name, x in (("reference", reference), ("estimate", estimate)):
@@ -129,11 +135,11 @@ def frechet_gaussian(mean_r, cov_r, mean_g, cov_g):
 def frechet_infinity(reference, estimate, steps=25, least=500, replace=False, seed=0, few=False):
     """Frechet distance that an endless set of estimates would have: FAD as a line over 1 / N, read off at 0.
 
-    reference, estimate: (items, e). Distances of `steps` draws of N = `least` ... all items are fitted. replace: draw with
-    replacement, as fadtk does, which only undoes the draw's own error and comes out near the plain distance; without it the
-    draws are subsets and the line tells how the distance falls with N. least: lowered to half of a smaller set, but not to
-    the dimensions. few: of `frechet_distance`. Returns a float; below 0 where noise is all there is.
-    Raises ValueError where there are too few items for two sizes.
+    reference, estimate: (items, e). Distances of `steps` draws of N = `least` ... all items are fitted. replace: draw
+    with replacement, as fadtk does, which only undoes the draw's own error and comes out near the plain distance;
+    without it the draws are subsets and the line tells how the distance falls with N. least: lowered to half of a
+    smaller set, but not to the dimensions. few: of `frechet_distance`. Returns a float; below 0 where noise is all
+    there is. Raises ValueError where there are too few items for two sizes.
     """
     estimate = np.asarray(estimate, np.float64)
     least = max(min(least, len(estimate) // 2), 2 if few else estimate.shape[1] + 1)
@@ -156,8 +162,8 @@ def bootstrap(values, groups=None, statistic=np.nanmean, resamples=1000, level=0
     """Percentile bootstrap interval of a statistic over clips.
 
     values: (items, ...), resampled along the first axis. groups: (items,), e.g. the film of each clip; whole groups are
-    drawn, since segments of one film are alike. Returns (low, high), NaN for one group, which tells nothing of others. The
-    statistic gets the resampled values. Raises ValueError where values and groups are not of one length.
+    drawn, since segments of one film are alike. Returns (low, high), NaN for one group, which tells nothing of others.
+    The statistic gets the resampled values. Raises ValueError where values and groups are not of one length.
     """
     values = np.asarray(values)
     groups = np.arange(len(values)) if groups is None else np.asarray(groups)

@@ -1,8 +1,6 @@
 """Scores of curves and of sounds against the truth, per clip and over the set, with intervals (section 3.2, App. C)."""
 
-import json
 import warnings
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,7 +19,7 @@ def curve_scores(truth, target, curve, scores, bins, rate, reference_onsets):
     """
     true, got = bins.encode(target).numpy(), bins.encode(curve).numpy()
     keep = metrics.not_both_silent(true, got)
-    result = {"e_l1": metrics.e_l1(target, curve, keep)}
+    result = {"e_l1_sounding": metrics.e_l1(target, curve, keep)}
     # accuracy is of the best scored class, which need not be the class of the curve (see video2rms.decode)
     scores = np.asarray(scores)
     classified = metrics.not_both_silent(true, scores.argmax(-1))
@@ -40,8 +38,8 @@ def curve_scores(truth, target, curve, scores, bins, rate, reference_onsets):
 def onset_scores(references, found, threshold):
     """Per-clip numbers of an onset detector: by the protocol (App. C), and beside it F-measures with the best one-to-one matching.
 
-    references: a list of arrays of seconds. found: for each (seconds, confidences). threshold: confidence from which on an
-    estimate counts, for all but average precision. Returns {metric: (b,)}; recall, accuracy and ap are NaN where a
+    references: a list of arrays of seconds. found: for each (seconds, confidences). threshold: confidence from which on
+    an estimate counts, for all but average precision. Returns {metric: (b,)}; recall, accuracy and ap are NaN where a
     clip has no onset.
     """
     sure = [times[confidence >= threshold] for times, confidence in found]
@@ -55,8 +53,8 @@ def onset_scores(references, found, threshold):
 def onset_times(films, curves, rate, floor):
     """When each clip's events are, for the onset metrics: annotated, or detected in the true curve where nothing is annotated.
 
-    films: a list of clips.Clip. curves: (b, n) true RMS. rate: its frames per second. floor: RMS of silence. Returns a list of
-    arrays of seconds.
+    films: a list of clips.Clip. curves: (b, n) true RMS. rate: its frames per second. floor: RMS of silence. Returns a
+    list of arrays of seconds.
     """
     return [
         np.array([e.time for e in clip.events]) if clip.events else onsets.detect(curve, rate, floor)
@@ -72,8 +70,8 @@ def class_scores(classes, count):
 def baseline_curves(target, train_target, bins, groups, seed):
     """The rows that keep Table 1 honest: {name: (curve (b, n), scores (b, n, k))}.
 
-    discretised_truth, random (a class drawn for each frame), constant (the median of `train_target`, which has the least
-    E-L1 of all constants), other_clip (the truth of the next clip of another group) and silence.
+    discretised_truth, random (a class drawn for each frame), constant (the median of `train_target`, which has the
+    least E-L1 of all constants), mismatched (the truth of another clip, of another group) and silence.
     """
     generator = torch.Generator().manual_seed(seed)
     true = bins.encode(target)
@@ -82,13 +80,13 @@ def baseline_curves(target, train_target, bins, groups, seed):
     named = {
         "discretised_truth": true,
         "constant": bins.encode(best),
-        "other_clip": true[other_clips(groups)],
+        "mismatched": true[other_clips(groups)],
         "silence": torch.zeros_like(true),
     }
     curves = {name: (bins.decode(c), class_scores(c, bins.count)) for name, c in named.items()}
     curves["constant"] = (best, curves["constant"][1])
     curves["silence"] = (torch.zeros_like(best), curves["silence"][1])  # silent altogether, without a room's tone
-    curves["other_clip"] = (torch.as_tensor(target)[other_clips(groups)], curves["other_clip"][1])
+    curves["mismatched"] = (torch.as_tensor(target)[other_clips(groups)], curves["mismatched"][1])
     curves["random"] = (bins.decode(noise.argmax(-1)), noise)
     return curves
 
@@ -96,8 +94,9 @@ def baseline_curves(target, train_target, bins, groups, seed):
 def linear_curves(energy, curves, among, reach=8):
     """What a linear regression makes of the films' frame-difference energy: the least a network has to beat.
 
-    energy: (clips, t) of each video frame; its square root, about the size of a movement, is regressed on within `reach`
-    frames either way. curves: (clips, n) true RMS, fitted by least squares on the clips `among`. Returns (clips, n) >= 0.
+    energy: (clips, t) of each video frame; its square root, about the size of a movement, is regressed on within
+    `reach` frames either way. curves: (clips, n) true RMS, fitted by least squares on the clips `among`. Returns
+    (clips, n) >= 0.
     """
     size = np.sqrt(np.asarray(energy, np.float64))
     padded = np.pad(size, ((0, 0), (reach, reach)), mode="edge")
@@ -142,8 +141,8 @@ def sound_scores(reference, estimate, timeline, floor, onset_times=None):
 def timbre_scores(listen, reference, estimate, materials):
     """Per-clip numbers of what generated sound sounds like: CLAP score (App. C), and whether its material is heard.
 
-    listen: the backend's embedders. reference, estimate: (b, s) waveforms. materials: of each clip; None where a clip has
-    several or is not annotated. Returns {clap, material_accuracy: (b,)}, NaN without a material.
+    listen: the backend's embedders. reference, estimate: (b, s) waveforms. materials: of each clip; None where a clip
+    has several or is not annotated. Returns {clap, material_accuracy: (b,)}, NaN without a material.
     """
     named = listen.materials(estimate, clips.MATERIALS)
     return {
@@ -166,7 +165,8 @@ def set_distance(reference, estimates, groups, seed, resamples=100, few=False):
 def set_difference(reference, ones, others, groups, seed, resamples=1000, few=False):
     """Mean Frechet distance of `ones` to the reference minus that of `others`, the same films drawn for all: (value, (low, high)).
 
-    reference: (b, w, e). ones, others: lists of such, one for each training or seed. few: of `metrics.frechet_distance`.
+    reference: (b, w, e). ones, others: lists of such, one for each training or seed. few: of
+    `metrics.frechet_distance`.
     """
     together, distances = _sets(reference, [*ones, *others], few)
 
@@ -243,29 +243,15 @@ def mean_draw(draws):
         return {name: np.nanmean([d[name] for d in draws], 0) for name in draws[0]}
 
 
+def entry(key: str, value: float | list, interval: tuple, digits: int = 4) -> dict:
+    """A value and its interval as a row of results has them: {key: value, key_interval: [low, high]}, rounded.
+
+    value: a number; of several trainings a list, one each. interval: (low, high).
+    """
+    rounded = [round(v, digits) for v in value] if isinstance(value, list) else round(value, digits)
+    return {key: rounded, f"{key}_interval": [round(v, digits) for v in interval]}
+
+
 def pick(summary, keys):
     """Some metrics of a summary with their intervals; those that the profile does not have are left out."""
     return {k: summary[k] for key in keys if key in summary for k in (key, f"{key}_interval")}
-
-
-def write_json(path, values):
-    """Write numbers as JSON, sorted as given, NaN as null, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(_finite(values), indent=1, allow_nan=False) + "\n")
-    partial.replace(path)
-
-
-def _finite(value):
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and np.isnan(value) else value
-
-
-def write_csv(path, table):
-    """Write a DataFrame as CSV, whole or not at all."""
-    partial = Path(path).with_suffix(".partial")
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(partial, index=False, float_format="%.6g")
-    partial.replace(path)

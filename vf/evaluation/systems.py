@@ -16,7 +16,7 @@ import pandas as pd
 import soundfile
 
 from vf import params
-from vf.data import clips, media, writing
+from vf.data import clips, files, media, writing
 
 Join = namedtuple("Join", "files piece rate short why")
 Join.__doc__ = """How the files of a system make up a clip.
@@ -46,12 +46,12 @@ TEST_FILMS = 242
 def load(name, entry, wanted, sample_rate, root="."):
     """The sound of a system for some clips.
 
-    name, entry: of `benchmark.systems` in params.yaml. entry: a mapping with folder, where the files lie, and perhaps join, a
-    key of JOINS; files, another pattern for their names; rate, fps: the sample rate and frame rate that they must have; and
-    what the table says of the system: prompt, paper, train. wanted: a list of clips.Clip. root: what paths start from.
-    Returns waves (b, s), float32 at `sample_rate`, level untouched, and the positions (b,) in `wanted` of those that the system
-    covers: all of them but for `film`. Raises ValueError for a folder or clip that is not there, doubled, too short, or of
-    another rate, and for an entry that cannot be read.
+    name, entry: of `benchmark.systems` in params.yaml. entry: a mapping with folder, where the files lie, and perhaps
+    join, a key of JOINS; files, another pattern for their names; rate, fps: the sample rate and frame rate that they
+    must have; and what the table says of the system: prompt, paper, train. wanted: a list of clips.Clip. root: what
+    paths start from. Returns waves (b, s), float32 at `sample_rate`, level untouched, and the positions (b,) in
+    `wanted` of those that the system covers: all of them but for `film`. Raises ValueError for a folder or clip that is
+    not there, doubled, too short, or of another rate, and for an entry that cannot be read.
     """
     _check_entry(name, entry)
     folder, join, fps = Path(root) / Path(entry["folder"]).expanduser(), entry.get("join") or "whole", entry.get("fps")
@@ -193,9 +193,10 @@ def named(folder, suffixes=SUFFIXES):
 def leakage(name, join="whole", train=None, films=()):
     """How many of the tested films a system was trained on, as text for the table.
 
-    name: of the system, join: a key of JOINS; either may tell whose it is. train: file that lists its training films, one a
-    line or as JSON, in which `films`, ours, are counted; a path, a suffix, `_mic` or `_denoised` and the number of a piece
-    (`_271215`) are no part of a film's name. Without one: what its released lists hold of the official test films.
+    name: of the system, join: a key of JOINS; either may tell whose it is. train: file that lists its training films,
+    one a line or as JSON, in which `films`, ours, are counted; a path, a suffix, `_mic` or `_denoised` and the number
+    of a piece (`_271215`) are no part of a film's name. Without one: what its released lists hold of the official test
+    films.
     """
     if train is not None:
         text = Path(train).read_text()
@@ -218,9 +219,9 @@ def _texts(value):
 def export(clipset, sounds, folder):
     """Write clips as folders that `load`, vf.evaluation.folders and vf.evaluation.listening.page read, and that other systems can be run on.
 
-    clipset: clips.ClipSet. sounds: {system: (b, s)}, one of them the truth. Writes <folder>/<system>/<clip>.wav, 16 bit,
-    <folder>/prompts.csv, and, for clips that have a picture, <folder>/films/<clip>.mp4 with its `_times.txt` in Greatest Hits'
-    form.
+    clipset: clips.ClipSet. sounds: {system: (b, s)}, one of them the truth. Writes <folder>/<system>/<clip>.wav, 16
+    bit, <folder>/prompts.csv, and, for clips that have a picture, <folder>/films/<clip>.mp4 with its `_times.txt` in
+    Greatest Hits' form.
     """
     folder = Path(folder)
     for system, waves in sounds.items():
@@ -229,7 +230,7 @@ def export(clipset, sounds, folder):
             path = folder / system / f"{clip.name}.wav"
             soundfile.write(path, np.asarray(wave, np.float32), clipset.sample_rate, subtype="PCM_16")
     rows = [{"clip": c.name, "film": c.group, "start": c.start, "prompt": c.caption} for c in clipset.clips]
-    pd.DataFrame(rows).to_csv(folder / "prompts.csv", index=False)
+    files.write_csv(folder / "prompts.csv", pd.DataFrame(rows), float_format=None)
     (folder / "films").mkdir(exist_ok=True)
     for i, clip in enumerate(clipset.clips):
         if clip.film is None:
@@ -240,7 +241,7 @@ def export(clipset, sounds, folder):
         frames, _ = media.read_frames(clip.film, rate, size, clip.start, clip.seconds)
         writing.write_film(folder / "films" / f"{clip.name}.mp4", frames, rate, clipset.wave(i), clipset.sample_rate)
         lines = [f"{e.time:.4f} {e.material} {e.action} {e.reaction}\n" for e in clip.events]
-        (folder / "films" / f"{clip.name}_times.txt").write_text("".join(lines))
+        files.write_text(folder / "films" / f"{clip.name}_times.txt", "".join(lines))
 
 
 def main(arguments=None):

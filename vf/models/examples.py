@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from vf.data import files
 from vf.signal import rms
 
 
@@ -51,5 +52,5 @@ def examples(pipeline, sounds, among, timeline, folder=None, batch=32):
         for store, row in zip(stores, rows):
             store[i : i + len(row)] = row
             store.flush()
-        progress.write_text(str(i + len(rows[0])))
+        files.write_text(progress, str(i + len(rows[0])))
     return [np.load(p, mmap_mode="r") for p in paths]

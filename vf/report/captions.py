@@ -1,16 +1,20 @@
-"""What the report says of its tables, figures, rows and metrics."""
+"""What the report says of its tables, figures, rows and sections.
+
+What it says of a metric is in `vf.evaluation.catalogue`.
+"""
 
 TABLES = {  # title, remark
     "table1": (
         "Table 1: Video2RMS",
-        "E-L1 and Acc@k leave out the frames that are silent in both truth and prediction. Rows over seeds are of the stage "
-        "video2rms_repeats.",
+        "E-L1 over sounding frames, which is the paper's in this table, and Acc@k leave out the frames that are silent in "
+        "both truth and prediction. Rows over seeds are of"
+        " the stage video2rms_repeats.",
     ),
     "table2": (
         "Table 2: Video-Foley",
-        "E-L1 is of all frames. FAD, CLAP and FAVD of the small profile come from networks trained here, not from PANNs, CLAP, VGGish and "
-        "I3D as the paper's; FAVD's part of the picture is the same for all systems, so that it follows FAD. Opinions (MOS) need "
-        "listeners: docs/listening.md.",
+        "E-L1 is of all frames. FAD, CLAP and FAVD of the small profile come from networks trained here, not from"
+        " PANNs, CLAP, VGGish and I3D as the paper's; FAVD's part of the picture is the same for all systems, so "
+        "that it follows FAD. Opinions (MOS) need listeners: docs/listening.md.",
     ),
     "table3": ("Table 3: PEAVS and opinions on timing", "Needs listeners and PEAVS's own network: docs/listening.md."),
     "table4": (
@@ -34,15 +38,15 @@ FIGURES = {  # in the order of the report: the paper's figures first
     "01_clips": "A training film: strip, waveform with annotated events, spectrogram.",
     "01_statistics": "The clips of this run beside Greatest Hits: gaps between events, levels of frames, materials in a clip.",
     "02_rms": "From a waveform to its RMS curve and to classes (Eqs. 1, 2), and what the classes lose.",
-    "03_features": "How well a linear probe reads the RMS curve from each kind of map, on validation films; the frame encoder's training; "
-    "one film's change of picture beside its RMS.",
+    "03_features": "How well a linear probe reads the RMS curve from each kind of map, on validation films; the "
+    "frame encoder's training; one film's change of picture beside its RMS.",
     "04_losses": "Training loss of Video2RMS (Eq. 3).",
     "04_predictions": "True and predicted curves of three test films.",
     "05_losses": "Training losses of the backbone's parts.",
     "05_embedders": "Training losses of the metrics' embedders.",
     "06_losses": "Training loss of RMS-ControlNet: Eq. 4, and in the small profile the loudness of the decoded estimate.",
-    "08_video2rms": "Video2RMS and the rows that keep it honest, with 95% intervals: E-L1 over all frames, where Table 1's leaves out "
-    "common silence and is kind to curves that hum.",
+    "08_video2rms": "Video2RMS and the rows that keep it honest, with 95% intervals: E-L1 over all frames, where "
+    "Table 1's leaves out common silence and is kind to curves that hum.",
     "08_rms2sound": "RMS2Sound with true curves, with 95% intervals.",
     "08_foley_e_l1": "Video-Foley: E-L1 of each system, with 95% intervals.",
     "08_foley_fad": "Video-Foley: Frechet distance of each system, with 95% intervals.",
@@ -55,34 +59,63 @@ FIGURES = {  # in the order of the report: the paper's figures first
     "17_rms2sound": "RMS2Sound, one change at a time, with 95% intervals.",
 }
 
-GLOSSARY = {
-    "E-L1, e_l1": "mean absolute difference of two RMS curves (Eq. 7). Of Video2RMS without the frames silent in both, of sound over all.",
-    "e_l1_all, e_l1_event": "the same over all frames, and over those whose truth is not silent.",
-    "e_l1_gain_matched": "of sound, after the one gain that makes it smallest: the shape without the level.",
-    "Acc@k": "share of frames whose true class is among the k that the model finds likeliest, without common silence.",
-    "correlation": "Pearson's, of the two curves of a clip.",
-    "onset_f1_50ms, onset_f1_100ms": "F-measure of onsets, one to one within 50 or 100 ms, against annotated events. Of curves and sounds "
-    "onsets are where the level jumps, so that even the true sound does not reach 1; in Table 4 a threshold is chosen on validation "
-    "films, which is why its values lie higher than those of the ablations.",
-    "onset_recall, onset_accuracy, onset_ap": "by the protocol of CondFoleyGen (App. C) within 0.1 s: share of onsets that were told; "
-    "hits of all hits, misses and false alarms; average precision.",
-    "FAD, FAD-P, FAD-C, FAVD": "Frechet distance (Eq. 6) of embeddings to those of the true sounds; FAVD has the picture's beside the "
-    "sound's. The interval of one such distance draws the films 100 times, all others draw them 1,000 times; it lies too high, as sets in "
-    "which a film comes twice are farther apart.",
-    "CLAP": "cosine of the CLAP embeddings of made and true sound.",
-    "material_accuracy": "share of clips whose material a tagger hears in the sound.",
-    "jitter": "mean change of the curve from one frame to the next.",
-    "level_rank, start_ms, end_ms, length_ms": "of the events of a film: Spearman's correlation of their levels with the true ones, and the "
-    "median distance of starts, ends and lengths.",
-    "constant, silence, other_clip, random": "rows that know nothing of the film: the best constant, no sound, another film's, classes "
-    "drawn by chance.",
+EVENTS = (
+    "Over all test films, event by event. Events are looked for around their true times, so that chance scores "
+    "too: a constant curve, and the sound of another film."
+)
+DRAWN = (
+    "Four drawn shapes, and one curve, with six prompts each. A drawn shape is no curve of the training sounds, "
+    "which rise and fall within tenths of a second."
+)
+
+ROWS = {
+    "constant, silence, mismatched, random": "rows that know nothing of the film: the best constant, no sound, "
+    "the truth of another clip, classes drawn by chance.",
     "linear": "a linear regression from the difference of frames.",
     "envelope": "sound of the same prompt made without a curve, multiplied to the curve.",
     "reconstruction": "the true sound through VAE and vocoder: the floor of what the backbone can make.",
     "none, discretised, continuous": "RMS2Sound without a curve, with the curve's classes, with the curve as it is.",
     "width_W, wide, normalised": "width of the smoothed labels; W = 20 with sigma = 4; labels that sum to 1.",
-    "mean_decode, other_targets, fixed_time, regression": "the curve as the mean of the classes; the low-passed curve as target (or the raw "
-    "one, where the profile learns the low-passed); time by interpolation; L2 on the curve.",
-    "guided_rms, hold, onsets": "guidance on the curve as on the prompt; the sampler held to the curve (vf/models/sampler.py); a net that hears "
-    "onsets in place of the curve.",
+    "mean_decode, other_targets, fixed_time, regression": "the curve as the mean of the classes; the low-passed "
+    "curve as target (or the raw one, where the profile learns the low-passed); time by interpolation; L2 on the "
+    "curve.",
+    "guided_rms, hold, onsets": "guidance on the curve as on the prompt; the sampler held to the curve "
+    "(vf/models/sampler.py); a net that hears onsets in place of the curve.",
+}
+
+SECTIONS = {  # of the paper, by the first part of a claim's section
+    "2.1": "Video2RMS",
+    "3.2": "Evaluation",
+    "4.1": "Video2RMS and RMS2Sound",
+    "4.2": "Video-to-sound",
+    "A": "Subjectivity in onset annotation",
+    "B.2": "RMS2Sound",
+    "C": "Metrics",
+    "E.1": "Onset annotations",
+    "E.2": "Label smoothing",
+    "H": "Additional case study",
+    "I": "RMS-ControlNet with drawn curves and other prompts",
+}
+
+ABOUT = (  # what this is, in two sentences
+    "Video-Foley puts sound on a silent film in two stages: Video2RMS predicts the loudness curve from the "
+    "picture, and RMS2Sound turns the curve and a text or audio prompt into sound.",
+    "This page sets what this run measured beside what the paper reports, claim by claim, with a verdict that follows from the numbers.",
+)
+NOTE = (
+    "Intervals are 95% bootstrap intervals over films. The paper's values come from its own data and networks and"
+    " are no target for another corpus; what compares is the order of the rows. Where a trend differs from the "
+    "paper's, and why: REPRODUCTION.md. Arrows say which way is better."
+)
+HEADLINES = (  # (title, key, our row and the paper's, the row that it is to beat, what that is)
+    ("Loudness curve from the picture", "e_l1_sounding", "video2rms/predicted", "video2rms/random", "random choice"),
+    ("Loudness of the sound", "e_l1", "foley/foley_audio", "foley/text_to_audio", "text-to-audio"),
+    ("Sound quality", "fad", "foley/foley_audio", "foley/text_to_audio", "text-to-audio"),
+    ("Timbre", "clap", "foley/foley_audio", "foley/text_to_audio", "text-to-audio"),
+)
+FILMS = {  # names of generated films, as the stage `generate` writes them
+    "truth": "true sound",
+    "foley-audio": "Video-Foley, audio prompt",
+    "foley-text": "Video-Foley, text prompt",
+    "text-to-audio": "text-to-audio, without a curve",
 }

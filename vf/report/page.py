@@ -1,198 +1,193 @@
-"""The report: tables, claims and one offline page from what the stages saved. `python -m vf.report.page --profile small`."""
+"""The report: results/<run>/report.md to compare, runs/<run>/report.html to look at and listen to, and tables as CSV.
+
+python -m vf.report.page --profile small
+"""
 
 import argparse
 import base64
 import html
-import json
 from pathlib import Path
 
-import mistune
-import yaml
-
 from vf import params
-from vf.report import tables, verdicts
-from vf.report.captions import FIGURES, GLOSSARY, TABLES
-from vf.report.claims import COLUMNS, claims, of_case_studies
-from vf.report.published import block, cell, markdown, publish
+from vf.data import files
+from vf.evaluation import catalogue
+from vf.report import captions, claims, content, tables, text
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; }
-table { border-collapse: collapse; font-size: 13px; margin: 1rem 0; display: block; overflow-x: auto; }
+* { box-sizing: border-box; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 0; padding: 0 1rem 3rem; color: #1a1a1a; }
+h1 { font-size: 1.5rem; margin: .8rem 0 .3rem; } h2 { margin: 2.2rem 0 .4rem; } p, dl { max-width: 48rem; margin: .3rem 0; }
+nav { border-block: 1px solid #ddd; padding: .5rem 0; margin-top: 1rem; } nav a { margin-right: 1rem; white-space: nowrap; }
+a { color: #0072b2; }
+.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .6rem; margin: .6rem 0; }
+.numbers div, .tally span { background: #f3f5f7; border-radius: .4rem; padding: .4rem .6rem; }
+.numbers b { display: block; font-size: 1.35rem; line-height: 1.3; } .numbers small { color: #555; display: block; }
+.tally { display: flex; flex-wrap: wrap; gap: .5rem; margin: .6rem 0; }
+.pairs { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: .6rem; }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: .4rem; margin: 0; }
+video { width: 100%; } figure { margin: 1rem 0; } .pair figure, .films figure { margin: 0; }
+figcaption { font-size: 13px; color: #555; } img { max-width: 100%; height: auto; }
+.films { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: .6rem; }
+.table { overflow-x: auto; margin: .6rem 0; } table { border-collapse: collapse; font-size: 13px; width: 100%; }
 th, td { border-bottom: 1px solid #ddd; padding: .3rem .6rem; text-align: left; vertical-align: top; }
-dt { font-weight: 600; } summary { cursor: pointer; } pre { font-size: 12px; overflow-x: auto; }
 th { border-bottom: 2px solid #444; } td:first-child { white-space: nowrap; }
-img { max-width: 100%; } figure { margin: 1.5rem 0; } figcaption { font-size: 13px; color: #555; }
-.films { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1rem; } video { width: 100%; }
+summary { cursor: pointer; padding: .3rem 0; } summary span { color: #555; } dt { font-weight: 600; } dd { margin-bottom: .4rem; }
+pre { font-size: 12px; overflow-x: auto; } .holds { color: #00694f; } .fails { color: #b34700; }
+@media (max-width: 26rem) { .pairs { grid-template-columns: 1fr; } .numbers { grid-template-columns: 1fr 1fr; } }
 """
-
-
-def minutes(folder):
-    """Minutes that notebooks took, from papermill's own record of what they left: rows (stage, budget, took).
-
-    Variants of an ablation, which lie in folders of their own, are one row.
-    """
-    taken = {}
-    for path in sorted(folder.rglob("*.ipynb")):
-        record = json.loads(path.read_text())["metadata"].get("papermill", {})
-        if record.get("duration"):
-            name = path.stem if path.parent == folder else f"{Path(record['input_path']).stem}, variants"
-            taken.setdefault(name, []).append(record["duration"] / 60)
-    rows = []
-    for name, each in sorted(taken.items()):
-        label = f"{name} ({len(each)})" if name.endswith("variants") else name
-        rows.append((label, BUDGET.get(name, "–"), f"{sum(each):.1f}"))
-    return rows
-
-
-# minutes that a stage of the small profile may take, on two cores that do nothing else
-BUDGET = {
-    "01_data": 4, "02_rms": 1, "03_features": 8, "04_video2rms": 3, "05_backbone": 15, "06_rms_controlnet": 8, "07_generate": 7,
-    "08_evaluate": 2, "09_case_studies": 2, "10_studio": 1, "11_video2rms_repeats": 20, "12_rms2sound_repeats": 30, "14_benchmark": 2,
-    "16_onsets": 40, "17_ablations": 1, "13_video2rms_ablation, variants": 90, "03_features, variants": 20,
-    "15_rms2sound_ablation, variants": 50,
-}  # fmt: skip
+KINDS = {".png": "image/png", ".mp4": "video/mp4"}
+ON_TOP, PAIR = 3, ("truth", "foley-audio")  # films of the first screen
 
 
 def _embed(path):
-    kind = {".png": "image/png", ".mp4": "video/mp4", ".wav": "audio/wav"}[path.suffix]
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    return f"data:{KINDS[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _cell(value):
+    style = {claims.HOLDS: "holds", claims.FAILS: "fails"}.get(value)
+    shown = html.escape(str(value))
+    return f'<td class="{style}">{shown}</td>' if style else f"<td>{shown}</td>"
 
 
 def _table(columns, rows):
     head = "".join(f"<th>{html.escape(c)}</th>" for c in columns)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(str(c))}</td>" for c in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
+    return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def page(p, sections, left_out):
-    """The whole report as one HTML text with pictures and films inside it, for reading offline.
+def _film(clip, name, path):
+    caption = f"{clip}: {captions.FILMS.get(name, name)}" if name != clip else clip
+    caption = html.escape(caption)
+    return f'<figure><video controls preload="metadata" src="{_embed(path)}"></video><figcaption>{caption}</figcaption></figure>'
 
-    sections: (title, remark, columns, rows) of its tables. left_out: dicts of file, line, reason, remedy.
-    """
-    parts = [f"<h1>Video-Foley: {html.escape(p.run)}</h1>"]
+
+def _count(tally):
+    return ", ".join(f"{count} {verdict}" for verdict, count in tally.items() if count)
+
+
+def _first_screen(found):
+    """What a reader sees before scrolling: what this is, four numbers, three films beside the truth, the tally."""
+    p = found.p
+    parts = [
+        f"<h1>Video-Foley: {html.escape(p.run)}</h1>",
+        f"<p>{html.escape(' '.join(captions.ABOUT))}</p>",
+        '<div class="numbers">',
+    ]
+    for each in found.headlines:
+        value, _, interval = each.ours.partition(" ")
+        parts.append(
+            f"<div>{html.escape(each.title)}<b>{html.escape(value)}</b><small>{html.escape(f'{each.metric.label} {interval}')}</small>"
+            f"<small>paper: {html.escape(each.paper)}</small><small>{html.escape(each.rival)}</small></div>"
+        )
+    parts.append('</div><div class="pairs">')
+    for clip in _on_top(found.films):
+        parts.append('<div class="pair">' + "".join(_film(clip, name, found.films[clip][name]) for name in PAIR) + "</div>")
+    counts = "".join(f"<span><b>{count}</b> {html.escape(verdict)}</span>" for verdict, count in found.tally.items())
+    parts.append(f'</div><div class="tally"><span>claims of the paper, and our own:</span>{counts}</div>')
+    return parts
+
+
+def _on_top(films):
+    return [clip for clip, of in films.items() if set(PAIR) <= set(of)][:ON_TOP]
+
+
+def _claims(rows):
+    """Claims folded by section of the paper."""
+    parts = ['<h2 id="claims">The paper\'s claims</h2><p>A verdict follows from the numbers; none is written by hand.</p>']
+    for section, of in content.by_section(rows).items():
+        title = f"{section} {captions.SECTIONS.get(section, '')}".strip()
+        count = html.escape(_count(claims.tally(of)))
+        parts.append(f"<details><summary><b>{html.escape(title)}</b> <span>{count}</span></summary>")
+        parts.append(_table(claims.COLUMNS, of) + "</details>")
+    return parts
+
+
+def _glossary():
+    terms = [
+        (f"{m.label} {m.arrow}".strip() + f" ({m.key}{f', in {m.unit}' if m.unit else ''})", f"{m.meaning} {m.definition}.")
+        for m in catalogue.ALL
+    ]
+    terms += [(name, meaning) for name, meaning in captions.ROWS.items()]
+    return "<dl>" + "".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(said)}</dd>" for term, said in terms) + "</dl>"
+
+
+def page(found: content.Content) -> str:
+    """The whole report as one HTML text with pictures and films inside it, for reading offline."""
+    p, parts = found.p, _first_screen(found)
+    links = [(s.key, s.title.split(":")[0]) for s in found.sections] + [("claims", "Claims")]
+    links += [("beyond", "Ablations, seeds, other systems")] if found.beyond else []
+    links += [("figures", "Figures"), ("films", "Films"), ("glossary", "Metrics and rows"), ("parameters", "Parameters")]
+    links += [("left-out", "Left out"), ("minutes", "Minutes")]
+    parts.append("<nav>" + "".join(f'<a href="#{key}">{html.escape(title)}</a>' for key, title in links) + "</nav>")
     parts.append(
         f"<p>Profile <b>{p.profile}</b>, films from <b>{html.escape(p.films.source)}</b>, sound from "
-        f"<b>{html.escape(', '.join(p.audio.sources))}</b>, seed {p.seed}. Intervals are 95% bootstrap intervals over films. The "
-        "paper's values come from its own data and networks and are no target for another corpus; what compares is the order of the "
-        "rows. Where this differs from the paper, and why: REPRODUCTION.md. Arrows say which way is better.</p>"
+        f"<b>{html.escape(', '.join(p.audio.sources))}</b>, seed {p.seed}. {html.escape(captions.NOTE)}</p>"
     )
-    settings = yaml.safe_load((p.root / "params.yaml").read_text())[p.profile]
-    settings = yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=120)
-    parts.append(f"<details><summary>Parameters of this profile</summary><pre>{html.escape(settings)}</pre></details>")
-    terms = "".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(text)}</dd>" for term, text in GLOSSARY.items())
-    parts.append(f"<details><summary>Rows and metrics</summary><dl>{terms}</dl></details>")
-    for title, remark, columns, rows in sections:
-        parts.append(f"<h2>{html.escape(title)}</h2><p>{html.escape(remark)}</p>" + _table(columns, rows))
-    why = block((p.root / "REPRODUCTION.md").read_text(), p.run, "why")
-    if why:
-        parts.append("<h2>Where a trend of the paper does not show, and why</h2><p>Written of the published run.</p>")
-        parts.append(mistune.html(why))
-    parts.append("<h2>Figures</h2>")
-    order = [*FIGURES]
-    drawn = {path.stem: path for path in p.folder("figures").glob("*.png")}
-    for name in sorted(drawn, key=lambda name: (order.index(name) if name in order else len(order), name)):
-        path, caption = drawn[name], FIGURES.get(name, name.replace("_", " "))
-        parts.append(
-            f'<figure><img src="{_embed(path)}" alt="{html.escape(caption)}"><figcaption>{html.escape(caption)}</figcaption></figure>'
-        )
-    films = sorted(p.folder("generated").glob("films/*.mp4"))
-    if films:
-        parts.append('<h2>Films with generated sound</h2><div class="films">')
-        parts += [
-            f'<figure><video controls src="{_embed(f)}"></video><figcaption>{html.escape(f.stem)}</figcaption></figure>'
-            for f in films
-        ]
-        parts.append("</div>")
-    parts.append(f"<h2>Left out</h2><p>{len(left_out)} films or segments could not be used.</p>")
-    if left_out:
+    for key, title, remark, columns, rows in found.sections:
+        parts.append(f'<h2 id="{key}">{html.escape(title)}</h2><p>{html.escape(remark)}</p>' + _table(columns, rows))
+    parts += _claims(found.claims)
+    if found.beyond:
+        parts.append(f'<h2 id="beyond">Ablations, seeds, other systems</h2><p>{html.escape(found.beyond[0].remark)}</p>')
+        parts += [f"<h3>{html.escape(s.title)}</h3>" + _table(s.columns, s.rows) for s in found.beyond]
+    parts.append('<h2 id="figures">Figures</h2>')
+    for path, caption in found.figures:
+        said = html.escape(caption)
+        parts.append(f'<figure><img src="{_embed(path)}" alt="{said}"><figcaption>{said}</figcaption></figure>')
+    top = _on_top(found.films)
+    rest = [(c, n, f) for c, of in found.films.items() for n, f in of.items() if c not in top or n not in PAIR]
+    parts.append('<h2 id="films">Films with generated sound</h2><p>Those at the top are not repeated.</p><div class="films">')
+    parts += [_film(*each) for each in rest]
+    parts.append('</div><h2 id="glossary">Metrics and rows</h2>' + _glossary())
+    parts.append(f'<h2 id="parameters">Parameters of this profile</h2><pre>{html.escape(found.parameters)}</pre>')
+    parts.append(f'<h2 id="left-out">Left out</h2><p>{len(found.left_out)} films or segments could not be used.</p>')
+    if found.left_out:
         columns = ("file", "line", "reason", "remedy")
-        parts.append(_table(columns, [[item.get(c, "") or "" for c in columns] for item in left_out]))
-    parts.append("<h2>Minutes a stage</h2>" + _table(MINUTES, minutes(p.folder("notebooks"))))
+        parts.append(_table(columns, [[item.get(c, "") or "" for c in columns] for item in found.left_out]))
+    parts.append('<h2 id="minutes">Minutes a stage</h2>' + _table(content.MINUTES, found.minutes))
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Video-Foley: {html.escape(p.run)}</title><style>{STYLE}</style>'
-        + "\n".join(parts)
-        + "</html>\n"
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Video-Foley: {html.escape(p.run)}</title><style>{STYLE}</style>" + "\n".join(parts) + "</html>\n"
     )
 
 
-BEYOND = (
-    "Of `make paper-figures`, not of `make repro`: what was last saved in results/{run}, in a fresh clone the published values."
-)
+def markdown(found: content.Content) -> str:
+    """Tables, claims, verdicts and parameters as Markdown: for the same numbers the same text, so that runs compare."""
+    p = found.p
+    parts = [
+        f"# Video-Foley: {p.run}",
+        "Written by the stage `report`; do not edit. " + captions.NOTE,
+        f"Profile `{p.profile}`, films from `{p.films.source}`, sound from `{', '.join(p.audio.sources)}`, seed {p.seed}. Claims: "
+        f"{_count(found.tally)}.",
+    ]
+    for section in (*found.sections, *found.beyond):
+        parts += [f"## {section.title}", section.remark, text.markdown(section.columns, section.rows)]
+    parts.append("## The paper's claims")
+    for section, of in content.by_section(found.claims).items():
+        parts += [f"### {section} {captions.SECTIONS.get(section, '')}".strip(), f"{_count(claims.tally(of)).capitalize()}."]
+        parts.append(text.markdown(claims.COLUMNS, of))
+    parts += ["## Parameters of this profile", f"```yaml\n{found.parameters}```"]
+    return "\n\n".join(parts) + "\n"
 
 
-def _view(table):
-    """Columns and rows of a table, as people read it."""
-    view = tables.readable(table)
-    return list(view), view.values.tolist()
+def write(p: params.Params) -> content.Content:
+    """Tables to results/<run>/tables, the text to results/<run>/report.md, the page to runs/<run>/report.html."""
+    found = content.read(p)
+    for name, table in found.tables.items():
+        files.write_csv(p.results(f"tables/{name}.csv"), table, float_format=None)
+    files.write_text(p.results("report.md"), markdown(found))
+    files.write_text(p.folder("report.html"), page(found))
+    return found
 
 
-def _beyond(p, saved):
-    """Sections of what `dvc repro report` does not run. saved: {metrics file: content}, {} where there is none."""
-    remark = BEYOND.format(run=p.run)
-    sections = []
-    ablations = saved["ablations"]
-    sounds = {f"{name}, {prompt}": row for name, both in ablations.get("rms2sound", {}).items() for prompt, row in both.items()}
-    for title, rows, shown in (
-        ("Ablations of Video2RMS (Figs. 2 and 8)", ablations.get("video2rms"), CURVES),
-        ("Ablations of RMS2Sound with true curves (Fig. 2, B.2)", sounds, SOUNDS),
-        ("Video2RMS over seeds", saved["video2rms_repeats"], CURVES),
-        ("RMS2Sound over seeds", {k: v for k, v in saved["rms2sound_repeats"].items() if "e_l1" in v}, SOUNDS),
-        ("Systems of others", saved["benchmark"], OTHERS),
-    ):
-        if rows:
-            sections.append(
-                (title, remark, ("row", *shown), [[name, *(cell(row, m) for m in shown)] for name, row in rows.items()])
-            )
-    said = ablations.get("claims", [("", "the paper's claims on ablations and onsets", "", "", verdicts.MISSING)])
-    return [*sections, ("The paper's claims: ablations and onsets", remark, COLUMNS, said)]
-
-
-OTHERS = ("prompt", "clips", "e_l1", "silence e_l1", "fad", "favd", "clap", "onset_f1_50ms", "trained on")
-MINUTES = ("stage", "budget (minutes)", "took")
-CURVES = ("e_l1", "e_l1_event", "e_l1_all", "correlation", "onset_f1_100ms", "jitter", "parameters", "e_l1 minus default")
-SOUNDS = ("e_l1", "e_l1_gain_matched", "correlation", "onset_f1_50ms", "fad", "clap", "material_accuracy", "e_l1 minus default")
-
-
-def write(p):
-    """Tables to results/<run>/tables, the page to runs/<run>/report.html, the generated blocks of REPRODUCTION.md."""
-    core = ("video2rms", "rms2sound", "foley", "case_studies")
-    read = {name: json.loads(p.results(f"metrics/{name}.json").read_text()) for name in core}
-    saved = {name: p.results(f"metrics/{name}.json") for name in MORE}
-    saved = {name: json.loads(path.read_text()) if path.exists() else {} for name, path in saved.items()}
-    facts = json.loads((p.folder("scores") / "facts.json").read_text())
-    made = {
-        "table1": tables.table1(read["video2rms"], {}),
-        "table2": tables.table2(read["foley"], {}),
-        "table3": tables.table3(),
-        "table5": tables.table5(read["rms2sound"]),
-    }
-    for name, table in made.items():  # of this run alone; the page and REPRODUCTION.md also have what other stages saved
-        table.to_csv(p.results(f"tables/{name}.csv"), index=False)
-    made["table1"] = tables.table1(read["video2rms"], saved["video2rms_repeats"])
-    made["table2"] = tables.table2(read["foley"], saved["benchmark"])
-    made["table4"] = tables.table4(saved["onsets"])
-    clips = verdicts.read_clips(p.folder("scores") / "per_clip.csv")
-    rows = claims(clips, facts, saved["benchmark"]) + of_case_studies(read["case_studies"])
-    sections = [(title, remark, *_view(made[name])) for name, (title, remark) in TABLES.items()]
-    sections += [("The paper's claims", "A verdict follows from the numbers; none is written by hand.", COLUMNS, rows)]
-    left_out = json.loads((p.folder("clips") / "clips.json").read_text())["left_out"]
-    (p.folder("report.html")).write_text(page(p, sections + _beyond(p, saved), left_out))
-    blocks = {"claims": markdown(COLUMNS, rows)} | {name: markdown(*_view(table)) for name, table in made.items()}
-    blocks["minutes"] = markdown(MINUTES, minutes(p.folder("notebooks")))
-    publish(p, blocks)
-    return made
-
-
-MORE = ("video2rms_repeats", "rms2sound_repeats", "onsets", "ablations", "benchmark")
-
-
-def main():
+def main() -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", help="small or paper; params.yaml's own without it")
     p = params.load(parser.parse_args().profile)
-    for name, table in write(p).items():
+    found = write(p)
+    for name, table in found.tables.items():
         print(f"\n{name}\n{tables.readable(table).to_string(index=False)}")
-    print(f"\n{Path('runs') / p.run / 'report.html'}")
+    print(f"\n{_count(found.tally)}: {Path('runs') / p.run / 'report.html'}")
 
 
 if __name__ == "__main__":

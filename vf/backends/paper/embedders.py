@@ -17,6 +17,7 @@ from vf.backends.nets import clap as clap_net
 from vf.backends.nets import laion_clap, ms_clap, panns, vggish
 from vf.backends.paper.clap import tokenizer
 from vf.backends.tensors import read
+from vf.data import files
 
 RATE = 16000  # of the sounds that are given
 
@@ -31,8 +32,7 @@ class Embedders:
 
     def save(self, folder):
         """Note where the weights lie; they are not copied."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        (Path(folder) / "embedders.json").write_text(json.dumps({"weights": str(self.weights.resolve())}) + "\n")
+        files.write_json(Path(folder) / "embedders.json", {"weights": str(self.weights.resolve())})
 
     def _read(self, name, load):
         return load(read(released.find(name, self.weights))).requires_grad_(False).to(self.device)

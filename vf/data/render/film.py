@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
-from vf.data import writing
+from vf.data import files, writing
 from vf.data.clips import Event
 from vf.data.render import sound as render_sound
 from vf.data.render import strokes
@@ -250,7 +250,7 @@ def _write(job, folder, seconds, fps, size, sample_rate, seed):
     name = f"{split}-{index:04d}"
     writing.write_film(folder / f"{name}_denoised.mp4", frames, fps, wave, sample_rate)
     lines = [f"{e.time:.4f} {e.material} {e.action} {e.reaction}" for e in events]
-    (folder / f"{name}_times.txt").write_text("\n".join(lines) + "\n")
+    files.write_text(folder / f"{name}_times.txt", "\n".join(lines) + "\n")
     return split, name
 
 
@@ -268,7 +268,7 @@ def write_films(folder, count, seconds=5.0, fps=30, size=(192, 144), sample_rate
         for split, name in tqdm(pool.map(work, jobs), total=len(jobs), desc="rendering", mininterval=2.0):
             names[split].append(name)
     for split, members in names.items():
-        (folder / f"{split}.txt").write_text("\n".join(members) + "\n")
+        files.write_text(folder / f"{split}.txt", "\n".join(members) + "\n")
 
 
 def sound(index: int, seconds: float, sample_rate: int = 16000, seed: int = 0, unseen: float = 0.0) -> tuple[np.ndarray, list]:

@@ -1,4 +1,7 @@
-"""What listeners answered (section 3.2, App. D): mean opinion scores as in Table 3, and how metrics rank against them."""
+"""What listeners answered (section 3.2, App.
+
+D): mean opinion scores as in Table 3, and how metrics rank against them.
+"""
 
 import json
 from pathlib import Path
@@ -15,8 +18,9 @@ CRITERIA = ("material", "action", "temporal", "quality")
 def read_answers(key, paths):
     """Answer files of a page: (ratings, left_out).
 
-    key: of `listening.make`. paths: files. ratings: a DataFrame with listener, question, system and the four criteria, a row a rated
-    sound. left_out: (file, why) of the files that are no JSON, of another page, incomplete, or of a listener who is in already.
+    key: of `listening.make`. paths: files. ratings: a DataFrame with listener, question, system and the four criteria,
+    a row a rated sound. left_out: (file, why) of the files that are no JSON, of another page, incomplete, or of a
+    listener who is in already.
     """
     rows, left_out, seen = [], [], {}
     for path in map(Path, paths):
@@ -63,8 +67,9 @@ def _rated(key, answers):
 def mean_scores(ratings, order, seed=0):
     """Mean opinion scores, a row a system: {criterion, criterion ±, criterion low, criterion high}.
 
-    ratings: of `read_answers`. order: of the systems. ± is half of the 95% interval of the mean with every rating taken as
-    independent (Student's t), Table 3's form; low and high are from a bootstrap over listeners, whose ratings are alike.
+    ratings: of `read_answers`. order: of the systems. ± is half of the 95% interval of the mean with every rating taken
+    as independent (Student's t), Table 3's form; low and high are from a bootstrap over listeners, whose ratings are
+    alike.
     """
     rows = []
     for system in order:
@@ -82,9 +87,9 @@ def mean_scores(ratings, order, seed=0):
 def correlate(scores, measured):
     """Spearman's rank correlation of every metric with every criterion over the systems that both tables have.
 
-    scores: of `mean_scores`. measured: a DataFrame with `system` and a column a metric, PEAVS or any other. Returns rows of metric,
-    criterion, rho and systems; rho is NaN under three systems, and of a handful of systems it proves little. Raises ValueError without a common system, for a system with two
-    rows, and for a cell that is no number.
+    scores: of `mean_scores`. measured: a DataFrame with `system` and a column a metric, PEAVS or any other. Returns
+    rows of metric, criterion, rho and systems; rho is NaN under three systems, and of a handful of systems it proves
+    little. Raises ValueError without a common system, for a system with two rows, and for a cell that is no number.
     """
     names = _metrics(measured)
     both = scores.merge(measured, on="system", suffixes=("", " measured"))

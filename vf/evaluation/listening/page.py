@@ -8,16 +8,14 @@ import argparse
 import hashlib
 import json
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from vf.data import media, writing
+from vf.data import files, media, writing
 from vf.data.clips import cut, read_times
-from vf.evaluation import scores as evaluation
 from vf.evaluation import systems
 from vf.evaluation.listening import opinions
 from vf.signal import rms
@@ -42,9 +40,9 @@ def material_and_action(events, seconds):
 def choose(films, seconds=4.0, cases="paper"):
     """A film for each question: {(material, action): name}, of {name: events}, in the order of the questions.
 
-    cases: "paper", the twelve of App. D, or "any", up to six scratches and six hits of whatever materials there are. The
-    first film by name is taken whose first seconds hold events of that case and of no other.
-    Raises ValueError for a case of the paper that no film shows.
+    cases: "paper", the twelve of App. D, or "any", up to six scratches and six hits of whatever materials there are.
+    The first film by name is taken whose first seconds hold events of that case and of no other. Raises ValueError for
+    a case of the paper that no film shows.
     """
     shown = {}
     for name in sorted(films):
@@ -73,10 +71,10 @@ def choose(films, seconds=4.0, cases="paper"):
 def make(films, folders, out, truth=None, cases="paper", seconds=4.0, seed=0):
     """Write the page: OUT/page, which opens in any browser, and OUT/key.json, which tells whose sound is whose.
 
-    films: folder of <name>.mp4 with <name>_times.txt in Greatest Hits' form. folders: of the systems, one sound or film each
-    under the names of the films; a folder's name is the system's. truth: folder of the true sound, else the films' own.
-    seconds: of each film, from its start. seed: of the names that hide the systems. Returns the key.
-    Raises ValueError for cases that no film shows, for sounds that are missing or too short, for folders whose names do not
+    films: folder of <name>.mp4 with <name>_times.txt in Greatest Hits' form. folders: of the systems, one sound or film
+    each under the names of the films; a folder's name is the system's. truth: folder of the true sound, else the films'
+    own. seconds: of each film, from its start. seed: of the names that hide the systems. Returns the key. Raises
+    ValueError for cases that no film shows, for sounds that are missing or too short, for folders whose names do not
     tell them apart, for none, and where OUT exists.
     """
     out, folders = Path(out), _by_name(folders)
@@ -91,21 +89,14 @@ def make(films, folders, out, truth=None, cases="paper", seconds=4.0, seed=0):
         )
     asked = choose(events, seconds, cases)
     sounds = {TRUTH: paths if truth is None else systems.named(truth), **{n: systems.named(f) for n, f in folders.items()}}
-    for system, files in sounds.items():
-        lack = [name for name in asked.values() if name not in files]
+    for system, found in sounds.items():
+        lack = [name for name in asked.values() if name not in found]
         if lack:
             raise ValueError(f"{system}: has no sound for {', '.join(lack)}; wanted one for each question: add it")
-    waves = {(s, name): _read(files[name], seconds) for s, files in sounds.items() for name in asked.values()}
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "page" / "media").mkdir(parents=True)
-    try:
-        key = _write_page(partial, paths, events, asked, sounds, waves, seconds, seed)
-        os.replace(partial, out)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    return key
+    waves = {(s, name): _read(found[name], seconds) for s, found in sounds.items() for name in asked.values()}
+    with files.whole_folder(out) as partial:
+        (partial / "page" / "media").mkdir(parents=True)
+        return _write_page(partial, paths, events, asked, sounds, waves, seconds, seed)
 
 
 def _write_page(partial, paths, events, asked, sounds, waves, seconds, seed):
@@ -128,13 +119,16 @@ def _write_page(partial, paths, events, asked, sounds, waves, seconds, seed):
         "questions": [{"id": q["id"], "items": list(q["items"])} for q in questions],
     }
     template = Path(__file__).with_suffix(".html").read_text()
-    (partial / "page" / "index.html").write_text(template.replace("__DATA__", json.dumps(told).replace("<", "\\u003c")))
-    (partial / "key.json").write_text(json.dumps(key, indent=1) + "\n")
+    files.write_text(partial / "page" / "index.html", template.replace("__DATA__", json.dumps(told).replace("<", "\\u003c")))
+    files.write_json(partial / "key.json", key)
     return key
 
 
 def _by_name(folders):
-    """{name of the system: folder}. Raises ValueError for no folder, two of one name, and one that is called as the truth is."""
+    """{name of the system: folder}.
+
+    Raises ValueError for no folder, two of one name, and one that is called as the truth is.
+    """
     found = {}
     for folder in map(Path, folders):
         name = Path(os.path.abspath(folder)).name
@@ -190,8 +184,9 @@ def _write(folder, code, picture, wave, digest):
 def _examples(folder, paths, events, asked, truth, seconds, digest):
     """Fig. 7's examples of the best and the worst score, of films that no question shows: {criterion: code}, and `best`.
 
-    The worst of a criterion is good in what the criterion does not ask for: the true loudness with another material, the true
-    material in another action, the true sound too late, the true sound in noise. None where no films are left over.
+    The worst of a criterion is good in what the criterion does not ask for: the true loudness with another material,
+    the true material in another action, the true sound too late, the true sound in noise. None where no films are left
+    over.
     """
     cases = {n: case for n in sorted(set(events) & set(truth) - asked) if (case := material_and_action(events[n], seconds))}
 
@@ -272,11 +267,11 @@ def score(out, answers, measured=None):
     measured = pd.read_csv(measured, dtype={"system": str}) if measured else None
     table = None if measured is None else opinions.correlate(scores, measured)
     shown = opinions.markdown(scores, measured)
-    evaluation.write_csv(out / "mos.csv", scores)
-    (out / "mos.md").write_text(shown + "\n")
+    files.write_csv(out / "mos.csv", scores)
+    files.write_text(out / "mos.md", shown + "\n")
     print(f"{ratings.listener.nunique()} listeners\n\n{shown}")
     if table is not None:
-        evaluation.write_csv(out / "correlation.csv", table)
+        files.write_csv(out / "correlation.csv", table)
         print(f"\n{table.to_string(index=False, float_format=lambda v: f'{v:.2f}')}")
 
 

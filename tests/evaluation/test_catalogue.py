@@ -1,0 +1,50 @@
+import json
+
+import pytest
+from project import ROOT
+
+from vf.evaluation import catalogue
+
+RESULTS = sorted((ROOT / "results").rglob("*.json"))
+NO_METRIC = {  # of rows that describe, and of case studies: shapes by name
+    "clips", "trained on", "prompt", "paper", "silence e_l1", "films", "remaining", "A", "V", "rising", "falling", "late_ms_5%", "late_ms_50%", "late_ms_95%",
+}  # fmt: skip
+
+
+def keys(value):
+    """Keys of the innermost mappings of a results file."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(item, dict):
+                yield from keys(item)
+            elif not key.endswith("_interval"):
+                yield key
+
+
+def test_no_two_metrics_share_a_key_or_a_label():
+    assert len(catalogue.METRICS) == len(catalogue.ALL) == len({metric.label for metric in catalogue.ALL})
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda p: str(p.relative_to(ROOT / "results")))
+def test_every_published_metric_is_in_the_catalogue(path):
+    saved = json.loads(path.read_text())
+    saved.pop("claims", None)
+    for key in set(keys(saved)) - NO_METRIC:
+        assert catalogue.find(key)
+
+
+def test_the_truth_is_better_than_silence_in_every_score():
+    """Directions against measured numbers: a wrong one would turn verdicts around."""
+    for name, truth in (("foley", "ground_truth"), ("video2rms", "discretised_truth")):
+        rows = json.loads((ROOT / f"results/small/metrics/{name}.json").read_text())
+        for key in (k for k in rows[truth] if not k.endswith("_interval")):
+            good, bad = rows[truth][key], rows["silence"][key]
+            assert good < bad if catalogue.lower_is_better(key) else good > bad, key
+
+
+def test_a_difference_is_named_after_its_metric_and_an_unknown_key_is_refused():
+    assert catalogue.label("e_l1 minus default") == "E-L1 minus default"
+    with pytest.raises(ValueError, match="'loudness' is no metric; wanted"):
+        catalogue.find("loudness")
+    with pytest.raises(ValueError, match="is no score"):
+        catalogue.lower_is_better("parameters")
