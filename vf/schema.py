@@ -318,7 +318,7 @@ class RMSControlNet(Block):
 
 
 class Generate(Block):
-    """Keywords of vf.models.sampling.generate, and how many test films are written with their sounds."""
+    """Settings of vf.models.sampler, and how many test films are written with their sounds."""
 
     guidance_scale: NotNegative
     num_inference_steps: Annotated[int, Field(ge=1, le=1000)]  # the times that the U-Net was trained at
@@ -329,7 +329,7 @@ class Generate(Block):
 
 
 class Studio(Block):
-    """The studio's sampler (vf.models.steering)."""
+    """The studio's sampler (vf.models.sampler.hold)."""
 
     hold: Share
 

@@ -37,5 +37,8 @@ def test_the_sound_follows_a_drawn_shape(maker, name):
     curve = np.zeros(maker.timeline.video_rms_frames, np.float32)
     for stamp in DRAWN[name]:
         curve = curves.stamp(curve, maker.rate, *stamp)
-    made = [maker.render(None, curve, prompt, seed=seed, progress=lambda share: None) for seed, prompt in enumerate(PROMPTS)]
+    made = [
+        maker.render(None, wanted=curve, prompt=prompt, seed=seed, progress=lambda share: None)
+        for seed, prompt in enumerate(PROMPTS)
+    ]
     assert np.mean([m.adherence["raw"]["correlation"] for m in made]) >= 0.85

@@ -71,7 +71,7 @@ def test_a_regions_gain_turns_it_up_or_down():
 
 
 def test_adherence_counts_a_regions_gain_as_wanted():
-    made = studio().render(None, curve(), "a", regions=[Region(1.0, 2.0, gain_db=-6.0)])
+    made = studio().render(None, wanted=curve(), prompt="a", regions=[Region(1.0, 2.0, gain_db=-6.0)])
     assert made.adherence["raw"]["error_db"] < 0.5 and np.array_equal(made.wanted, curve())
 
 
@@ -99,7 +99,7 @@ def test_the_best_of_many_is_closest_among_those_not_below_the_median_of_the_pro
 def test_best_of_keeps_the_seed_that_gives_the_same_sound_again(monkeypatch):
     errors = iter([0.3, 0.1, 0.2])
     monkeypatch.setattr(adherence, "adherence", lambda *_: {"raw": {"e_l1": next(errors)}})
-    made = studio().render(None, curve(), "a", seed=7, best_of=3)
+    made = studio().render(None, wanted=curve(), prompt="a", seed=7, best_of=3)
     assert made.session["seed"] == 8 and [c["seed"] for c in made.session["candidates"]] == [7, 8, 9]
     assert np.array_equal(made.waveform, studio().sound(curve(), "a", seed=8))
 
@@ -108,10 +108,10 @@ def test_the_corrected_gain_is_recorded_as_such(monkeypatch):
     maker = studio()
     plain = Voice.__call__
     monkeypatch.setattr(Voice, "__call__", lambda self, mel: 0.5 * plain(self, mel))
-    made = maker.render(None, curve(), "a", correct_gain=True)
+    made = maker.render(None, wanted=curve(), prompt="a", correct_gain=True)
     assert made.uncorrected["raw"]["error_db"] == pytest.approx(6, abs=0.3) and made.adherence["raw"]["error_db"] < 0.6
     assert made.session["correct_gain"] and made.session["uncorrected"] == made.uncorrected
-    assert maker.render(None, curve(), "a").uncorrected is None
+    assert maker.render(None, wanted=curve(), prompt="a").uncorrected is None
 
 
 def test_progress_rises_to_one_and_stop_stops(tmp_path):
@@ -164,11 +164,11 @@ def test_what_cannot_be_made_is_refused_at_once(wish, words):
 
 def test_a_curve_must_be_as_long_as_its_film(tmp_path):
     with pytest.raises(ValueError, match="250 values: cut or pad"):
-        studio().render(film(tmp_path / "film.mp4", 2.0), curve(3.0), "a")
+        studio().render(film(tmp_path / "film.mp4", 2.0), wanted=curve(3.0), prompt="a")
     with pytest.raises(ValueError, match="neither film nor curve"):
         studio().render(None)
     with pytest.raises(ValueError, match="best_of=0"):
-        studio().render(None, curve(), best_of=0)
+        studio().render(None, wanted=curve(), best_of=0)
 
 
 def test_a_film_without_a_picture_leaves_nothing(tmp_path):
@@ -185,7 +185,7 @@ def test_a_film_of_one_picture_is_refused(tmp_path):
 
 
 def test_a_sound_without_a_film_is_saved_as_wav(tmp_path):
-    made = studio().render(None, curve(), "a")
+    made = studio().render(None, wanted=curve(), prompt="a")
     assert made.save(tmp_path / "foley.wav").stat().st_size > 2 * len(made.waveform)
     assert np.abs(media.read_sound(tmp_path / "foley.wav", 16000) - made.waveform).max() < 1e-4
     assert sorted(p.name for p in tmp_path.iterdir()) == ["foley.json", "foley.wav"]

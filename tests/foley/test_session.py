@@ -29,7 +29,7 @@ def made(tmp_path):
         Region(1.0, 1.5, audio=(tmp_path / "bell.wav", 0.1, 0.4), gain_db=-3.0),
         Region(2, 3, audio=hum),
     ]
-    result = studio().render(source, curve(), "a", seed=5, regions=places, correct_gain=True)
+    result = studio().render(source, wanted=curve(), prompt="a", seed=5, regions=places, correct_gain=True)
     (tmp_path / "out").mkdir()
     result.save(tmp_path / "out" / "foley.mp4")
     return result
@@ -118,7 +118,10 @@ def test_the_trained_system_gives_the_same_bytes_again(tmp_path):
     maker = VideoFoley.from_pretrained("small")
     wanted = rms.shape("scratch", 875, 125, 1.0, 5.0, 0.1).numpy()
     made = maker.render(
-        None, wanted, "A person scratch gravel with a wooden stick.", regions=[Region(3.0, 5.0, "A person hit metal.")]
+        None,
+        wanted=wanted,
+        prompt="A person scratch gravel with a wooden stick.",
+        regions=[Region(3.0, 5.0, "A person hit metal.")],
     )
     made.save(tmp_path / "foley.wav")
     again = session.render(tmp_path / "foley.json")

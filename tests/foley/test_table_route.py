@@ -62,7 +62,7 @@ def test_beside_other_clips_it_differs_by_rounding_alone(pipeline):
 
 
 def test_render_makes_the_same_sound_and_records_how(pipeline):
-    made = maker(pipeline).render(None, curve(), TEXT, seed=7)
+    made = maker(pipeline).render(None, wanted=curve(), prompt=TEXT, seed=7)
     assert np.array_equal(made.waveform, maker(pipeline).sound(curve(), TEXT, seed=7))
     assert Settings(**made.session["settings"]) == SETTINGS
 

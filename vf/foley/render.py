@@ -1,11 +1,15 @@
 """Video-Foley whole: a film in, a film with sound out (Fig. 1)."""
 
 import importlib
+import json
+import shutil
+import tempfile
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+import huggingface_hub
 import numpy as np
 import torch
 from tqdm.auto import tqdm
@@ -13,15 +17,21 @@ from transformers import RobertaTokenizer
 
 from vf import params
 from vf.backends import weights
-from vf.data import media, writing
+from vf.backends.small.clap import words_of
+from vf.data import files, media, writing
+from vf.data.clips import ACTIONS, MATERIALS
 from vf.evaluation import adherence
 from vf.foley import predict as predictions
 from vf.foley import record, takes
-from vf.foley.request import Region  # noqa: F401  a word of whoever calls `render`
+from vf.foley.request import Region, Request  # noqa: F401  Region is a word of whoever calls `render`
 from vf.models import authors as checkpoints
 from vf.models import video2rms
 from vf.models.rms2sound import RMS2Sound
 from vf.models.sampler import Settings
+from vf.signal.timeline import Timeline
+
+SAVED = "video_foley.json"  # marks a folder that `save_pretrained` wrote
+SHIPPED = Path(__file__).resolve().parents[2] / "pretrained" / "video-foley"
 
 
 def _authors(folder):
@@ -29,6 +39,19 @@ def _authors(folder):
     tokenizer = RobertaTokenizer.from_pretrained(weights.find("roberta", folder))
     model = video2rms.from_authors(weights.find("video2rms", folder)).eval()
     return model, checkpoints.rms2sound(weights.find("rms2sound", folder), tokenizer)
+
+
+def _fetched(name: str) -> Path:
+    """The folder that a name stands for, fetched from the hub where it is a repository's."""
+    if Path(name).is_dir():
+        return Path(name)
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise FileNotFoundError(f"{name}: no such folder; wanted small, paper, authors, a saved folder or a hub id user/name")
+    try:
+        return Path(huggingface_hub.snapshot_download(name))
+    except (OSError, ValueError) as error:
+        reason = str(error).split("\n")[0]
+        raise FileNotFoundError(f"{name}: not fetched from the hub ({reason}); check the name and the connection") from error
 
 
 class Stopped(Exception):
@@ -85,17 +108,24 @@ class VideoFoley:
     def __init__(self, model, pipeline, features, size, timeline, decode="mean", settings=None, name=None):
         self.model, self.pipeline, self.features, self.size, self.name = model, pipeline, features, size, name
         self.timeline, self.decode, self.settings = timeline, decode, settings or Settings()
+        self.origin = None  # folder of the frame encoder, and how frames are read: what `save_pretrained` copies
 
     @classmethod
-    def from_pretrained(cls, name="small", device="cpu", hold=0.0):
+    def from_pretrained(cls, name: str | Path | None = None, device: str = "cpu", hold: float = 0.0) -> "VideoFoley":
         """Both stages, trained, with the settings of the tables: the system of Table 2.
 
-        name: "small" or "paper", what `dvc repro` left of that profile in runs/<run>; or "authors", the checkpoints
-        that they released, from the folder `weights` of params.yaml. device: where the networks run. hold: how firmly
-        the sampler is held to the curve, beyond the paper (sampler.hold), 0 (off) to 1. Raises FileNotFoundError when
-        the profile has not run, and for a file that is not there.
+        name: "small" or "paper", what `dvc repro` left of that profile in runs/<run>; "authors", the checkpoints that they
+        released, from the folder `weights` of params.yaml; a folder that `save_pretrained` wrote; or a repository of the
+        Hugging Face hub, `user/name`. Without it, what the project ships, or "small" where that is not there. device: where
+        the networks run. hold: how firmly the sampler is held to the curve, beyond the paper (sampler.hold), 0 (off) to 1.
+        Raises FileNotFoundError when the profile has not run, and for a file or repository that is not there.
         """
+        if name is None:
+            name = SHIPPED if (SHIPPED / SAVED).is_file() else "small"
+        if str(name) not in ("small", "paper", "authors"):
+            return cls._saved(_fetched(str(name)), device, hold, str(name))
         p = params.load("paper" if name == "authors" else name)
+        backend = importlib.import_module(f"vf.backends.{p.profile}.frame_encoder")
         frames = importlib.import_module(f"vf.backends.{p.profile}.frames")
         if name == "authors":
             model, pipeline = _authors(p.path(p.weights))
@@ -106,13 +136,85 @@ class VideoFoley:
             model = video2rms.Video2RMS.from_pretrained(p.folder("video2rms")).eval()
             pipeline = RMS2Sound.from_pretrained(p.folder("rms2sound"))
         reader = frames.Reader(p.features.kinds, p.features.pool, p.path(p.weights), device)
-        frame_encoder = importlib.import_module(f"vf.backends.{p.profile}.frame_encoder")
-        features = frame_encoder.load(p.folder("features") / "encoder", reader, device)
+        encoder = p.folder("features") / "encoder"
+        features = backend.load(encoder, reader, device)
         if name == "authors":
             features = frames.in_authors_order(features)
         settings = Settings.of(p.generate, hold=hold)
         size, decode = tuple(p.features.size), p.video2rms.decode
-        return cls(model.to(device), pipeline.to(device), features, size, p.timeline, decode, settings, name)
+        maker = cls(model.to(device), pipeline.to(device), features, size, p.timeline, decode, settings, name)
+        if name != "authors":
+            maker.origin = encoder, {"profile": p.profile, "kinds": list(p.features.kinds), "pool": p.features.pool}
+        return maker
+
+    @classmethod
+    def _saved(cls, folder: Path, device: str, hold: float, name: str) -> "VideoFoley":
+        """What `save_pretrained` wrote into a folder."""
+        try:
+            recipe = json.loads((folder / SAVED).read_text())
+            timeline = Timeline(**recipe["timeline"])
+            settings = Settings(**recipe["settings"] | {"hold": hold})
+            reading, size, decode = recipe["reading"], tuple(recipe["size"]), recipe["decode"]
+            profile, kinds, pool = (reading[key] for key in ("profile", "kinds", "pool"))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise FileNotFoundError(
+                f"{folder}: is no saved VideoFoley ({error}); wanted a folder with {SAVED}: save one with save_pretrained"
+            ) from error
+        frames = importlib.import_module(f"vf.backends.{profile}.frames")
+        backend = importlib.import_module(f"vf.backends.{profile}.frame_encoder")
+        features = backend.load(folder / "encoder", frames.Reader(kinds, pool, folder, device), device)
+        model = video2rms.Video2RMS.from_pretrained(folder / "video2rms").eval()
+        pipeline = RMS2Sound.from_pretrained(folder / "rms2sound")
+        for part in pipeline.components.values():
+            if isinstance(part, torch.nn.Module):
+                part.float()  # weights may be kept in half precision
+        maker = cls(model.to(device), pipeline.to(device), features, size, timeline, decode, settings, name)
+        maker.origin = folder / "encoder", reading
+        return maker
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write both stages and the frame encoder into a folder that `from_pretrained` takes. Returns the folder.
+
+        Raises ValueError for one that was not loaded by `from_pretrained` from a run or a saved folder.
+        """
+        if self.origin is None:
+            raise ValueError(f"{self.name or 'this VideoFoley'} has no frame encoder to copy; wanted one loaded from a run")
+        folder, (encoder, reading) = Path(folder), self.origin
+        folder.mkdir(parents=True, exist_ok=True)
+        self.model.save_pretrained(folder / "video2rms")
+        self.pipeline.save_pretrained(folder / "rms2sound")
+        if encoder.resolve() != (folder / "encoder").resolve():
+            shutil.copytree(encoder, folder / "encoder", dirs_exist_ok=True)
+        recipe = {
+            "timeline": asdict(self.timeline),
+            "reading": reading,
+            "size": list(self.size),
+            "decode": self.decode,
+            "settings": asdict(replace(self.settings, hold=0.0)),
+        }
+        files.write_json(folder / SAVED, recipe)
+        return folder
+
+    def push_to_hub(self, repository: str, **options) -> str:
+        """Save into a repository of the Hugging Face hub, made where there is none. Returns its address.
+
+        repository: `user/name`. options: of huggingface_hub's `upload_folder`, such as `token` and `commit_message`.
+        """
+        hub = huggingface_hub.HfApi(token=options.get("token"))
+        hub.create_repo(repository, exist_ok=True)
+        with tempfile.TemporaryDirectory() as folder:
+            return str(hub.upload_folder(repo_id=repository, folder_path=self.save_pretrained(folder), **options))
+
+    @property
+    def vocabulary(self) -> tuple[list[str], list[str]]:
+        """Materials and actions among the words that the text encoder was trained on; empty lists where it reads any text."""
+        lexicon = set(getattr(self.pipeline.clap.config, "lexicon", None) or ())
+        return [m for m in MATERIALS if m in lexicon], [a for a in ACTIONS if a in lexicon]
+
+    def unknown_words(self, prompt: str) -> list[str]:
+        """Words of a prompt that the text encoder was never trained on, in order; none where it reads any text."""
+        lexicon = set(getattr(self.pipeline.clap.config, "lexicon", None) or ())
+        return [word for word in dict.fromkeys(words_of(prompt)) if word not in lexicon] if lexicon else []
 
     @cached_property
     def digest(self):
@@ -154,21 +256,16 @@ class VideoFoley:
         with _bar(progress) as show:
             return takes.take(self.pipeline, t, wanted, voices, seed, regions, self.settings, _ticker(show, stop, 0.0, 1.0))
 
-    def render(
-        self, film, wanted=None, prompt=None, audio=None, seed=0, regions=(), best_of=1, correct_gain=False, progress=None, stop=None,
-    ):  # fmt: skip
-        """A film in, a Foley out; every choice a hand can make is a keyword.
+    def render(self, film, request: Request | None = None, progress=None, stop=None, **choices) -> Foley:
+        """A film in, a Foley out.
 
-        film: path, or None for the sound of `wanted` alone. wanted: (n,) RMS in [0, 1] at the 512/128 rate, n that of
-        the film; predicted from the film without. prompt, audio, seed, regions, progress, stop: see `sound`. best_of:
-        renders with this many seeds, seed, seed + 1 ..., and keeps the one closest to the curve among those whose CLAP
-        score is not below the median of all. correct_gain: afterwards multiply the sound towards the curve;
-        `uncorrected` then says what it was before. Raises media.MediaError for a film that cannot be read, ValueError
-        for what `sound` refuses, Stopped.
+        film: path, or None for the sound of a curve alone. request: every choice a hand can make; its fields may also be
+        given as keywords. progress, stop: see `sound`. Raises media.MediaError for a film that cannot be read, ValueError
+        for a request that cannot be met, Stopped.
         """
-        t, regions, net, floor = self.timeline, list(regions), self.pipeline, self.model.classes.floor
-        if best_of < 1:
-            raise ValueError(f"best_of={best_of}; wanted 1 or more")
+        r = request or Request(**choices)
+        t, regions, net, floor = self.timeline, list(r.regions), self.pipeline, self.model.classes.floor
+        best_of, seed, prompt, audio, wanted = r.best_of, r.seed, r.prompt, r.audio, r.wanted
         if film is None and wanted is None:
             raise ValueError("neither film nor curve was given; wanted at least one of the two")
         if film is not None and wanted is not None and np.shape(wanted) != (self.frames(film),):
@@ -185,8 +282,8 @@ class VideoFoley:
                 likeness = takes.likeness(net, t, wave, voices, floor) if best_of > 1 else None
                 tried.append((adherence.adherence(scaled, wave, t, floor), likeness, seed + k, wave))
             scores, _, kept, wave = takes.best(tried)
-            before = scores if correct_gain else None
-            if correct_gain:
+            before = scores if r.correct_gain else None
+            if r.correct_gain:
                 wave = takes.corrected(t, wave, scaled, floor)
                 scores = adherence.adherence(scaled, wave, t, floor)
             show(1.0)
@@ -197,7 +294,7 @@ class VideoFoley:
             **record.prompts(prompt, audio, voices[0].timbre),
             "seed": kept,
             "regions": record.regions(regions, voices),
-            "correct_gain": correct_gain,
+            "correct_gain": r.correct_gain,
             "candidates": [{"seed": s, "e_l1": a["raw"]["e_l1"], "clap": clap} for a, clap, s, _ in tried],
             "settings": asdict(self.settings),
             "model": {"name": self.name, "sha256": self.digest},
@@ -206,9 +303,9 @@ class VideoFoley:
         }
         return Foley(film and Path(film), wave, wanted, t.sample_rate, t.video_window, t.video_hop, scores, before, session)
 
-    def __call__(self, film, prompt=None, audio=None, seed=0):
+    def __call__(self, film, prompt=None, audio=None, seed=0) -> Foley:
         """A film in, a Foley out: `render` at its plainest."""
-        return self.render(film, prompt=prompt, audio=audio, seed=seed)
+        return self.render(film, Request(prompt=prompt, audio=audio, seed=seed))
 
 
 def _ticker(show, stop, low, high):

@@ -27,6 +27,30 @@ class Region:
 
 
 @dataclass(frozen=True, eq=False)
+class Request:
+    """What a film's sound shall be.
+
+    wanted: loudness curve (n,), RMS in [0, 1] at the 512/128 rate, n that of the film; predicted from the film without.
+    prompt: text, or audio: a sound whose timbre to take, as of Region; neither: no prompt. seed: of the noise. regions:
+    the later one counts where two overlap. best_of: renders with this many seeds, seed, seed + 1 ..., and keeps the one
+    closest to the curve among those whose CLAP score is not below the median of all. correct_gain: afterwards multiply
+    the sound towards the curve. Raises ValueError for a best_of below 1.
+    """
+
+    wanted: np.ndarray | None = None
+    prompt: str | None = None
+    audio: object = None
+    seed: int = 0
+    regions: tuple[Region, ...] | list[Region] = ()
+    best_of: int = 1
+    correct_gain: bool = False
+
+    def __post_init__(self):
+        if self.best_of < 1:
+            raise ValueError(f"best_of={self.best_of}; wanted 1 or more")
+
+
+@dataclass(frozen=True, eq=False)
 class Timbre:
     """A sound that was a prompt, as the network knows it: what a session keeps of a waveform. vector: (e,)."""
 

@@ -7,6 +7,7 @@ import numpy as np
 from vf.data import media
 from vf.foley import curves, session
 from vf.foley import render as foley
+from vf.foley.request import Request
 
 
 class Studio:
@@ -168,9 +169,8 @@ class Studio:
     def render(self, progress=None, stop=None):
         """Sound for the wanted curve, prompt and regions: a foley.Foley, kept as `made`. progress, stop: see VideoFoley.render."""
         prompt = None if self.audio else self.prompt or None
-        self.made = self.maker.render(
-            self.film, self.wanted, prompt, self.audio, self.seed, self.regions, self.best_of, self.correct_gain, progress, stop
-        )
+        request = Request(self.wanted, prompt, self.audio, self.seed, self.regions, self.best_of, self.correct_gain)
+        self.made = self.maker.render(self.film, request, progress, stop)
         self._changed()
         return self.made
 

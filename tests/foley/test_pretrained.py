@@ -1,0 +1,114 @@
+"""A trained VideoFoley as a folder: saved, loaded, refused where it is none; what it knows; and the command around it."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import tiny_pipeline
+import torch
+from echo import film
+
+from vf.backends.small import frame_encoder
+from vf.backends.small.frame_encoder import FrameEncoder
+from vf.backends.small.frames import Reader
+from vf.data import media
+from vf.foley import command, render
+from vf.foley.render import VideoFoley
+from vf.models.sampler import Settings
+from vf.models.video2rms import Video2RMS
+from vf.signal.timeline import Timeline
+
+T = Timeline(seconds=1.0, fps=10)
+
+
+@pytest.fixture(scope="module")
+def maker(tmp_path_factory):
+    """A tiny VideoFoley of the small profile's own parts, as from_pretrained would have loaded it."""
+    folder = tmp_path_factory.mktemp("encoder")
+    torch.manual_seed(0)
+    encoder = FrameEncoder(widths=(4, 4, 6, 8)).eval()
+    encoder.save_pretrained(folder)
+    features = frame_encoder.load(folder, Reader(("difference",), 2))
+    model = Video2RMS(features=16, width=8, lstm=4, frames=10, rms_frames=125, bins=8, relu_logits=False).eval()
+    settings = Settings(2.0, 2, 1.0, "no")
+    made = VideoFoley(model, tiny_pipeline.controlled(), features, (64, 48), T, "median", settings, "tiny")
+    made.origin = folder, {"profile": "small", "kinds": ["difference"], "pool": 2}
+    return made
+
+
+@pytest.fixture(scope="module")
+def saved(maker, tmp_path_factory):
+    return maker.save_pretrained(tmp_path_factory.mktemp("saved") / "model")
+
+
+def test_saved_and_loaded_it_makes_the_same_sound(maker, saved, tmp_path):
+    source = film(tmp_path / "film.mp4", 1.0)
+    again = VideoFoley.from_pretrained(saved)
+    assert np.array_equal(again.predict(source), maker.predict(source))
+    curve = np.full(125, 0.1, np.float32)
+    assert np.array_equal(again.sound(curve, "wood", seed=3), maker.sound(curve, "wood", seed=3))
+    assert again.save_pretrained(tmp_path / "copy").joinpath("encoder/config.json").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"timeline": {}}', '{"timeline": {"sceonds": 5}}'])
+def test_a_folder_that_is_no_model_is_refused(saved, tmp_path, text):
+    (tmp_path / render.SAVED).write_text(text)
+    with pytest.raises(FileNotFoundError, match="is no saved VideoFoley"):
+        VideoFoley.from_pretrained(tmp_path)
+
+
+def test_a_name_that_is_nothing_is_refused():
+    with pytest.raises(FileNotFoundError, match="wanted small, paper, authors, a saved folder or a hub id"):
+        VideoFoley.from_pretrained("smal")
+
+
+def test_one_built_by_hand_cannot_be_saved(tmp_path):
+    from echo import studio
+
+    with pytest.raises(ValueError, match="wanted one loaded from a run"):
+        studio().save_pretrained(tmp_path)
+
+
+def test_it_says_what_it_knows(maker):
+    assert maker.vocabulary == (["wood", "metal"], ["hit", "scratch"])
+    assert maker.unknown_words("A person hits metal with a wooden spoon.") == ["hits", "spoon"]
+
+
+def test_a_folder_of_films_is_a_batch(saved, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    for name in ("one.mp4", "two.mp4"):
+        film(tmp_path / "in" / name, 1.0)
+    (tmp_path / "in" / "broken.mp4").write_bytes(b"no film")
+    words = [str(tmp_path / "in"), "--prompt", "hit a gong", "--output", str(tmp_path / "out"), "--model", str(saved), "--wav"]
+    assert command.main(words) == 1
+    said = capsys.readouterr()
+    assert "Knows wood, metal; hit and scratch." in said.out and "Never learnt: gong" in said.out
+    assert "broken.mp4" in said.err and "Traceback" not in said.err
+    for name in ("one", "two"):
+        assert media.probe(tmp_path / "out" / f"{name}-foley.mp4").has_sound
+        assert json.loads((tmp_path / "out" / f"{name}-foley.json").read_text())["prompt"] == "hit a gong"
+        wav = soundfile.info(tmp_path / "out" / f"{name}-foley.wav")
+        assert (wav.samplerate, wav.subtype, wav.frames) == (48000, "PCM_24", 48000)
+    assert {p.name for p in (tmp_path / "in").iterdir()} == {"one.mp4", "two.mp4", "broken.mp4"}
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [(["nowhere.mp4"], "no such film"), ([".", "--seed", "-1"], "seed"), (["*.nothing"], "no film matches")],
+)
+def test_what_cannot_be_is_one_line(tmp_path, monkeypatch, capsys, words, answer):
+    film(tmp_path / "a.mp4", 1.0)
+    monkeypatch.chdir(tmp_path)
+    assert command.main(words) == 1
+    error = capsys.readouterr().err
+    assert answer in error and error.count("\n") == 1
+
+
+def test_the_help_loads_no_network(tmp_path):
+    import subprocess
+
+    line = "import sys; sys.argv = ['video-foley', '--help']\ntry:\n import vf.foley.command as c; c.main()\nexcept SystemExit: pass\nprint('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True)
+    assert "--best-of" in done.stdout and done.stdout.strip().endswith("False")
