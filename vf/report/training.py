@@ -63,10 +63,9 @@ def curve(saved, timeline):
     axes[1].legend(loc="upper right", ncols=2)
     figures.curve(axes[2], saved["classes"], rate, color=figures.BLUE)
     axes[2].set(ylabel="class")
-    counts = [int(count) for count in saved["counts"]]
-    for count, error, colour in zip(counts, saved["errors"], (figures.BLUE, figures.ORANGE)):
-        label = f"{count} bins: mean {error.mean():.5f}"
-        figures.curve(axes[3], error, rate, label, color=colour, zorder=count)  # the smaller error lies in front
+    labels = [f"{count} bins: mean {error.mean():.5f}" for count, error in zip(saved["counts"], saved["errors"])]
+    figures.reference(axes[3], saved["errors"][1], rate, labels[1])
+    figures.curve(axes[3], saved["errors"][0], rate, labels[0], color=figures.BLUE, lw=0.9)
     axes[3].set(ylabel="error of RMS", ylim=(0, 1.3 * float(np.max(saved["errors"]))))
     axes[3].legend(loc="upper right", ncols=2)
     for ax in axes[:3]:
