@@ -42,7 +42,7 @@ SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_fi
 	small.embedders.dims=4 small.embedders.picture_dims=2 small.embedders.tagger.steps=6 small.embedders.clap.steps=6 \
 	small.rms_controlnet.train.steps=6 small.generate.num_inference_steps=3 small.generate.films=1 small.repeats.seeds=2 \
 	small.onset_baseline.train.steps=2 \
-	$(foreach v,bins_16 bins_32 bins_128 bins_256 width_0 width_1 width_5 width_10 width_20 wide normalised mean_decode other_targets \
+	$(foreach v,bins_16 bins_32 bins_128 bins_256 width_1 width_5 width_10 width_20 wide normalised other_targets \
 		fixed_time,~ablation.video2rms.$(v)) \
 	$(foreach v,rgb both,~ablation.features.$(v)) \
 	$(foreach v,bins_4 bins_8 bins_16 bins_32 bins_128 bins_256 continuous guidance_1 guidance_3 guidance_5 guided_rms hold steps_5 steps_10 \
@@ -63,7 +63,7 @@ REAL := run=real films.source=greatest_hits films.root=$(abspath $(FILMS)) films
 	small.backbone.vae.steps=800 small.backbone.unet.steps=600 small.rms_controlnet.train.steps=400
 
 real: params
-	$(RUN) dvc exp run $(foreach s,$(REAL),-S $(s)) report video2rms_repeats
+	$(RUN) dvc exp run $(foreach s,$(REAL),-S $(s)) report video2rms_repeats video2rms_variants@width_0
 
 greatest-hits: install  ## fetches the data set of Greatest Hits (about 40 GB) from its authors and unpacks it
 	$(RUN) dvc update data.dvc

@@ -61,13 +61,27 @@ def test_checkpoints_are_keyed_by_parameters_and_code(tmp_path):
     assert len({first, second, third}) == 3
 
 
+def test_checkpoints_of_a_stage_follow_its_notebook_and_folders_but_no_caches(tmp_path):
+    project(tmp_path)
+    stage = {"cmd": "x", "deps": ["runs/${run}/code/01_a.py", "lib"], "params": ["seed"]}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"s": stage}}))
+    for name in ("notebooks/01_a.ipynb", "lib/a.py", "lib/__pycache__/a.pyc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1")
+    found = [params.load(root=tmp_path).checkpoint("s", "m")]
+    for name in ("lib/__pycache__/a.pyc", "lib/a.py", "notebooks/01_a.ipynb"):
+        (tmp_path / name).write_text("2")
+        found.append(params.load(root=tmp_path).checkpoint("s", "m"))
+    assert found[0] == found[1] and len({*found}) == 3
+
+
 def test_the_projects_own_lengths():
     assert params.load("paper", ROOT).timeline.sound_rms_frames == 1024
     assert params.load("small", ROOT).timeline.video_rms_frames == 625
 
 
 def test_a_repeated_stage_has_the_parameters_of_its_own_repetition():
-    deps, keys = params.stage_values(ROOT, "video2rms_ablation@bins_16")
+    deps, keys = params.stage_values(ROOT, "video2rms_variants@bins_16")
     assert "ablation.video2rms.bins_16" in keys and "small.video2rms" in keys
     assert not any("$" in value for value in [*deps, *keys])
 
@@ -175,7 +189,7 @@ BAD = [  # the key, what stands in its place, and a word of the one line that an
     ("ablation.video2rms.bins_16", "bins_16:", "bins_16 is null"),
     ("ablation.video2rms.bins_16", "a/b: {model: {bins: 16}}", 'the name "a/b"'),
     ("ablation.video2rms.bins_16", "16: {model: {bins: 16}}", "the name 16"),
-    ("ablation.video2rms.default", "default: {decode: mean}", "default: {}"),
+    ("ablation.video2rms.bins_16", "default: {decode: mean}", "another name"),
     ("ablation.rms2sound.bins_4", "bins_4: {bins: 2}", "wanted 0, for no classes"),
     ("ablation.rms2sound.bins_4", "bins_4: {generate: {films: 2}}", "films is no key"),
     ("ablation.rms2sound.bins_4", "bins_4: {condition: levels}", '"onsets"'),

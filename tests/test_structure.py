@@ -5,7 +5,9 @@ import re
 
 import pytest
 import yaml
-from project import MODULES, NOTEBOOKS, ROOT, closure, code_of, imported, stages
+from nbconvert import PythonExporter
+from nbformat import NO_CONVERT, read
+from project import MODULES, NOTEBOOKS, PROFILES, ROOT, closure, code_of, imported, stages
 
 PACKAGES = [
     "signal",
@@ -69,26 +71,91 @@ def test_notebooks_explain_and_define_nothing(notebook):
     assert not re.search(r"[\"']runs/", code_of(notebook)), "paths come from params"
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda n: n.stem)
-def test_a_stage_depends_on_what_it_imports(notebook):
-    stage = stages()[notebook.stem[3:]]
-    assert notebook.name in stage["cmd"] and f"notebooks/{notebook.name}" in stage["deps"]
-    code = code_of(notebook)
-    real = imported(code)
-    # the one dynamic import, by profile: followed through the small one
-    named = set(re.findall(r"vf\.backends\.\{\w+(?:\.\w+)?\}\.(\w+)", code + "".join(f.read_text() for f in closure(real))))
-    uses_foley = "VideoFoley" in code
-    named = {n for n in named if f'.{n}"' in code or uses_foley}
-    real |= {ROOT / f"vf/backends/small/{n}.py" for n in named}
-    expected = {str(f.relative_to(ROOT)).replace("backends/small/", "backends/${profile}/") for f in closure(real) - CHECKS}
-    listed = {d for d in stage["deps"] if d.startswith("vf/")}
-    assert listed == {e for e in expected if not e.endswith("__init__.py")}
+def command(stage):
+    """A stage's command lines as one text."""
+    return stage["cmd"] if isinstance(stage["cmd"], str) else "\n".join(stage["cmd"])
+
+
+def runs(stage):
+    """What a stage runs: its notebooks, and the module of `python -m`."""
+    found = [ROOT / "notebooks" / f"{stem}.ipynb" for stem in re.findall(r" notebooks/(\w+)\.ipynb", command(stage))]
+    return found + [ROOT / f"{m.replace('.', '/')}.py" for m in re.findall(r"python -m ([\w.]+)", command(stage))]
+
+
+def needed(stage, profile):
+    """Every module of vf that a stage imports in a profile, as paths from the root."""
+    files = set()
+    for source in runs(stage):
+        module = source.suffix == ".py"
+        files |= closure(source.read_text() if module else code_of(source), profile) | ({source} if module else set())
+    return {str(f.relative_to(ROOT)) for f in files - CHECKS if f.name != "__init__.py"}
+
+
+def test_fifteen_notebooks_in_reading_order_are_stages():
+    assert [n.stem[:2] for n in NOTEBOOKS] == [f"{k:02d}" for k in range(1, 16)]
+    for notebook in NOTEBOOKS:
+        assert notebook in runs(stages()[notebook.stem[3:]])
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", sorted(set(stages()) - {"params"}))  # which has a test of its own
+def test_a_stage_depends_on_what_it_imports(name, profile):
+    """Every module that it imports in this profile is listed, or lies in a folder that is; no file is that neither profile needs."""
+    stage = stages()[name]
+    listed = {d.replace("${profile}", profile) for d in stage["deps"] if d.startswith("vf/")}
+    folders = tuple(f"{d}/" for d in listed if (ROOT / d).is_dir())
+    assert all((ROOT / d).exists() for d in listed)
+    assert {f for f in needed(stage, profile) if f not in listed and not f.startswith(folders)} == set()
+    either = {f.replace(f"backends/{p}/", "backends/${profile}/") for p in PROFILES for f in needed(stage, p)}
+    assert {d for d in stage["deps"] if d.startswith("vf/") and d.endswith(".py")} <= either
+    assert all(any(f.startswith(folder) for p in PROFILES for f in needed(stage, p)) for folder in folders)
+
+
+def test_dynamic_imports_are_followed_into_each_profile():
+    text = 'import importlib\nimportlib.import_module(f"vf.backends.{p.profile}.embedders")\n'
+    assert ROOT / "vf/backends/nets/panns.py" in closure(text, "paper") - closure(text, "small")
+    assert ROOT / "vf/backends/small/embedders.py" in closure(text, "small") and not closure(text)
+
+
+@pytest.mark.parametrize("name", stages())
+def test_a_stage_depends_on_its_notebooks_code_alone(name):
+    """So that a sentence reruns nothing; and on no executed notebook, as these differ from run to run."""
+    stage = stages()[name]
+    code = {f"runs/${{run}}/code/{source.stem}.py" for source in runs(stage) if source.suffix == ".ipynb"}
+    assert {d for d in stage["deps"] if "/code/" in d} == code
+    assert not any(d.endswith(".ipynb") or "/notebooks" in d for d in stage["deps"])
+
+
+def test_a_sentence_does_not_change_the_code_that_stages_depend_on():
+    command_line = command(stages()["code"])
+    assert "--TemplateExporter.exclude_markdown=True" in command_line and "--no-prompt" in command_line
+    exporter = PythonExporter(exclude_markdown=True, exclude_input_prompt=True, exclude_output_prompt=True)
+    notebook = read(ROOT / "notebooks/02_rms.ipynb", NO_CONVERT)
+    before, _ = exporter.from_notebook_node(notebook)
+    notebook.cells[0].source += "\nAnother sentence."
+    notebook.cells.insert(2, {"cell_type": "markdown", "id": "x", "metadata": {}, "source": "## And a heading"})
+    assert exporter.from_notebook_node(notebook)[0] == before
+    notebook.cells[3].source += "\nx = 1"
+    assert exporter.from_notebook_node(notebook)[0] != before
+
+
+def test_a_colour_or_a_caption_trains_nothing():
+    training = [n for n in NOTEBOOKS if n.stem[:2] in ("01", "02", "03", "04", "05", "06", "11", "12", "13")]
+    for notebook in training:
+        assert not {str(f) for p in PROFILES for f in closure(code_of(notebook), p) if "report" in f.parts}
+
+
+def test_names_from_params_are_quoted_and_caches_are_no_dependency():
+    for stage in stages().values():
+        bare = re.sub(r'"[^"]*"', "", command(stage))
+        assert "${run}" not in bare and "${profile}" not in bare
+    assert "__pycache__/" in (ROOT / ".dvcignore").read_text().split()
 
 
 def test_params_are_checked_before_anything_runs():
     """Every stage comes after `params`, whose output is asked for by `data` alone: from each a way leads there."""
     checked = stages()["params"]
-    code = {str(f.relative_to(ROOT)) for f in closure([ROOT / "vf/params.py"])} | {"vf/params.py"}
+    code = {str(f.relative_to(ROOT)) for f in closure((ROOT / "vf/params.py").read_text())} | {"vf/params.py"}
     assert set(checked["deps"]) == code | {"params.yaml"}
     after, found = {"params"}, True
     outs = {
@@ -105,11 +172,6 @@ def test_params_are_checked_before_anything_runs():
         }
         after |= found
     assert after == set(stages())
-
-
-def test_the_report_depends_on_what_it_imports():
-    real = {str(f.relative_to(ROOT)) for f in closure([ROOT / "vf/report/page.py"]) - CHECKS}
-    assert {d for d in stages()["report"]["deps"] if d.startswith("vf/")} == {r for r in real if not r.endswith("__init__.py")}
 
 
 def test_what_a_stage_reads_another_one_writes():

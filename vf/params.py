@@ -136,8 +136,12 @@ def _fingerprint(params, stage):
         print_of[key] = value
     for dep in deps:
         path = params.root / dep
+        if (
+            path.parent.name == "code"
+        ):  # a copy of the notebook's code (dvc.yaml), which may be older than the notebook in JupyterLab
+            path = params.root / "notebooks" / f"{path.stem}.ipynb"
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file():
+            if file.is_file() and file.parent.name != "__pycache__":
                 # data is told apart by size and time, as hashing gigabytes again would cost more than it saves
                 known = file.stat().st_size < 1_000_000
                 print_of[str(file.relative_to(params.root))] = (

@@ -406,18 +406,18 @@ class RMS2SoundChange(Block):
     condition: Literal["onsets"] = None
 
 
-def _with_default(changes):
-    if "default" not in changes or changes["default"].model_fields_set:
-        raise ValueError("a line `default: {}`, against which the others are set")
+def _no_default(changes):
+    if "default" in changes:
+        raise ValueError("another name: `default` is the profile itself, against which the others are set")
     return changes
 
 
 class Ablation(Block):
     """Names of variants are folders and words of the shell, as `run` is."""
 
-    video2rms: Annotated[dict[Name, Video2RMSChange], AfterValidator(_with_default)]
+    video2rms: Annotated[dict[Name, Video2RMSChange], AfterValidator(_no_default)]
     features: dict[Name, Kinds]
-    rms2sound: Annotated[dict[Name, RMS2SoundChange], AfterValidator(_with_default)]
+    rms2sound: Annotated[dict[Name, RMS2SoundChange], AfterValidator(_no_default)]
 
 
 # the shared keys

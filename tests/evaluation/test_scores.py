@@ -161,6 +161,48 @@ def test_onsets_are_annotated_or_heard():
     assert annotated.tolist() == [0.1] and heard == pytest.approx([0.5], abs=0.03)
 
 
+def films(*splits):
+    items = [clips.Clip(f"c{i}", None, 0.0, 1.0, split, f"g{i}") for i, split in enumerate(splits)]
+    return clips.ClipSet(items, np.arange(len(splits), dtype=np.int16)[:, None] * np.ones(4, np.int16), 16000)
+
+
+def test_sounds_of_others_are_of_training_films():
+    got = scores.sounds_of_others(films("test", "train", "train", "test", "valid", "train", "test"))
+    assert (got[:, 0] * 32768).tolist() == [1, 2, 5]
+    assert len(scores.sounds_of_others(films("train", "test", "test"))) == 2
+
+
+class Backend:
+    """Embedders of pictures that say what they were given."""
+
+    @staticmethod
+    def picture_windows(pictures, fps, windows):
+        return np.full((windows, 1), float(pictures))
+
+    @staticmethod
+    def train_picture(described, dims):
+        return described.mean()
+
+    @staticmethod
+    def embed_picture(projection, described):
+        return described - projection
+
+
+def test_the_pictures_projection_is_fitted_on_training_films_alone():
+    got = scores.picture_embeddings(Backend, [1.0, 100.0, 3.0, 7.0], films("train", "valid", "train", "test"), 30, 2, None)
+    assert got.tolist() == [[[5.0], [5.0]]]
+
+
+def test_favd_has_the_picture_beside_the_sound():
+    class Listen:
+        @staticmethod
+        def windows(waves):
+            return {"fad": np.zeros((2, 3, 4)), "favd": np.zeros((2, 3, 4))}
+
+    heard = scores.hear(Listen, None, np.ones((2, 3, 1)))
+    assert heard["fad"].shape == (2, 3, 4) and heard["favd"][..., -1].all() and heard["favd"].shape == (2, 3, 5)
+
+
 def test_an_entry_has_its_interval_beside_it_and_one_value_a_training():
     assert scores.entry("fad", 1.23456, (1, 2.00004)) == {"fad": 1.2346, "fad_interval": [1, 2.0]}
     assert scores.entry("fad", [1.23456, 2.0], (1, 2))["fad"] == [1.2346, 2.0]

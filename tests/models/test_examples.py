@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -54,3 +56,19 @@ def test_a_prompt_is_embedded_once(trained):  # noqa: F811
     forward, pipeline.clap.get_text_features = pipeline.clap.get_text_features, None  # would fail if it were asked again
     assert torch.equal(pipeline.encode_prompt(["a bell and a drum"] * 2), first.expand(2, -1))
     pipeline.clap.get_text_features = forward
+
+
+def test_prompts_are_what_the_sampler_takes(corpus):
+    event = clips.Event(0.25, "metal", "hit")
+    films = clips.ClipSet([replace(c, events=(event,)) for c in corpus.clips], corpus.waves, corpus.sample_rate)
+    given = examples.prompts(films)
+    assert given["text"]["prompts"] == CAPTIONS
+    heard = given["audio"]["audio"]
+    assert not heard[:, :4000].any() and np.array_equal(heard[:, 4000:], films.wave(slice(None))[:, 4000:])
+
+
+def test_true_curves_are_as_long_as_the_sound_that_is_made():
+    timeline = Timeline(1.0, 25, 16000, 512, 128, 1024, 160, 4, 8)  # 1 s of film, 1.28 s of sound
+    padded, curves = examples.true_curves(0.1 * np.ones((2, 16000), np.float32), timeline)
+    assert padded.shape == (2, timeline.sound_samples) and curves.shape == (2, timeline.sound_rms_frames)
+    assert curves[:, :90].min() > 0.099 and not curves[:, 105:].any()

@@ -137,3 +137,19 @@ def test_the_onset_head_learns_beside_the_curve_and_alone():
         told = video2rms.predict_onsets(model, features)
         assert told.shape == (8, 12) and told[labels].mean() > told[~labels].mean() + 0.3
     assert torch.equal(model.with_onsets(torch.as_tensor(features))[0], model(torch.as_tensor(features)))
+
+
+def test_targets_are_low_passed_before_their_room_tone_is_taken():
+    curves = 0.02 * torch.rand(3, 50, generator=torch.Generator().manual_seed(0))
+    plain, bins = video2rms.targets(curves, [0, 1], 8)
+    assert plain is curves and bins == BINS
+    smooth, bins = video2rms.targets(curves, [0, 1], 8, low_pass=True, room_tone=True)
+    assert torch.equal(smooth, rms.low_pass(curves))
+    assert bins.silence == rms.room_tone(smooth[[0, 1]]) != rms.room_tone(smooth)
+
+
+def test_another_view_of_a_film_has_the_films_own_target():
+    features, targets = np.arange(4.0)[:, None, None], torch.arange(4.0)[:, None]
+    vectors, wanted = video2rms.with_views(features, [features[[1, 3]] + 10], targets, [1, 3])
+    assert vectors[:, 0, 0].tolist() == [1, 3, 11, 13] and wanted[:, 0].tolist() == [1, 3, 1, 3]
+    assert len(video2rms.with_views(features, [], targets, [1, 3])[0]) == 2

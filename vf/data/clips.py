@@ -1,6 +1,7 @@
 """What a clip is: a stretch of a film, its sound, its events and its prompt (sections 3.1, 3.2)."""
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -146,6 +147,11 @@ def text_prompt(events):
     pairs = dict.fromkeys((e.action, e.material) for e in events if e.action and e.material)
     sentences = [f"person {action} {material} with a wooden stick." for action, material in pairs]
     return "A " + " After that, a ".join(sentences) if sentences else DEFAULT_PROMPT
+
+
+def words_of(caption: str) -> list[str]:
+    """Lower-case words of a caption; "plastic-bag" is one."""
+    return re.findall(r"[a-z]+(?:-[a-z]+)*", caption.lower())
 
 
 def mute_before_onset(wave, events, sample_rate):

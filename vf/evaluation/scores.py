@@ -191,6 +191,33 @@ def _sets(reference, estimates, few):
     return np.concatenate([reference, *estimates], -1).astype(np.float64), distances
 
 
+def picture_embeddings(backend, pictures, films, fps, windows, dims):
+    """The picture's part of an embedding of FAVD, of every test clip (section 3.2).
+
+    backend: the profile's module of embedders. pictures: (clips, t, ...) of all clips, perhaps on disk. films: clips.ClipSet of the
+    same. windows: of the sound's embeddings. dims: of the projection, which is fitted on training clips; None where the backend
+    needs none. Returns (test clips, windows, e).
+    """
+    described = {i: backend.picture_windows(pictures[i], fps, windows) for i in films.indices("train", "test")}
+    projection = backend.train_picture(np.concatenate([described[i] for i in films.indices("train")]), dims)
+    return np.stack([backend.embed_picture(projection, described[i]) for i in films.indices("test")])
+
+
+def hear(listen, waves, pictures):
+    """Window embeddings of sounds, the picture's beside the sound's for FAVD.
+
+    listen: the profile's embedders. waves: (b, s). pictures: (b, w, e) of the same clips. Returns {metric: (b, w, d)}.
+    """
+    heard = listen.windows(waves)
+    return heard | {"favd": np.concatenate([heard["favd"], pictures], -1)}
+
+
+def sounds_of_others(films):
+    """For each test clip the sound of a training film, (test clips, s): as real as sound can be, and of something else."""
+    learnt, count = films.indices("train"), len(films.indices("test"))
+    return films.wave([learnt[i * len(learnt) // count] for i in range(count)])
+
+
 def remaining_share(estimate, worst, best, groups, seed):
     """How much of the way from `worst` down to `best` an error has left: (estimate - best) / (worst - best) of means.
 

@@ -17,9 +17,8 @@ from transformers import RobertaTokenizer
 
 from vf import params
 from vf.backends import weights
-from vf.backends.small.clap import words_of
 from vf.data import files, media, writing
-from vf.data.clips import ACTIONS, MATERIALS
+from vf.data.clips import ACTIONS, MATERIALS, words_of
 from vf.evaluation import adherence
 from vf.foley import predict as predictions
 from vf.foley import record, takes

@@ -1,4 +1,4 @@
-"""What RMS-ControlNet learns from: of each sound its latent, its timbre and its curve (section 2.2)."""
+"""What RMS-ControlNet learns from (section 2.2), and what it is asked for in the tables (section 3.2): prompts and true curves."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from vf.data import files
+from vf.data import clips, files
 from vf.signal import rms
 
 
@@ -54,3 +54,18 @@ def examples(pipeline, sounds, among, timeline, folder=None, batch=32):
             store.flush()
         files.write_text(progress, str(i + len(rows[0])))
     return [np.load(p, mmap_mode="r") for p in paths]
+
+
+def prompts(films):
+    """Both prompts of every clip, as keywords of the sampler: {"audio": {"audio": (b, s)}, "text": {"prompts": b texts}}.
+
+    films: clips.ClipSet. Audio is the clip's own sound, silent before its first event; text comes from the annotations (section 3.2).
+    """
+    heard = [clips.mute_before_onset(films.wave(i), c.events, films.sample_rate) for i, c in enumerate(films.clips)]
+    return {"audio": {"audio": np.stack(heard)}, "text": {"prompts": [c.caption for c in films.clips]}}
+
+
+def true_curves(waves, timeline):
+    """Sounds as long as RMS2Sound makes them, and their curves (App. B.2): (b, s) -> ((b, sound_samples), (b, sound_rms_frames))."""
+    padded = torch.nn.functional.pad(torch.as_tensor(waves), (0, timeline.sound_samples - timeline.samples))
+    return padded, rms.rms_curve(padded, timeline.sound_window, timeline.sound_hop)

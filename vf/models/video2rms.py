@@ -130,6 +130,26 @@ def decode(probability, bins, rule="mean"):
     raise ValueError(f"decode rule {rule!r}; wanted argmax, mean or median")
 
 
+def targets(curves, among, count, low_pass=False, room_tone=False):
+    """What Video2RMS learns to predict, and the classes it is told in (Eq. 2).
+
+    curves: (clips, n) RMS of each clip's own sound; no annotation is used. among: indices of the training clips, whose room tone
+    class 0 stands for where `room_tone` asks for it. count: classes. low_pass: smooth the curves first, as the authors do.
+    Returns (the target curves, (clips, n); rms.Bins).
+    """
+    wanted = rms.low_pass(curves) if low_pass else curves
+    return wanted, rms.Bins(count, silence=rms.room_tone(wanted[among]) if room_tone else 0.0)
+
+
+def with_views(features, views, wanted, among):
+    """Training clips and their other views, one after the other: (features ((1 + v) * k, t, d), targets ((1 + v) * k, n)).
+
+    features: (clips, t, d). views: v arrays (k, t, d), the training films as other cameras would see them. wanted: tensor
+    (clips, n) of targets, which a view does not change. among: indices of the k training clips.
+    """
+    return np.concatenate([features[among], *views]), wanted[among].repeat(1 + len(views), 1)
+
+
 @dataclass(frozen=True)
 class Options(fit.Training):
     """Training of Video2RMS; `video2rms.train` of params.yaml has these keys.

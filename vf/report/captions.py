@@ -25,11 +25,11 @@ TABLES = {  # title, remark
 }
 
 FIGURES = {  # in the order of the report: the paper's figures first
-    "17_fig2": "Figure 2's counterpart: number of bins, for Video2RMS (over seeds) and RMS2Sound.",
+    "15_fig2": "Figure 2's counterpart: number of bins, for Video2RMS (over seeds) and RMS2Sound.",
     "09_fig3": "Figure 3's counterpart: several events in one film.",
     "09_fig4": "Figure 4's counterpart: intensity and nuance.",
     "09_fig5": "Figure 5's counterpart: size of waveforms, and lines where events were annotated.",
-    "17_fig8": "Figure 8's counterpart: width of the smoothed labels, over seeds.",
+    "15_fig8": "Figure 8's counterpart: width of the smoothed labels, over seeds.",
     "09_fig9": "Figure 9's counterpart: hits and scratches.",
     "09_fig10": "Figure 10's counterpart: intensity and nuance, another film.",
     "09_fig11": "Figure 11's counterpart: start and end of every event.",
@@ -54,9 +54,9 @@ FIGURES = {  # in the order of the report: the paper's figures first
     "11_video2rms_repeats": "Video2RMS over seeds and folds, with 95% intervals.",
     "12_rms2sound_repeats": "RMS2Sound with true curves over seeds, with 95% intervals.",
     "14_benchmark": "E-L1 of every system that has an entry in params.yaml, beside truth, silence and another film.",
-    "16_onsets": "Table 4's counterpart: onsets told by Video2RMS and by R(2+1)D.",
-    "17_video2rms": "Video2RMS, one change at a time, over seeds, with 95% intervals: E-L1 over all frames.",
-    "17_rms2sound": "RMS2Sound, one change at a time, with 95% intervals.",
+    "13_onsets": "Table 4's counterpart: onsets told by Video2RMS and by R(2+1)D.",
+    "15_video2rms": "Video2RMS, one change at a time, over seeds, with 95% intervals: E-L1 over all frames.",
+    "15_rms2sound": "RMS2Sound, one change at a time, with 95% intervals.",
 }
 
 EVENTS = (

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from vf.report.figures import BLUE, RED, SKY, curve, spectrogram, strip
+from vf.report.figures import BLUE, RED, SKY, WIDTH, colour_bar, curve, reference, spectrogram, strip
 from vf.signal import rms
 
 
@@ -26,37 +26,35 @@ def case(frames, sounds, timeline, events=(), predicted=None, title=""):
     """Figures 3 and 4: the film's strip, then the log-mel and RMS of each system on the same axes.
 
     frames: (t, h, w, 3) uint8. sounds: {system: (s,) waveform}. events: clips.Event, marked on the strip. predicted: (n,) curve of
-    Video2RMS at the 512/128 rate, drawn dashed into every RMS panel. Returns the figure.
+    Video2RMS at the 512/128 rate, drawn as an area into every RMS panel. Returns the figure.
     """
     rows = 1 + len(sounds)
-    figure, axes = plt.subplots(rows, 2, figsize=(7.2, 1.15 * rows + 0.3), sharex=True, width_ratios=(1, 1))
+    figure, axes = plt.subplots(rows, 2, figsize=(WIDTH, 1.15 * rows + 0.3), sharex=True, width_ratios=(1.1, 1))
     rate = timeline.sample_rate / timeline.video_hop
     measured = {
         name: rms.rms_curve(torch.as_tensor(np.asarray(w, np.float32)), timeline.video_window, timeline.video_hop)
         for name, w in sounds.items()
     }
-    top = 1.1 * max(
-        [float(c.max()) for c in measured.values()] + [float(np.max(predicted)) if predicted is not None else 0, 0.01]
-    )
-    for ax in axes[0]:
-        strip(ax, frames, timeline.seconds, count=6)
-        for action, marker in (("hit", "v"), ("scratch", "s"), (None, "d")):
-            times = [e.time for e in events if e.action == action]
-            label = f"{action or 'event'}, annotated"
-            ax.plot(times, [0.9] * len(times), marker, ms=4, color="w", mec="k", mew=0.6, label=label if times else None)
+    highest = [float(c.max()) for c in measured.values()]
+    top = 1.1 * max([*highest, 0.0 if predicted is None else float(np.max(predicted)), 0.01])
+    strip(axes[0, 0], frames, timeline.seconds, count=6)
+    axes[0, 1].set_axis_off()
+    for action, marker in (("hit", "v"), ("scratch", "s"), (None, "d")):
+        times = [e.time for e in events if e.action == action]
+        label = f"{action or 'event'}, annotated"
+        axes[0, 0].plot(times, [0.9] * len(times), marker, ms=4, color="w", mec="k", mew=0.6, label=label if times else None)
     for (left, right), (name, wave) in zip(axes[1:], sounds.items()):
-        spectrogram(left, wave, timeline, name)
+        image = spectrogram(left, wave, timeline, name)
         curve(right, measured[name], rate, "RMS", color=BLUE)
         if predicted is not None:
-            curve(right, predicted, rate, "RMS that Video2RMS predicts", color=RED, ls="--", lw=0.9)
-        right.set(ylim=(0, top), title=name)
-        left.set_xlabel("")
-        right.set_xlabel("")
+            reference(right, predicted, rate, "RMS that Video2RMS predicts")
+        right.set(ylim=(0, top), title=name, xlabel="")
     for ax in axes[-1]:
         ax.set_xlabel("time (s)")
+    colour_bar(figure, image, axes[1:, 0])
     labels = [ax.get_legend_handles_labels() for ax in (axes[0, 0], axes[1, 1])]
     figure.legend(*(sum(each, []) for each in zip(*labels)), loc="outside lower center", ncols=5)
-    figure.suptitle(textwrap.fill(title, 110), fontsize=9)
+    figure.suptitle(textwrap.fill(title, 110))
     return figure
 
 
@@ -66,10 +64,10 @@ def shapes(wanted, sounds, timeline, title):
     rate, top_level = timeline.sample_rate / timeline.video_hop, 0.0
     for (top, bottom), (name, goal) in zip(axes.T, wanted.items()):
         wave = torch.as_tensor(np.asarray(sounds[name], np.float32))
-        spectrogram(top, wave, timeline, name)
+        image = spectrogram(top, wave, timeline, name)
         got = rms.rms_curve(wave, timeline.video_window, timeline.video_hop)
+        reference(bottom, goal, rate, "wanted")
         curve(bottom, got, rate, "got", color=BLUE)
-        curve(bottom, goal, rate, "wanted", color=RED, ls="--")
         r = float(np.corrcoef(np.asarray(got), np.asarray(goal))[0, 1])
         bottom.set_title(f"r = {r:.2f}")
         top_level = max(top_level, float(got.max()), float(np.max(np.asarray(goal))))
@@ -77,13 +75,14 @@ def shapes(wanted, sounds, timeline, title):
         ax.set_ylabel("")
     axes[1, 0].set_ylim(0, 1.1 * top_level)
     axes[1, 0].legend()
-    figure.suptitle(textwrap.fill(title, 110), fontsize=9)
+    colour_bar(figure, image, axes[0, :])
+    figure.suptitle(textwrap.fill(title, 110))
     return figure
 
 
 def annotations(sounds, events, timeline):
     """Figure 5: the size of waveforms and where their events were annotated. sounds: {name: (s,)}; events: {name: clips.Event}."""
-    figure, axes = plt.subplots(len(sounds), 1, figsize=(7.2, 1.2 * len(sounds) + 0.3), sharex=True, squeeze=False)
+    figure, axes = plt.subplots(len(sounds), 1, figsize=(WIDTH, 1.2 * len(sounds) + 0.3), sharex=True, squeeze=False)
     for ax, (name, wave) in zip(axes[:, 0], sounds.items()):
         size = np.abs(np.asarray(wave))
         ax.plot(np.arange(len(size)) / timeline.sample_rate, size, color=BLUE, lw=0.4, rasterized=True)
@@ -131,10 +130,10 @@ def sweep(ax, rows, metric, label, xlabel=None):
 
 def film(made, timeline):
     """A foley.Foley: spectrogram of the sound, and its curve over the one that was wanted."""
-    figure, (top, bottom) = plt.subplots(2, 1, figsize=(7.2, 3.4), sharex=True)
-    spectrogram(top, made.waveform, timeline, made.film.name)
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(WIDTH, 3.4), sharex=True)
+    colour_bar(figure, spectrogram(top, made.waveform, timeline, made.film.name), [top])
+    reference(bottom, made.wanted, made.sample_rate / made.hop, "wanted")
     curve(bottom, made.rms, made.sample_rate / made.hop, "got", color=BLUE)
-    curve(bottom, made.wanted, made.sample_rate / made.hop, "wanted", color=RED, ls="--")
     bottom.set_ylim(0, 1.1 * max(float(np.max(made.rms)), float(np.max(made.wanted)), 0.01))
     bottom.legend()
     return figure

@@ -1,5 +1,6 @@
-"""The plots of the notebooks and the report: one look, units on every axis, colours that colour-blind readers can tell apart."""
+"""The plots of the report: one look, units on every axis, colours that colour-blind readers can tell apart."""
 
+import librosa
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -11,9 +12,13 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
 )  # fmt: skip
 COLOURS = [BLUE, ORANGE, GREEN, RED, PINK, SKY, BLACK]
+GREY = "#BBBBBB"  # of a reference, drawn as an area so that no line hides another
+WIDTH = 7.2  # inches of a figure as wide as a page
+LEVELS = (-70, 30)  # dB, the ends of a spectrogram's colours
+FREQUENCIES = (250, 1000, 2000, 4000, 8000)  # Hz, ticks of a mel axis
 plt.rcParams.update({
     "figure.dpi": 110, "savefig.dpi": 160, "font.size": 9, "axes.titlesize": 9, "axes.titlelocation": "left",
-    "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "legend.fontsize": 8,
+    "figure.titlesize": 9, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "legend.fontsize": 8,
     "axes.prop_cycle": plt.cycler(color=COLOURS), "figure.constrained_layout.use": True,
 })  # fmt: skip
 
@@ -27,40 +32,68 @@ def strip(ax, frames, seconds, count=12):
 
 
 def spectrogram(ax, wave, timeline, label=""):
-    """Log-mel of a waveform (s,), dB relative to full scale, 64 mel bins up to 8 kHz."""
+    """Log-mel of a waveform (s,), dB relative to full scale, over time and frequency up to 8 kHz. Returns the image, for `colour_bar`."""
     hop = timeline.sound_hop
     whole = torch.as_tensor(np.asarray(wave, np.float32))[: len(wave) // hop * hop]
     level = mel.log_mel(whole, timeline.sample_rate, timeline.sound_window, hop).T * 20 / np.log(10)
-    ax.imshow(
-        level,
-        origin="lower",
-        aspect="auto",
-        cmap="magma",
-        vmin=-70,
-        vmax=30,
-        extent=(0, len(whole) / timeline.sample_rate, 0, 64),
-    )
-    ax.set(ylabel="mel bin", title=label)
+    bins = len(level)
+    image = ax.imshow(
+        level, origin="lower", aspect="auto", cmap="magma", vmin=LEVELS[0], vmax=LEVELS[1],
+        extent=(0, len(whole) / timeline.sample_rate, 0, bins),
+    )  # fmt: skip
+    # the centres of the filters are equally far apart in mel, the first and the last one step from 0 and from 8 kHz
+    share = librosa.hz_to_mel(np.array(FREQUENCIES)) / librosa.hz_to_mel(8000)
+    ticks = (share * (bins + 1) - 0.5).clip(0, bins)
+    ax.set_yticks(ticks, [f"{f / 1000:g}" for f in FREQUENCIES])
+    ax.set(ylabel="kHz", title=label)
+    return image
+
+
+def colour_bar(figure, image, axes):
+    """Say what the colours of spectrograms mean, once for all `axes` that share them."""
+    figure.colorbar(image, ax=axes, label="level (dB)", fraction=0.04, pad=0.01)
 
 
 def curve(ax, values, rate, label=None, **style):
     """An RMS curve (n,) over seconds. rate: frames per second."""
     ax.plot((np.arange(len(values)) + 0.5) / rate, np.asarray(values), lw=style.pop("lw", 1.2), label=label, **style)
+    _axes(ax, values, rate)
+
+
+def reference(ax, values, rate, label=None):
+    """An RMS curve (n,) that others are held against, as an area behind them."""
+    ax.fill_between((np.arange(len(values)) + 0.5) / rate, np.asarray(values), color=GREY, lw=0, label=label)
+    _axes(ax, values, rate)
+
+
+def _axes(ax, values, rate):
     ax.set(ylabel="RMS", xlabel="time (s)", ylim=(0, None), xlim=(0, len(values) / rate))
 
 
 def losses(history, title, smooth=20):
-    """A figure of training losses. history: {name: list of losses}, each with its own panel; what was not trained says so."""
+    """A figure of training losses, each step's and a running mean over `smooth` steps, drawn at the middle of its steps.
+
+    history: {name: list of losses}, each with its own panel; what was not trained says so.
+    """
     history = {name: values for name, values in history.items() if len(values)}
     panels = max(1, len(history))
-    figure, axes = plt.subplots(1, panels, figsize=(3.4 * panels, 2.2), squeeze=False)
+    figure, axes = plt.subplots(1, panels, figsize=(max(3.4, min(3.4 * panels, WIDTH)), 2.2), squeeze=False)
     if not history:
         axes[0, 0].set_axis_off()
         axes[0, 0].text(0.5, 0.5, "loaded, not trained", ha="center")
     for ax, (name, values) in zip(axes[0], history.items()):
-        kernel = np.ones(min(smooth, len(values))) / min(smooth, len(values))
-        ax.plot(values, color=SKY, lw=0.5, alpha=0.6)
-        ax.plot(np.convolve(values, kernel, "valid"), color=BLUE, lw=1.4)
-        ax.set(title=name, xlabel="step", ylabel="loss")
+        loss(ax, values, smooth)
+        ax.set(title=name)
+    for ax in axes[0, 1:]:
+        ax.set_ylabel("")
     figure.suptitle(title)
     return figure
+
+
+def loss(ax, values, smooth=20):
+    """The loss of every step and its running mean over `smooth` whole steps, at the middle of them."""
+    width = min(smooth, len(values))
+    mean = np.convolve(values, np.ones(width) / width, "valid")
+    ax.plot(values, color=SKY, lw=0.5, alpha=0.6)
+    ax.plot(np.arange(len(mean)) + (width - 1) / 2, mean, color=BLUE, lw=1.4)
+    ax.set(xlabel="step", ylabel="loss", xlim=(0, None))

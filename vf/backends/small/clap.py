@@ -1,6 +1,5 @@
 """Training the small CLAP pair: the one that conditions, and another that scores."""
 
-import re
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
@@ -13,14 +12,10 @@ from transformers import ClapFeatureExtractor, RobertaTokenizer
 
 from vf.backends.nets import clap as clap_net
 from vf.backends.nets.small_clap import SmallClap
+from vf.data.clips import words_of
 from vf.signal import fit
 
 SAMPLE_RATE, MEL_BINS = 16000, 64
-
-
-def words_of(caption):
-    """Lower-case words of a caption; "plastic-bag" is one."""
-    return re.findall(r"[a-z]+(?:-[a-z]+)*", caption.lower())
 
 
 def vocabulary(captions, most=0.9):
