@@ -308,8 +308,7 @@ def test_a_film_that_the_browser_cannot_play_is_shown_as_a_preview(page, project
     field(page, "film", "old.avi")
     press(page, "Open")
     page.wait_for_selector(".vf-clock:has-text('/ 2.00 s')")
-    page.wait_for_function(
-        "() => { const v = document.querySelector('.vf-editor video'); return v.videoHeight === 240 && v.duration < 2.2 }"
-    )
+    video = "document.querySelector('.vf-editor video')"
+    page.wait_for_function(f"() => {video}.videoHeight === 240 && {video}.duration < 2.2")
     assert page.locator(".vf-message b").count() == 0
     shot(page, "1920_preview")

@@ -17,6 +17,7 @@ from dataclasses import replace
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -33,7 +34,9 @@ from vf.backends.small import clap as small_clap
 from vf.data import clips, media
 from vf.data.render import film as render
 from vf.models.rms2sound import RMS2Sound
+from vf.signal import fit
 
+Options = TypeVar("Options", bound=fit.Training)
 SAMPLE_RATE = 16000
 PARTS = ("vae", "vocoder", "clap", "tagger", "scoring_clap", "unet")
 # of the rendered sounds; no two parts get the same sounds
@@ -54,7 +57,7 @@ class Pretraining:
         self.workers = workers
         self.samples = round(recipe["seconds"] * SAMPLE_RATE)
 
-    def options(self, kind: type, part: str, **changes):
+    def options(self, kind: type[Options], part: str, **changes) -> Options:
         """The recipe's options of a part. kind: their dataclass. changes: options that differ from the recipe."""
         seed = self.recipe["seed"] + (part in ("tagger", "scoring_clap"))
         return kind(**self.recipe[part], seed=seed, checkpoint=self.state / part, **changes)
