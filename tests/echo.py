@@ -80,7 +80,9 @@ class Voice:
         self.heard += (mel[0].clone(),)
         sign = torch.randn(1024 * 160, generator=torch.Generator().manual_seed(0)).sign()
         level = mel[0, :, 0].clamp(min=0).repeat_interleave(160)
-        return level * sign.repeat(-(-len(level) // len(sign)))[: len(level)] * mel[0, :, 5].repeat_interleave(160).sign()
+        return (
+            level * sign.repeat(-(-len(level) // len(sign)))[: len(level)] * mel[0, :, 5].repeat_interleave(160).sign()
+        )
 
 
 def studio(steps=2, **changes):

@@ -10,7 +10,10 @@ def fill(shapes):
     """{name: tensor}: each drawn from a generator seeded by its own name, at a scale that keeps activations in bounds."""
     tensors = {}
     for name, shape in shapes.items():
-        leaf, z = name.split(".")[-1], np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape).astype(np.float32)
+        leaf, z = (
+            name.split(".")[-1],
+            np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape).astype(np.float32),
+        )
         if leaf == "relative_position_index":
             i = np.indices((8, 8)).reshape(2, 64)
             d = i[:, :, None] - i[:, None, :] + 7
@@ -47,13 +50,17 @@ def _batch_norm(name, width):
 def video2rms(features=2048, width=2048, lstm=512, frames=300, rms_frames=1250, bins=64):
     shapes = {}
     for i, size in enumerate((features, width, width)):
-        shapes |= _layer(f"encoder.convolutions.{i}.0.conv", width, size, 5) | _batch_norm(f"encoder.convolutions.{i}.1", width)
+        shapes |= _layer(f"encoder.convolutions.{i}.0.conv", width, size, 5) | _batch_norm(
+            f"encoder.convolutions.{i}.1", width
+        )
     for layer, size in enumerate((width, 2 * lstm)):
         for way in ("", "_reverse"):
             for kind, columns in (("ih", size), ("hh", lstm)):
                 shapes |= {f"encoder.BiLSTM.weight_{kind}_l{layer}{way}": (4 * lstm, columns)}
                 shapes |= {f"encoder.BiLSTM.bias_{kind}_l{layer}{way}": (4 * lstm,)}
-    return shapes | _layer("encoder.BiLSTM_projs.0", rms_frames, frames) | _layer("encoder.BiLSTM_projs.1", bins, 2 * lstm)
+    return (
+        shapes | _layer("encoder.BiLSTM_projs.0", rms_frames, frames) | _layer("encoder.BiLSTM_projs.1", bins, 2 * lstm)
+    )
 
 
 def _unet_block(name, size, width, emb):
@@ -170,7 +177,11 @@ NARROW_CLAP = {"embed": 16, "depths": (1, 1, 1, 1), "heads": (1, 2, 4, 8)}
 
 def clap(embed=96, depths=(2, 2, 6, 2), heads=(4, 8, 16, 32), hidden=768, layers=12, vocabulary=50265, dims=512):
     a = "audio_branch"
-    shapes = _batch_norm(f"{a}.bn0", 64) | _layer(f"{a}.patch_embed.proj", embed, 1, 4, 4) | _norm(f"{a}.patch_embed.norm", embed)
+    shapes = (
+        _batch_norm(f"{a}.bn0", 64)
+        | _layer(f"{a}.patch_embed.proj", embed, 1, 4, 4)
+        | _norm(f"{a}.patch_embed.norm", embed)
+    )
     for s, (depth, count) in enumerate(zip(depths, heads)):
         width = embed * 2**s
         for b in range(depth):
@@ -199,7 +210,9 @@ def clap(embed=96, depths=(2, 2, 6, 2), heads=(4, 8, 16, 32), hidden=768, layers
         for x in ("self.query", "self.key", "self.value", "output.dense"):
             shapes |= _layer(f"{layer}.attention.{x}", hidden, hidden)
         shapes |= _norm(f"{layer}.attention.output.LayerNorm", hidden) | _norm(f"{layer}.output.LayerNorm", hidden)
-        shapes |= _layer(f"{layer}.intermediate.dense", 4 * hidden, hidden) | _layer(f"{layer}.output.dense", hidden, 4 * hidden)
+        shapes |= _layer(f"{layer}.intermediate.dense", 4 * hidden, hidden) | _layer(
+            f"{layer}.output.dense", hidden, 4 * hidden
+        )
     for branch, size in (("text", hidden), ("audio", width)):
         shapes |= _layer(f"{branch}_projection.0", dims, size) | _layer(f"{branch}_projection.2", dims, dims)
     return shapes | {"logit_scale_a": (), "logit_scale_t": ()}
@@ -231,7 +244,11 @@ def ms_clap(small=False):
     """The sound tower in `CLAP_weights_2023.pth`, under `model`, and one tensor of each part that is left out."""
     embed, dims = (16, 32) if small else (96, 1024)
     whole = clap(**(NARROW_CLAP if small else {}), hidden=64, layers=1, vocabulary=10)
-    htsat = {n.replace("audio_branch.", "audio_encoder.base.htsat."): s for n, s in whole.items() if n.startswith("audio_branch")}
+    htsat = {
+        n.replace("audio_branch.", "audio_encoder.base.htsat."): s
+        for n, s in whole.items()
+        if n.startswith("audio_branch")
+    }
     head = "audio_encoder.projection"
     shapes = {f"{head}.linear1.weight": (dims, 8 * embed), f"{head}.linear2.weight": (dims, dims)} | _norm(
         f"{head}.layer_norm", dims

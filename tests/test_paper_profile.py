@@ -52,7 +52,9 @@ def project(tmp_path_factory):
     values = yaml.safe_load((root / "params.yaml").read_text())
     values |= {"profile": "paper", "run": "paper"}
     put(values["paper"], TINY)
-    values["ablation"] = {block: {name: values["ablation"][block][name] for name in names} for block, names in VARIANTS.items()}
+    values["ablation"] = {
+        block: {name: values["ablation"][block][name] for name in names} for block, names in VARIANTS.items()
+    }
     (root / "params.yaml").write_text(yaml.safe_dump(values))
     assert dvc(root, "init", "--no-scm", "-q")[0] == 0
     return root
@@ -66,11 +68,13 @@ def test_without_weights_it_stops_with_one_message(project):
     code, said = dvc(project, "repro", "report")
     assert code != 0
     last = [
-        line for line in said.splitlines() if line.startswith("vf.backends.weights.MissingWeights") or "MissingWeights:" in line
+        line
+        for line in said.splitlines()
+        if line.startswith("vf.backends.weights.MissingWeights") or "MissingWeights:" in line
     ]
-    assert last and "bn_inception-9f5701afb96c8044.pth: not there" in last[-1] and "`weights` in params.yaml" in last[-1], said[
-        -3000:
-    ]
+    assert (
+        last and "bn_inception-9f5701afb96c8044.pth: not there" in last[-1] and "`weights` in params.yaml" in last[-1]
+    ), said[-3000:]
     assert (project / "runs/paper/clips").exists() and not (project / "runs/paper/features").exists()
 
 

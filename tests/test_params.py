@@ -28,7 +28,10 @@ def project(folder, **values):
 
 def test_the_profile_picks_its_block(tmp_path):
     project(tmp_path)
-    assert params.load("paper", tmp_path).video2rms.train.batch == 512 and params.load(root=tmp_path).video2rms.train.batch == 16
+    assert (
+        params.load("paper", tmp_path).video2rms.train.batch == 512
+        and params.load(root=tmp_path).video2rms.train.batch == 16
+    )
     with pytest.raises(ValueError, match="profile 'big'"):
         params.load("big", tmp_path)
 
@@ -253,7 +256,12 @@ def test_everything_is_said_at_once_in_the_order_of_the_file(tmp_path, monkeypat
         .replace("lr: 2.0e-3", "lr: 2e-3")
     )
     lines = said(tmp_path, text)
-    assert [re.search(r": ([\w.]+) is", line)[1] for line in lines] == ["run", "seed", "films.fold", "small.video2rms.train.lr"]
+    assert [re.search(r": ([\w.]+) is", line)[1] for line in lines] == [
+        "run",
+        "seed",
+        "films.fold",
+        "small.video2rms.train.lr",
+    ]
     with pytest.raises(ValueError) as error:
         params.load(root=tmp_path)
     assert str(error.value).splitlines() == lines

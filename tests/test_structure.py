@@ -176,7 +176,9 @@ def test_params_are_checked_before_anything_runs():
 
 def test_what_a_stage_reads_another_one_writes():
     outs = {
-        o if isinstance(o, str) else next(iter(o)) for s in stages().values() for o in s.get("outs", []) + s.get("metrics", [])
+        o if isinstance(o, str) else next(iter(o))
+        for s in stages().values()
+        for o in s.get("outs", []) + s.get("metrics", [])
     }
     read = {d for s in stages().values() for d in s["deps"] if d.startswith(("runs/", "results/"))}
     assert all(any(r == o or r.startswith(o + "/") or o.startswith(r + "/") for o in outs) for r in read)
@@ -189,7 +191,11 @@ def test_default_stages_need_no_download():
 def keys(block, other, path=""):
     for key in block:
         yield f"{path}{key}"
-        if isinstance(block[key], dict) and isinstance(other.get(key), dict) and key not in ("vae", "clap", "unet", "tagger"):
+        if (
+            isinstance(block[key], dict)
+            and isinstance(other.get(key), dict)
+            and key not in ("vae", "clap", "unet", "tagger")
+        ):
             yield from keys(block[key], other[key], f"{path}{key}.")
 
 
@@ -212,6 +218,13 @@ def test_every_parameter_of_a_stage_exists():
 
 def test_nothing_names_a_machine_or_a_registry():
     words = ("/ro" + "ot/", "/wo" + "rk/", "index" + "-url")
-    for path in [*MODULES, *NOTEBOOKS, ROOT / "requirements.txt", ROOT / "dvc.yaml", ROOT / "README.md", ROOT / "Makefile"]:
+    for path in [
+        *MODULES,
+        *NOTEBOOKS,
+        ROOT / "requirements.txt",
+        ROOT / "dvc.yaml",
+        ROOT / "README.md",
+        ROOT / "Makefile",
+    ]:
         text = path.read_text()
         assert not any(w in text for w in words), path

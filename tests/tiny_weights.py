@@ -17,7 +17,9 @@ def write(folder):
     folder.mkdir(parents=True)
     tensors = {n: t for n, t in layouts.fill(layouts.whole(small=True)).items() if "control_net" not in n}
     torch.save({"state_dict": tensors | {"scale_factor": torch.tensor(0.5)}}, folder / WEIGHTS["audioldm"].file)
-    small_clap.train_tokenizer(["A person hit metal with a wooden stick."]).save_pretrained(folder / WEIGHTS["roberta"].file)
+    small_clap.train_tokenizer(["A person hit metal with a wooden stick."]).save_pretrained(
+        folder / WEIGHTS["roberta"].file
+    )
     torch.save(bn_inception.BNInception(3).state_dict(), folder / WEIGHTS["bn_inception"].file)
     torch.save(raft_large(weights=None).state_dict(), folder / WEIGHTS["raft"].file)
     torch.save({"model": panns.WavegramLogmelCnn14(16, 5).state_dict()}, folder / WEIGHTS["panns"].file)
@@ -28,5 +30,7 @@ def write(folder):
     hashes = {}
     for weight in WEIGHTS.values():
         if weight.sha256 and (folder / weight.file).is_file():
-            hashes[weight.sha256] = hashlib.sha256((folder / weight.file).read_bytes()).hexdigest()[: len(weight.sha256)]
+            hashes[weight.sha256] = hashlib.sha256((folder / weight.file).read_bytes()).hexdigest()[
+                : len(weight.sha256)
+            ]
     return hashes

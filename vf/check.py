@@ -27,7 +27,9 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 
 
 def read(path: Path) -> tuple[dict, dict[tuple, int], list[tuple[int, str]]]:
@@ -75,7 +77,9 @@ def _walk(node, at, places, twice):
         for key, value in node.value:
             line, name = key.start_mark.line + 1, (*at, key.value) if isinstance(key, yaml.ScalarNode) else at
             if name in seen and name != at:
-                twice.append((line, f"{_dotted(name)} is there twice, first in line {seen[name]}; wanted once: delete one"))
+                twice.append(
+                    (line, f"{_dotted(name)} is there twice, first in line {seen[name]}; wanted once: delete one")
+                )
             seen.setdefault(name, line)
             _walk(value, name, places, twice)
             places[name] = line
@@ -106,7 +110,9 @@ def check(path: Path) -> dict:
         if wanted := rule.wanted(*operands):
             found.append((_line(places, keys[0]), f"{rule.keys[0]} is {_shown(operands[0])}; wanted {wanted}"))
     if found:
-        raise ParamsError([f"{path.name}, line {line}: {text}" for line, text in sorted(found, key=lambda each: each[0])])
+        raise ParamsError(
+            [f"{path.name}, line {line}: {text}" for line, text in sorted(found, key=lambda each: each[0])]
+        )
     return values
 
 
@@ -225,7 +231,13 @@ def _wanted(node):
     if kind == "object":
         known = ", ".join(node.get("properties", {}))
         return f"a block of {known}" if known else "a block of names and their values"
-    words = {"integer": "a whole number", "number": "a number", "string": "a text", "boolean": "true or false", "null": "null"}
+    words = {
+        "integer": "a whole number",
+        "number": "a number",
+        "string": "a text",
+        "boolean": "true or false",
+        "null": "null",
+    }
     bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
     if "multipleOf" in node:
         words["integer"] = "an even number"

@@ -145,7 +145,9 @@ def _fingerprint(params, stage):
                 # data is told apart by size and time, as hashing gigabytes again would cost more than it saves
                 known = file.stat().st_size < 1_000_000
                 print_of[str(file.relative_to(params.root))] = (
-                    hashlib.sha256(file.read_bytes()).hexdigest() if known else [file.stat().st_size, file.stat().st_mtime_ns]
+                    hashlib.sha256(file.read_bytes()).hexdigest()
+                    if known
+                    else [file.stat().st_size, file.stat().st_mtime_ns]
                 )
     return print_of
 

@@ -44,7 +44,8 @@ Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[
     str,
     Field(
-        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$", description="a plain name: letters, digits, _, - and ., no - or . in front"
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$",
+        description="a plain name: letters, digits, _, - and ., no - or . in front",
     ),
 ]
 Size = Annotated[list[Count], Field(min_length=2, max_length=2)]  # width, height in pixels
@@ -542,7 +543,9 @@ RULES = [
     Rule(("small.features.size", "small.features.pool"), _maps),
     Rule(
         ("small.features.encoder.window", "small.timeline.seconds", "small.timeline.fps"),
-        lambda window, seconds, fps: None if window <= seconds * fps else f"the {seconds * fps:g} video frames of a clip at most",
+        lambda window, seconds, fps: (
+            None if window <= seconds * fps else f"the {seconds * fps:g} video frames of a clip at most"
+        ),
     ),
     Rule(
         ("small.timeline.latent_stride", "small.backbone.vae.channels"),
@@ -554,11 +557,19 @@ RULES = [
     ),
     Rule(("paper.timeline.latent_stride",), lambda stride: None if stride == 4 else "4, AudioLDM's"),
     Rule(
-        ("small.video2rms.model.features", "small.features.encoder.widths", "small.features.start", "small.video2rms.start"),
+        (
+            "small.video2rms.model.features",
+            "small.features.encoder.widths",
+            "small.features.start",
+            "small.video2rms.start",
+        ),
         _encoded,
     ),
     Rule(("paper.video2rms.model.features", "paper.features.kinds", "paper.video2rms.start"), _frozen),
-    Rule(("paper.features.size",), lambda size: None if size == [344, 256] else "[344, 256], for which optical flow is scaled"),
+    Rule(
+        ("paper.features.size",),
+        lambda size: None if size == [344, 256] else "[344, 256], for which optical flow is scaled",
+    ),
 ]
 # of the profile that is chosen
 CHOSEN = [

@@ -14,7 +14,9 @@ def published(rows=False):
     state = {name: value for name, value in BNInception().state_dict().items() if "num_batches" not in name}
     for name, value in state.items():
         if "_bn." in name:
-            state[name] = torch.rand_like(value) + 0.5 if name.endswith(("var", "weight")) else torch.randn_like(value) / 4
+            state[name] = (
+                torch.rand_like(value) + 0.5 if name.endswith(("var", "weight")) else torch.randn_like(value) / 4
+            )
     if rows:
         state = {name: value[None] if "_bn." in name else value for name, value in state.items()}
     classifier = "fc" if rows else "last_linear"
@@ -34,7 +36,9 @@ def net(state):
 def unit(state, x, name, stride=1, padding=0):
     """Convolution, norm with eps 1e-5, ReLU, from the tensors alone."""
     x = F.conv2d(x, state[f"{name}.weight"], state[f"{name}.bias"], stride, padding)
-    mean, var, weight, bias = (state[f"{name}_bn.{s}"][:, None, None] for s in ("running_mean", "running_var", "weight", "bias"))
+    mean, var, weight, bias = (
+        state[f"{name}_bn.{s}"][:, None, None] for s in ("running_mean", "running_var", "weight", "bias")
+    )
     return ((x - mean) / (var + 1e-5).sqrt() * weight + bias).clamp(min=0)
 
 
@@ -47,7 +51,9 @@ def test_names_and_shapes_are_the_released_files():
     with torch.device("meta"):
         net = BNInception()
     state = net.state_dict()
-    assert sum(p.numel() for p in net.parameters()) + 1000 * 1024 + 1000 == 11_295_240, "with the classifier, as published"
+    assert sum(p.numel() for p in net.parameters()) + 1000 * 1024 + 1000 == 11_295_240, (
+        "with the classifier, as published"
+    )
     assert len([name for name in state if "num_batches_tracked" not in name]) == 69 * 6
     shapes = {
         "conv1_7x7_s2.weight": (64, 3, 7, 7),
@@ -63,7 +69,9 @@ def test_names_and_shapes_are_the_released_files():
         "inception_5b_double_3x3_1.weight": (224, 192, 3, 3),
     }
     assert {name: tuple(state[name].shape) for name in shapes} == shapes
-    assert not {"inception_3c_1x1.weight", "inception_4e_pool_proj.weight"} & set(state), "blocks that halve have two branches"
+    assert not {"inception_3c_1x1.weight", "inception_4e_pool_proj.weight"} & set(state), (
+        "blocks that halve have two branches"
+    )
 
 
 def test_widths_follow_the_paper():
@@ -147,7 +155,9 @@ def test_the_flow_network_averages_the_first_convolution(net, state):
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs) and len(mine) == len(theirs)
     grey, x = torch.randn(1, 1, 16, 16), torch.randn(1, 2, 16, 16)
     twice = torch.cat([grey, 2 * grey], 1)  # of the average, what grey in three colours is
-    torch.testing.assert_close(flow.conv1_7x7_s2(twice), net.conv1_7x7_s2(grey.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        flow.conv1_7x7_s2(twice), net.conv1_7x7_s2(grey.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-4
+    )
     torch.testing.assert_close(flow.conv1_7x7_s2(x), flow.conv1_7x7_s2(x.flip(1)))
 
 
@@ -163,7 +173,9 @@ def test_another_file_is_refused(state):
         {**state, "inception_5c_1x1.weight": torch.zeros(1)},
         {**state, "inception_4c_3x3.bias": torch.zeros(3)},
     ):
-        with pytest.raises(ValueError, match="not the tensors of bn_inception-52deb4733.pth: .*; check which file it is"):
+        with pytest.raises(
+            ValueError, match="not the tensors of bn_inception-52deb4733.pth: .*; check which file it is"
+        ):
             bn_inception.load(wrong)
 
 
@@ -172,7 +184,11 @@ def test_colour_is_blue_first_and_less_the_mean():
     frames[1] = (255, 130, 10)
     x = bn_inception.rgb_input(frames)
     assert x.shape == (2, 3, 224, 224) and x.dtype == torch.float32
-    assert x[0].mean((1, 2)).tolist() == [-104, -117, -128] and x[1].mean((1, 2)).tolist() == [10 - 104, 130 - 117, 255 - 128]
+    assert x[0].mean((1, 2)).tolist() == [-104, -117, -128] and x[1].mean((1, 2)).tolist() == [
+        10 - 104,
+        130 - 117,
+        255 - 128,
+    ]
     with pytest.raises(ValueError, match="wanted uint8"):
         bn_inception.rgb_input(frames.astype(np.float32))
 
@@ -184,7 +200,9 @@ def test_resizing_is_pillows():
     assert np.abs(bn_inception.rgb_input(frame[None])[0].numpy() - wanted).max() <= 1, "Pillow rounds after either side"
 
 
-@pytest.mark.parametrize("pixels, level", [(0, -1), (20, 127), (-20, -128), (35, 127), (-1e9, -128), (10, 63), (-10, -65)])
+@pytest.mark.parametrize(
+    "pixels, level", [(0, -1), (20, 127), (-20, -128), (35, 127), (-1e9, -128), (10, 63), (-10, -65)]
+)
 def test_flow_becomes_levels_about_rest(pixels, level):
     flow = np.zeros((1, 256, 344, 2), np.float32)
     flow[..., 1] = pixels

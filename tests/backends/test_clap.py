@@ -19,14 +19,20 @@ def sounds(count=8):
 
 
 def test_words_that_every_caption_has_do_not_tell_them_apart():
-    captions = ["A person hit plastic-bag with a wooden stick.", "A person hit rock.", "A person scratch rock plastic-bag."]
+    captions = [
+        "A person hit plastic-bag with a wooden stick.",
+        "A person hit rock.",
+        "A person scratch rock plastic-bag.",
+    ]
     assert clap.vocabulary(captions) == ["hit", "plastic-bag", "rock"]
 
 
 def test_overlap_is_the_cosine_of_weighed_words():
     captions = ["hit wood", "hit metal", "scratch metal", "hit wood", "scratch cloth", "cloth"]
     alike = clap.overlap(captions, power=1)
-    weight = {word: np.log(6 / sum(word in c.split() for c in captions)) for word in ("hit", "wood", "metal", "scratch")}
+    weight = {
+        word: np.log(6 / sum(word in c.split() for c in captions)) for word in ("hit", "wood", "metal", "scratch")
+    }
     wanted = weight["hit"] ** 2 / (np.hypot(weight["hit"], weight["wood"]) * np.hypot(weight["hit"], weight["metal"]))
     assert alike[0, 1].item() == pytest.approx(wanted)
     assert alike[0, 3] == 1 and alike[0, 2] == 0 and torch.equal(alike.diag(), torch.ones(6))

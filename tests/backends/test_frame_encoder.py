@@ -46,7 +46,9 @@ def test_clips_that_are_not_learnt_from_are_not_looked_at():
     other_maps, other_curves = maps.copy(), curves.clone()
     other_maps[8:], other_curves[8:] = 255, float("nan")
     made = [
-        frame_encoder.train(*data, list(range(12)), range(8), steps=2, widths=(6, 12), window=16, batch=4, precision="no")[0]
+        frame_encoder.train(
+            *data, list(range(12)), range(8), steps=2, widths=(6, 12), window=16, batch=4, precision="no"
+        )[0]
         for data in ((maps, curves), (other_maps, other_curves))
     ]
     ours, theirs = (encoder.state_dict() for encoder in made)
@@ -90,7 +92,9 @@ def test_augmentation_moves_and_mirrors_all_channels_alike(seed):
     y, x = (v.float().mean() for v in torch.where(patch))
     assert abs(y - 17.5) <= 4 and (abs(x - 11.5) <= 7 or abs(x - 35.5) <= 7)
     mirrored = x > 24
-    assert moved[0, 4][patch].mean() > 160 and (moved[0, 3][patch].mean() < 96 if mirrored else moved[0, 3][patch].mean() > 160)
+    assert moved[0, 4][patch].mean() > 160 and (
+        moved[0, 3][patch].mean() < 96 if mirrored else moved[0, 3][patch].mean() > 160
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))

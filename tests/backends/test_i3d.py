@@ -78,7 +78,16 @@ def test_branches_are_joined_in_order():
 
 def test_blocks_follow_one_another_as_in_the_papers_figure_3():
     net, given, made = narrow(), {}, {}
-    order = ["Conv3d_1a_7x7", "Conv3d_2b_1x1", "Conv3d_2c_3x3", "Mixed_3b", "Mixed_3c", "Mixed_4b", "Mixed_4c", "Mixed_4d"]
+    order = [
+        "Conv3d_1a_7x7",
+        "Conv3d_2b_1x1",
+        "Conv3d_2c_3x3",
+        "Mixed_3b",
+        "Mixed_3c",
+        "Mixed_4b",
+        "Mixed_4c",
+        "Mixed_4d",
+    ]
     order += ["Mixed_4e", "Mixed_4f", "Mixed_5b", "Mixed_5c"]
 
     def keep(name):

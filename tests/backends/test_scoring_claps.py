@@ -17,16 +17,22 @@ def noise(seconds, rate, count=1):
 
 
 def kept(shapes):
-    return {n: s for n, s in shapes.items() if not n.endswith("position_ids") and "tscam" not in n and "audio_encoder" in n}
+    return {
+        n: s for n, s in shapes.items() if not n.endswith("position_ids") and "tscam" not in n and "audio_encoder" in n
+    }
 
 
 def test_the_published_sizes():
     """HTSAT-base and RoBERTa have 193.9 M parameters together; HTSAT-tiny and Microsoft's projection 29.3 M."""
-    laion = {n: s for n, s in layouts.laion_clap().items() if "relative_position_index" not in n and "num_batches" not in n}
-    assert sum(int(np.prod(s)) for n, s in laion.items() if "position_ids" not in n and "running" not in n) == pytest.approx(
-        193.9e6, rel=0.01
-    )
-    microsoft = [s for n, s in kept(layouts.ms_clap()).items() if "relative_position_index" not in n and "running" not in n]
+    laion = {
+        n: s for n, s in layouts.laion_clap().items() if "relative_position_index" not in n and "num_batches" not in n
+    }
+    assert sum(
+        int(np.prod(s)) for n, s in laion.items() if "position_ids" not in n and "running" not in n
+    ) == pytest.approx(193.9e6, rel=0.01)
+    microsoft = [
+        s for n, s in kept(layouts.ms_clap()).items() if "relative_position_index" not in n and "running" not in n
+    ]
     assert sum(int(np.prod(s)) for s in microsoft) == pytest.approx(29.3e6, rel=0.02)
 
 
@@ -80,7 +86,9 @@ def test_microsofts_projection_by_hand():
     first = x @ head.linear1.weight.T
     wanted = first + (first * 0.5 * (1 + torch.erf(first / 2**0.5))) @ head.linear2.weight.T
     wanted = (wanted - wanted.mean(1, keepdim=True)) / (wanted.var(1, unbiased=False, keepdim=True) + 1e-5).sqrt()
-    assert torch.allclose(head(x), wanted, atol=1e-5) and F.gelu(torch.ones(1)).item() == pytest.approx(0.8413, abs=1e-4)
+    assert torch.allclose(head(x), wanted, atol=1e-5) and F.gelu(torch.ones(1)).item() == pytest.approx(
+        0.8413, abs=1e-4
+    )
 
 
 def test_a_chunk_of_seven_seconds_begins_every_second():
@@ -96,14 +104,18 @@ def test_two_towers_of_the_published_build_learn_one_space():
     """Four tones and their names: after a few steps of contrastive training every sound is nearest to its own text."""
     torch.manual_seed(0)
     network = laion_clap.load(layouts.fill(layouts.laion_clap(small=True)))
-    tones = np.stack([np.sin(2 * np.pi * f * np.arange(48000) / 48000) for f in (300, 1000, 3000, 9000)]).astype(np.float32)
+    tones = np.stack([np.sin(2 * np.pi * f * np.arange(48000) / 48000) for f in (300, 1000, 3000, 9000)]).astype(
+        np.float32
+    )
     mels = clap.log_mels(ClapFeatureExtractor(frequency_min=50, frequency_max=14000), 0.3 * tones, 48000)
     texts = torch.arange(12).reshape(4, 3) + 5
     optimizer = torch.optim.Adam(network.parameters(), lr=3e-4)
     for _ in range(20):
         sound = F.normalize(network.get_audio_features(mels).pooler_output, dim=-1)
         said = F.normalize(network.get_text_features(texts).pooler_output, dim=-1)
-        loss = F.cross_entropy(10 * sound @ said.T, torch.arange(4)) + F.cross_entropy(10 * said @ sound.T, torch.arange(4))
+        loss = F.cross_entropy(10 * sound @ said.T, torch.arange(4)) + F.cross_entropy(
+            10 * said @ sound.T, torch.arange(4)
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -85,7 +85,9 @@ def test_maps_are_read_channels_last():
 def test_the_first_block_by_hand():
     net = narrow()
     with torch.no_grad():
-        net.features[0].weight.copy_(torch.tensor([[0.0, 0, 0], [0, 0, 1], [0, 0, 0]]).expand(2, 1, 3, 3))  # from the right
+        net.features[0].weight.copy_(
+            torch.tensor([[0.0, 0, 0], [0, 0, 1], [0, 0, 0]]).expand(2, 1, 3, 3)
+        )  # from the right
         net.features[0].bias.copy_(torch.tensor([0.0, -10]))
     maps = net.features[:3](torch.arange(16.0).reshape(1, 1, 4, 4))
     assert torch.equal(maps[0], torch.tensor([[[6.0, 7], [14, 15]], [[0, 0], [4, 5]]]))

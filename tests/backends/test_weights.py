@@ -15,7 +15,9 @@ def test_what_is_missing_is_named_with_its_page_and_place(name, tmp_path):
     with pytest.raises(weights.MissingWeights) as error:
         weights.find(name, tmp_path)
     weight = weights.WEIGHTS[name]
-    assert all(part in str(error.value) for part in (weight.file, weight.page, weight.licence, str(tmp_path), "params.yaml"))
+    assert all(
+        part in str(error.value) for part in (weight.file, weight.page, weight.licence, str(tmp_path), "params.yaml")
+    )
 
 
 def test_a_file_with_another_hash_is_refused(tmp_path, monkeypatch):

@@ -22,7 +22,9 @@ def test_times_are_read_and_sorted(tmp_path):
     assert first == Event(1.25, "plastic-bag", "scratch", "deform") and second == Event(2.5, None, None, None)
 
 
-@pytest.mark.parametrize("line", ["x wood hit None", "1.0 wood hit", "-1 wood hit None", "nan wood hit None", "1.0 a b c d"])
+@pytest.mark.parametrize(
+    "line", ["x wood hit None", "1.0 wood hit", "-1 wood hit None", "nan wood hit None", "1.0 a b c d"]
+)
 def test_a_bad_line_is_named(tmp_path, line):
     (tmp_path / "a_times.txt").write_text(f"1.0 wood hit None\n{line}\n")
     with pytest.raises(ValueError, match=r"a_times.txt, line 2: .*mend or delete"):
@@ -48,7 +50,9 @@ def test_sixteen_bits_lose_nothing_that_was_sixteen_bits():
 
 
 def test_a_set_survives_the_disk(tmp_path):
-    made = [Clip(f"c{i}", None, 0.0, 1.0, s, "g", (Event(0.5, "wood", "hit"),)) for i, s in enumerate(("train", "test"))]
+    made = [
+        Clip(f"c{i}", None, 0.0, 1.0, s, "g", (Event(0.5, "wood", "hit"),)) for i, s in enumerate(("train", "test"))
+    ]
     waves = clips.to_int16(np.random.default_rng(0).uniform(-1, 1, (2, 100)))
     ClipSet(made, waves, 16000, [{"file": "x", "line": None, "reason": "r", "remedy": "m"}]).save(tmp_path)
     back = clips.load(tmp_path)

@@ -230,7 +230,11 @@ def test_training_does_not_change_with_the_test_films(tmp_path, monkeypatch):
 
     def trained():
         run("03"), run("04")
-        found = [p for name in ("features/encoder", "video2rms") for p in (tmp_path / "runs/small" / name).glob("*.safetensors")]
+        found = [
+            p
+            for name in ("features/encoder", "video2rms")
+            for p in (tmp_path / "runs/small" / name).glob("*.safetensors")
+        ]
         return {p.name + p.parent.name: p.read_bytes() for p in found}, (
             tmp_path / "runs/small/features/features.npy"
         ).read_bytes()
@@ -256,7 +260,9 @@ def test_sounds_of_films_never_include_the_test(tmp_path):
     films = greatest_hits(tmp_path, folds=2)
     made = corpora.sounds(["films"], None, SECOND, films=films)
     groups = {c.group for c in made.clips}
-    assert groups == {c.group for c in films.where("train", "valid").clips} and made.waves.shape[1] == SECOND.sound_samples
+    assert (
+        groups == {c.group for c in films.where("train", "valid").clips} and made.waves.shape[1] == SECOND.sound_samples
+    )
 
 
 def test_a_folder_of_sounds(tmp_path):

@@ -30,7 +30,9 @@ def served(tmp_path):
     source = tmp_path / "site" / "vis-data"
     source.mkdir(parents=True)
     for name in ("2015-01-01-00-00-00", "2015-01-01-00-00-01-1"):
-        writing.write_film(source / f"{name}_denoised.mp4", np.zeros((20, 16, 16, 3), np.uint8), 10, np.full(32000, 0.1))
+        writing.write_film(
+            source / f"{name}_denoised.mp4", np.zeros((20, 16, 16, 3), np.uint8), 10, np.full(32000, 0.1)
+        )
         (source / f"{name}_times.txt").write_text("0.5 wood hit deform\n1.5 None None None\n")
     (source / "train.txt").write_text("2015-01-01-00-00-00\n")
     (source / "test.txt").write_text("2015-01-01-00-00-01-1\n")
@@ -64,4 +66,9 @@ def test_fetched_and_unpacked_it_is_a_corpus(tmp_path, served):
     unpacked = run(clone, sys.executable, "-m", "vf.data.unpack", "data/greatest-hits.zip", "data/greatest-hits")
     assert unpacked.returncode == 0, unpacked.stderr
     made = corpora.films("greatest_hits", clone / "data" / "greatest-hits", None, Timeline(seconds=1.0, fps=10))
-    assert sorted((c.split, c.start) for c in made.clips) == [("test", 0.0), ("test", 1.0), ("train", 0.0), ("train", 1.0)]
+    assert sorted((c.split, c.start) for c in made.clips) == [
+        ("test", 0.0),
+        ("test", 1.0),
+        ("train", 0.0),
+        ("train", 1.0),
+    ]

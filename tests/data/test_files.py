@@ -30,7 +30,9 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
 def test_what_is_written_reads_back(tmp_path):
     files.write_json(tmp_path / "new" / "a.json", {"b": float("nan"), "a": [1, (2.5, float("nan"))]})
     assert json.loads((tmp_path / "new" / "a.json").read_text()) == {"b": None, "a": [1, [2.5, None]]}
-    assert (tmp_path / "new" / "a.json").read_text().index('"b"') < (tmp_path / "new" / "a.json").read_text().index('"a"')
+    assert (tmp_path / "new" / "a.json").read_text().index('"b"') < (tmp_path / "new" / "a.json").read_text().index(
+        '"a"'
+    )
     files.write_csv(tmp_path / "new" / "a.csv", pd.DataFrame({"x": [0.123456789]}))
     assert (tmp_path / "new" / "a.csv").read_text() == "x\n0.123457\n"
     files.write_array(tmp_path / "new" / "a.npy", np.arange(3))

@@ -108,7 +108,9 @@ def test_killed_half_way_it_goes_on(folder, tmp_path):
 
 
 def test_the_command_says_what_it_took(folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["vf.data.shards", str(folder), str(tmp_path / "out"), "--seconds", "1", "--workers", "1"])
+    monkeypatch.setattr(
+        sys, "argv", ["vf.data.shards", str(folder), str(tmp_path / "out"), "--seconds", "1", "--workers", "1"]
+    )
     shards.main()
     said = capsys.readouterr().out.splitlines()
     assert said[:2] == ["11 clips, 0.003 h of 9 recordings; 5 rejected", "  2 x is silent"]
@@ -171,7 +173,10 @@ def test_two_files_of_one_name_are_not_mixed_up(tmp_path):
 
 
 def test_pieces_of_a_recording_are_limited(folder, tmp_path):
-    made = [shards.write(shards.recordings(folder), tmp_path / str(n), 1.0, pieces=n, workers=1)["clips"] for n in (1, 2, 30)]
+    made = [
+        shards.write(shards.recordings(folder), tmp_path / str(n), 1.0, pieces=n, workers=1)["clips"]
+        for n in (1, 2, 30)
+    ]
     assert made == [4, 1 + 1 + 2 + 2, 1 + 1 + 3 + 30]
     for wrong in ({"pieces": 0}, {"seconds": 0.1}, {"workers": 0}):
         with pytest.raises(ValueError, match="wanted at least"):

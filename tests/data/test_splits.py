@@ -18,4 +18,6 @@ def test_video2rms_is_trained_before_it_is_read():
     cells = json.loads(next(n for n in NOTEBOOKS if n.stem[:2] == "04").read_text())["cells"]
     code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
     trained = next(i for i, text in enumerate(code) if "video2rms.train(" in text)
-    assert not any('"test"' in text for text in code[: trained + 1]) and any('"test"' in text for text in code[trained + 1 :])
+    assert not any('"test"' in text for text in code[: trained + 1]) and any(
+        '"test"' in text for text in code[trained + 1 :]
+    )

@@ -15,7 +15,9 @@ def two_events():
 
 def test_levels_starts_and_ends():
     level, start, end = events.measure(two_events(), [0.5, 1.2], 100)
-    assert level == pytest.approx([0.4, 0.2]) and start == pytest.approx([0.5, 1.2]) and end == pytest.approx([0.57, 1.8])
+    assert (
+        level == pytest.approx([0.4, 0.2]) and start == pytest.approx([0.5, 1.2]) and end == pytest.approx([0.57, 1.8])
+    )
 
 
 def test_a_rooms_tone_does_not_hold_an_event():

@@ -281,6 +281,12 @@ def test_the_command_writes_both_tables_or_says_what_is_wrong(two_folders, capsy
     assert "onset_f1_100ms" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         folders.main(
-            [str(two_folders / "ours"), str(two_folders / "none"), "--out", str(two_folders / "no.csv"), "--no-embedders"]
+            [
+                str(two_folders / "ours"),
+                str(two_folders / "none"),
+                "--out",
+                str(two_folders / "no.csv"),
+                "--no-embedders",
+            ]
         )
     assert "no such folder" in capsys.readouterr().err and not (two_folders / "no.csv").exists()

@@ -32,7 +32,9 @@ def folders(tmp_path_factory):
         name = f"{i:02d}-{material}"
         frames = np.full((30, 96, 128, 3), 60 + 20 * i, np.uint8)
         frames[10:14, 30:60, 40:80] = 250
-        wave = (random.normal(size=RATE) * np.exp(-np.maximum(np.arange(RATE) / RATE - 0.33, 0) * 8) * 0.1).astype(np.float32)
+        wave = (random.normal(size=RATE) * np.exp(-np.maximum(np.arange(RATE) / RATE - 0.33, 0) * 8) * 0.1).astype(
+            np.float32
+        )
         writing.write_film(root / "films" / f"{name}.mp4", frames, 30, wave, RATE)
         (root / "films" / f"{name}_times.txt").write_text(f"0.33 {material} {action} static\n0.6 None None None\n")
         for folder, level in (("good", 0.8), ("bad", 0.1)):
@@ -42,7 +44,9 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(folders):
-    key = listening.make(folders / "films", [folders / "good", folders / "bad"], folders / "out", cases="any", seconds=SECONDS)
+    key = listening.make(
+        folders / "films", [folders / "good", folders / "bad"], folders / "out", cases="any", seconds=SECONDS
+    )
     return folders / "out", key
 
 
@@ -77,9 +81,13 @@ def test_the_page_holds_each_sound_under_a_name_that_tells_nothing(made):
     page = (out / "page" / "index.html").read_text()
     codes = [code for q in key["questions"] for code in q["items"]]
     assert [(q["material"], q["action"]) for q in key["questions"]] == [SHOWN[1], SHOWN[3], SHOWN[0], SHOWN[2]]
-    assert len(set(codes)) == 12 and all(sorted(q["items"].values()) == ["bad", "good", "truth"] for q in key["questions"])
+    assert len(set(codes)) == 12 and all(
+        sorted(q["items"].values()) == ["bad", "good", "truth"] for q in key["questions"]
+    )
     told = page.split('id="data">')[1].split("</script>")[0]
-    assert all(code in told for code in codes) and not any(word in told for word in ("good", "bad", "truth", "wood", "gravel"))
+    assert all(code in told for code in codes) and not any(
+        word in told for word in ("good", "bad", "truth", "wood", "gravel")
+    )
     assert {p.name for p in out.rglob("*") if p.is_file()} == {f"{c}.mp4" for c in codes} | {
         "index.html", "key.json", *(f"example-{e}.mp4" for e in ("best", *opinions.CRITERIA))
     }  # fmt: skip
@@ -178,7 +186,10 @@ def test_files_tell_nothing_by_their_times_or_order(made, folders, tmp_path, mon
 
 def test_a_page_with_other_codes_is_another_page(folders, tmp_path):
     options = {"cases": "any", "seconds": SECONDS}
-    keys = [listening.make(folders / "films", [folders / "bad"], tmp_path / f"{i}", seed=i // 2, **options) for i in range(3)]
+    keys = [
+        listening.make(folders / "films", [folders / "bad"], tmp_path / f"{i}", seed=i // 2, **options)
+        for i in range(3)
+    ]
     assert keys[0]["page"] == keys[1]["page"] != keys[2]["page"]
 
 
@@ -214,7 +225,11 @@ def test_an_answer_file_gives_scores_and_nothing_else(made, tmp_path):
     text = answers(key, "c", lambda *_: "4")
     files = [tmp_path / "marked.json", save(tmp_path, "text.json", text), save(tmp_path, "deep.json", "[" * 100000)]
     ratings, left_out = opinions.read_answers(key, files)
-    assert set(ratings.listener) == {"a"} and ratings.system.value_counts().to_dict() == {"truth": 4, "good": 4, "bad": 4}
+    assert set(ratings.listener) == {"a"} and ratings.system.value_counts().to_dict() == {
+        "truth": 4,
+        "good": 4,
+        "bad": 4,
+    }
     assert list(ratings) == ["listener", "question", "system", *opinions.CRITERIA]
     assert "is '4'; wanted 1 to 5" in left_out[0][1] and "is no JSON file" in left_out[1][1]
 
@@ -236,7 +251,9 @@ def test_peavs_ranks_against_listeners_as_the_paper_found():
     # Table 3: a higher PEAVS should mean better synchrony, and goes with a worse opinion
     names = ["Ground Truth", "Diff-Foley", "CondFoleyGen", "SyncFusion", "Video-Foley", "Text-to-Audio"]
     scores = pd.DataFrame({"system": names, **{c: [4.83, 1.86, 1.93, 3.10, 4.40, 2.00] for c in opinions.CRITERIA}})
-    peavs = pd.DataFrame({"system": [*names, "SpecVQGAN"], "PEAVS": [1.81, 2.25, 1.80, 2.21, 1.70, 1.82, 2.64], "flat": 1.0})
+    peavs = pd.DataFrame(
+        {"system": [*names, "SpecVQGAN"], "PEAVS": [1.81, 2.25, 1.80, 2.21, 1.70, 1.82, 2.64], "flat": 1.0}
+    )
     table = opinions.correlate(scores, peavs).set_index(["metric", "criterion"])
     ranks = [5, 1, 2, 4, 6, 3], [3, 6, 2, 5, 1, 4]
     by_hand = 1 - 6 * sum((a - b) ** 2 for a, b in zip([6, 1, 2, 4, 5, 3], ranks[1])) / (6 * 35)
@@ -255,7 +272,9 @@ def test_a_table_of_metrics_has_a_row_a_system_and_numbers():
     scores = scores.assign(**{f"{c} ±": 0.1 for c in opinions.CRITERIA})
     measured = pd.DataFrame({"system": ["z", "a", "truth", "y"], "PEAVS": [1.0, 2.0, np.nan, 4.0]})
     shown = [line.split(" | ")[0] for line in opinions.markdown(scores, measured).splitlines()[2:]]
-    assert shown == ["| truth", "| b", "| a", "| z", "| y"], "the order of the key, then systems that have metrics alone"
+    assert shown == ["| truth", "| b", "| a", "| z", "| y"], (
+        "the order of the key, then systems that have metrics alone"
+    )
     for use in (opinions.correlate, opinions.markdown):
         with pytest.raises(ValueError, match="two rows for a; wanted one a system"):
             use(scores, pd.DataFrame({"system": ["a", "truth", "a"], "PEAVS": [1.0, 2.0, 3.0]}))
@@ -267,7 +286,9 @@ def test_the_command_scores_answers(made, tmp_path, capsys):
     out, key = made
     files = [
         save(
-            tmp_path, f"{i}.json", answers(key, str(i), lambda system, _, i=i: {"truth": 5, "good": 4, "bad": 1 + i % 2}[system])
+            tmp_path,
+            f"{i}.json",
+            answers(key, str(i), lambda system, _, i=i: {"truth": 5, "good": 4, "bad": 1 + i % 2}[system]),
         )
         for i in range(4)
     ]
@@ -275,7 +296,11 @@ def test_the_command_scores_answers(made, tmp_path, capsys):
     listening.main(["score", str(out), *map(str, files), "--metrics", str(metrics)])
     assert "4 listeners" in capsys.readouterr().out
     scores = pd.read_csv(out / "mos.csv").set_index("system")
-    assert scores.loc["truth", "temporal"] == 5 and scores.loc["bad", "temporal"] == 1.5 and scores.loc["bad", "ratings"] == 16
+    assert (
+        scores.loc["truth", "temporal"] == 5
+        and scores.loc["bad", "temporal"] == 1.5
+        and scores.loc["bad", "ratings"] == 16
+    )
     assert pd.read_csv(out / "correlation.csv").rho.tolist() == [-1] * 4
     with pytest.raises(SystemExit):
         listening.main(["score", str(tmp_path), str(files[0])])
@@ -312,7 +337,9 @@ def visit(made, chromium):
     browser.close()
 
 
-RATINGS = "[...document.querySelectorAll('.card')].map(c => [...c.querySelectorAll('input:checked')].map(i => +i.value))"
+RATINGS = (
+    "[...document.querySelectorAll('.card')].map(c => [...c.querySelectorAll('input:checked')].map(i => +i.value))"
+)
 
 
 @pytest.mark.slow
@@ -324,7 +351,9 @@ def test_the_page_opens_at_its_top_and_fits_its_window(visit, width):
     assert page.evaluate(fits)
     page.click("#start")
     assert page.evaluate("scrollY") == 0 and page.evaluate(fits)
-    tops = page.eval_on_selector_all("fieldset:first-of-type label", "labels => labels.map(l => l.getBoundingClientRect().top)")
+    tops = page.eval_on_selector_all(
+        "fieldset:first-of-type label", "labels => labels.map(l => l.getBoundingClientRect().top)"
+    )
     assert len(set(tops)) == 3, "the five points of a scale lie on one line, in each of three sounds"
     page.keyboard.press("Enter")
     box, height = page.locator("#say").bounding_box(), page.viewport_size["height"]
@@ -363,7 +392,9 @@ def test_films_share_one_volume_and_play_one_at_a_time(visit):
     first, second = (page.locator("video").nth(i) for i in range(2))
     first.evaluate("v => { v.loop = true; return v.play(); }")
     second.evaluate("v => { v.loop = true; return v.play(); }")
-    page.wait_for_function("document.querySelectorAll('video')[0].paused && !document.querySelectorAll('video')[1].paused")
+    page.wait_for_function(
+        "document.querySelectorAll('video')[0].paused && !document.querySelectorAll('video')[1].paused"
+    )
     second.evaluate("v => { v.volume = 0.5; v.muted = true; }")
     alike = "[...document.querySelectorAll('video')].every(v => v.volume === 0.5 && v.muted)"
     page.wait_for_function(alike)
@@ -376,7 +407,9 @@ def test_a_listener_goes_from_the_first_click_to_the_table(made, chromium, tmp_p
     out, key = made
     system_of = {code: system for q in key["questions"] for code, system in q["items"].items()}
     score = {"truth": 5, "good": 4, "bad": 2}
-    context = chromium.launch_persistent_context(str(tmp_path / "profile"), viewport={"width": 1100, "height": 900}, **BROWSER)
+    context = chromium.launch_persistent_context(
+        str(tmp_path / "profile"), viewport={"width": 1100, "height": 900}, **BROWSER
+    )
     problems = []
 
     def fresh():

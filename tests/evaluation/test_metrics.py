@@ -69,7 +69,9 @@ def test_frechet_of_a_shift_is_its_square():
 
 def test_frechet_against_the_closed_form_for_commuting_gaussians():
     a, b = np.diag([1.0, 4.0]), np.diag([9.0, 1.0])
-    assert metrics.frechet_gaussian(np.zeros(2), a, np.array([3.0, 0]), b) == pytest.approx(9 + (1 - 3) ** 2 + (2 - 1) ** 2)
+    assert metrics.frechet_gaussian(np.zeros(2), a, np.array([3.0, 0]), b) == pytest.approx(
+        9 + (1 - 3) ** 2 + (2 - 1) ** 2
+    )
 
 
 def test_frechet_against_scipys_square_root():

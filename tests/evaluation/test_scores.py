@@ -189,7 +189,9 @@ class Backend:
 
 
 def test_the_pictures_projection_is_fitted_on_training_films_alone():
-    got = scores.picture_embeddings(Backend, [1.0, 100.0, 3.0, 7.0], films("train", "valid", "train", "test"), 30, 2, None)
+    got = scores.picture_embeddings(
+        Backend, [1.0, 100.0, 3.0, 7.0], films("train", "valid", "train", "test"), 30, 2, None
+    )
     assert got.tolist() == [[[5.0], [5.0]]]
 
 

@@ -122,7 +122,11 @@ def test_films_serve_as_sounds(tmp_path):
         ({"film0_00.wav": 10, "film1_00.wav": 10}, {"rate": 22050}, "has 16000 Hz; wanted the system's own 22050 Hz"),
         ({"film0_00.wav": 10, "film1_00.wav": 10}, {"join": "glue"}, "join is 'glue'; wanted one of whole"),
         ({"film0_00.wav": 10, "film1_00.wav": 10}, {"fold": 1}, "the entry has folder, fold; wanted"),
-        ({"film0_00_x.wav": 9.5, "film1_00_x.wav": 10}, {"join": "condfoleygen", "rate": RATE}, "whole number of 2 s steps"),
+        (
+            {"film0_00_x.wav": 9.5, "film1_00_x.wav": 10},
+            {"join": "condfoleygen", "rate": RATE},
+            "whole number of 2 s steps",
+        ),
         ({f"film{i}_00_{k}.wav": 4 for i in (0, 1) for k in (0, 1)}, {"join": "syncfusion"}, "wanted 5 s"),
         ({"note.txt": 0}, {}, "has no sound or film"),
     ],
@@ -177,7 +181,9 @@ OTHERS, FILMS = os.environ.get("VF_OTHER_SYSTEMS"), os.environ.get("VF_GREATEST_
 def test_syncfusions_own_output_follows_the_films_it_was_made_for(tmp_path):
     timeline = Timeline(seconds=5.0)
     films = corpora.films("greatest_hits", FILMS, tmp_path, timeline, audio="mic", workers=1)
-    waves, covered = systems.load("SyncFusion", {"folder": f"{OTHERS}/syncfusion-audio", "join": "film"}, films.clips, RATE)
+    waves, covered = systems.load(
+        "SyncFusion", {"folder": f"{OTHERS}/syncfusion-audio", "join": "film"}, films.clips, RATE
+    )
     assert {films.clips[i].start for i in covered} == {0.0}, "5.46 s hold the first clip of 5 s of a film, and no other"
     truth = films.wave(covered)
     theirs = evaluation.sound_scores(truth, waves, timeline, 0.01)

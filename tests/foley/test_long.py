@@ -48,7 +48,9 @@ def joined():
     noise = torch.from_numpy(np.random.default_rng(0).standard_normal(2560 * 160).astype(np.float32))
     level = mel.log_mel(0.1 * (noise + noise.roll(1)), 16000)
     vocoder, device = GriffinLim(iterations=6), torch.device("cpu")
-    pipe = SimpleNamespace(device=device, latent_stride=4, vocoder=vocoder, decode_mel=lambda z: z.transpose(1, 2).flatten(1, 2))
+    pipe = SimpleNamespace(
+        device=device, latent_stride=4, vocoder=vocoder, decode_mel=lambda z: z.transpose(1, 2).flatten(1, 2)
+    )
     pieces = list(long.decode(pipe, level.reshape(-1, 4, 64).numpy(), 128))
     return pieces, vocoder(level[None])[0].numpy()
 

@@ -81,7 +81,16 @@ def test_a_folder_of_films_is_a_batch(saved, tmp_path, capsys):
     for name in ("one.mp4", "two.mp4"):
         film(tmp_path / "in" / name, 1.0)
     (tmp_path / "in" / "broken.mp4").write_bytes(b"no film")
-    words = [str(tmp_path / "in"), "--prompt", "hit a gong", "--output", str(tmp_path / "out"), "--model", str(saved), "--wav"]
+    words = [
+        str(tmp_path / "in"),
+        "--prompt",
+        "hit a gong",
+        "--output",
+        str(tmp_path / "out"),
+        "--model",
+        str(saved),
+        "--wav",
+    ]
     assert command.main(words) == 1
     said = capsys.readouterr()
     assert "Knows wood, metal; hit and scratch." in said.out and "Never learnt: gong" in said.out

@@ -47,7 +47,9 @@ def heard(maker, **asked):
 
 
 def test_a_region_has_its_own_prompt_and_the_rest_keeps_the_films(tmp_path):
-    mel = heard(studio(), prompt="a", regions=[Region(1.0, 2.0, "b"), Region(1.6, 2.4, audio=np.ones(1600, np.float32))])
+    mel = heard(
+        studio(), prompt="a", regions=[Region(1.0, 2.0, "b"), Region(1.6, 2.4, audio=np.ones(1600, np.float32))]
+    )
     for seconds, word in ((0.5, 0), (1.3, 1), (1.8, 3), (2.2, 3), (2.7, 0)):
         assert torch.allclose(mel[round(seconds * 100)], torch.eye(4)[word])
 

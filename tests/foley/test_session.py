@@ -57,7 +57,12 @@ def test_it_is_small_and_readable_and_its_levels_are_exact(made, tmp_path):
     assert len(text.splitlines()) == len(values) + 2 and len(text) < 20 * len(made.wanted)
     assert np.array_equal(np.array(values["curve"]["levels"], np.float32), curve())
     assert values["film"]["path"] == "../film.mp4" and values["prompt"] == "a"
-    assert values["regions"][1]["audio"] | {"sha256": ""} == {"path": "../bell.wav", "sha256": "", "start": 0.1, "end": 0.4}
+    assert values["regions"][1]["audio"] | {"sha256": ""} == {
+        "path": "../bell.wav",
+        "sha256": "",
+        "start": 0.1,
+        "end": 0.4,
+    }
     asked = session.read(tmp_path / "out" / "foley.json")
     assert sorted(asked) == ["audio", "correct_gain", "film", "prompt", "regions", "seed", "wanted"]
 

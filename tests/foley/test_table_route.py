@@ -76,7 +76,8 @@ def test_the_second_clip_of_a_film_has_the_noise_of_the_tables_second(pipeline):
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    not params.load("small").folder("rms2sound").is_dir(), reason="the small profile is not trained yet: `make repro` first"
+    not params.load("small").folder("rms2sound").is_dir(),
+    reason="the small profile is not trained yet: `make repro` first",
 )
 def test_the_trained_system_has_the_tables_settings_unless_held():
     assert VideoFoley.from_pretrained("small").settings == Settings.of(params.load("small").generate)

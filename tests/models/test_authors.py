@@ -62,15 +62,24 @@ def test_nothing_is_lost_on_the_way(released, tokenizer):
     pipeline = checkpoints.rms2sound_from(released, tokenizer, "file")
     parts = [pipeline.vae, pipeline.unet, pipeline.clap, pipeline.vocoder, pipeline.controlnet]
     kept = sum(
-        t.numel() for part in parts for n, t in part.state_dict().items() if not n.endswith(("position_ids", "token_type_ids"))
+        t.numel()
+        for part in parts
+        for n, t in part.state_dict().items()
+        if not n.endswith(("position_ids", "token_type_ids"))
     )
     kept -= sum(getattr(pipeline.vocoder, n).numel() for n in ("mean", "scale"))
     assert kept == sum(t.numel() for n, t in released.items() if n != "scale_factor" and not n.endswith("position_ids"))
 
 
 def test_safetensors_public_names_and_extras(released, tmp_path):
-    public = {n.replace("cond_stage_models.0.", "cond_stage_model."): t for n, t in released.items() if "control_net" not in n}
-    extra = {"model_ema.decay": torch.zeros(()), "betas": torch.zeros(3), "first_stage_model.loss.logvar": torch.zeros(())}
+    public = {
+        n.replace("cond_stage_models.0.", "cond_stage_model."): t for n, t in released.items() if "control_net" not in n
+    }
+    extra = {
+        "model_ema.decay": torch.zeros(()),
+        "betas": torch.zeros(3),
+        "first_stage_model.loss.logvar": torch.zeros(()),
+    }
     save_file(public | extra, tmp_path / "audioldm.safetensors")
     ours, theirs = audioldm.audioldm(tmp_path / "audioldm.safetensors"), audioldm.audioldm_from(released, "file")
     for part in ("vae", "unet", "clap", "vocoder"):
@@ -83,7 +92,10 @@ def test_safetensors_public_names_and_extras(released, tmp_path):
     "change, message",
     [
         ({"model.diffusion_model.out.2.bias": None}, "lacks 1 tensors of UNet2DConditionModel, conv_out.bias"),
-        ({"model.diffusion_model.control_net.zero_convs.3.0.bias": None}, "lacks 1 tensors of RMSControlNet, down_zero.3.bias"),
+        (
+            {"model.diffusion_model.control_net.zero_convs.3.0.bias": None},
+            "lacks 1 tensors of RMSControlNet, down_zero.3.bias",
+        ),
         (
             {"first_stage_model.quant_conv.bias": torch.zeros(3)},
             "has other shapes for 1 tensors of AutoencoderKL, quant_conv.bias",

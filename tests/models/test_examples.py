@@ -53,7 +53,10 @@ def test_an_interrupted_cache_goes_on_where_it_stopped(trained, corpus, tmp_path
 def test_a_prompt_is_embedded_once(trained):  # noqa: F811
     pipeline = trained[0]
     first = pipeline.encode_prompt("a bell and a drum")
-    forward, pipeline.clap.get_text_features = pipeline.clap.get_text_features, None  # would fail if it were asked again
+    forward, pipeline.clap.get_text_features = (
+        pipeline.clap.get_text_features,
+        None,
+    )  # would fail if it were asked again
     assert torch.equal(pipeline.encode_prompt(["a bell and a drum"] * 2), first.expand(2, -1))
     pipeline.clap.get_text_features = forward
 

@@ -34,5 +34,5 @@ def test_it_learns_to_see_flashes():
     torch.manual_seed(0)
     model = Video2Onset(4)
     losses = onset_baseline.train(model, frames, labels, range(12), Options(60, batch=6, lr=1e-2, seconds=1.0))
-    told = onset_baseline.predict(model, frames).numpy()
-    assert losses[-1] < losses[0] and told[labels == 1].mean() > told[labels == 0].mean() + 0.4
+    probability = onset_baseline.predict(model, frames).numpy()
+    assert losses[-1] < losses[0] and probability[labels == 1].mean() > probability[labels == 0].mean() + 0.4

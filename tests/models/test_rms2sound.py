@@ -149,7 +149,9 @@ def test_the_loss_is_eq_4():
 
         assert diffusion_loss(scheduler, knows, z, seeded()) < 1e-6
         assert diffusion_loss(scheduler, knows, z, seeded(), own=0.5) < 1e-6
-        judged = diffusion_loss(scheduler, knows, z, seeded(), judge=lambda clean, alpha: 2 + ((clean - z) * alpha).abs().max())
+        judged = diffusion_loss(
+            scheduler, knows, z, seeded(), judge=lambda clean, alpha: 2 + ((clean - z) * alpha).abs().max()
+        )
         assert judged.item() == pytest.approx(2, abs=1e-3)
         zero = diffusion_loss(scheduler, lambda z_t, t: torch.zeros_like(z_t), z, seeded())
         assert zero.item() == pytest.approx(1, abs=0.1)
@@ -175,7 +177,8 @@ def test_loudness_is_judged_beside_eq_4(trained):
     pipeline, data, *_ = trained
     parts = {name: part for name, part in pipeline.components.items() if name != "controlnet"}
     plain, judged = (
-        train_controlnet(RMS2Sound(**parts), *data, ControlNetOptions(1, batch=4, loudness=w, seed=1))[0] for w in (0, 1)
+        train_controlnet(RMS2Sound(**parts), *data, ControlNetOptions(1, batch=4, loudness=w, seed=1))[0]
+        for w in (0, 1)
     )
     assert judged > plain
     assert all(weight.grad is None for weight in pipeline.vae.parameters())
@@ -184,7 +187,9 @@ def test_loudness_is_judged_beside_eq_4(trained):
 def test_guidance_on_the_curve_leaves_it_out_beside_the_null(trained):
     pipeline, (_, _, rms), _, _ = trained
     call = {"num_inference_steps": 1, "output_type": "latent", "prompt": CAPTIONS[:2]}
-    plain, guided = (pipeline(rms=rms[:2], guidance_scale=3.0, guide_rms=g, generator=seeded(), **call) for g in (False, True))
+    plain, guided = (
+        pipeline(rms=rms[:2], guidance_scale=3.0, guide_rms=g, generator=seeded(), **call) for g in (False, True)
+    )
     # at omega = 0 what is left is the null prompt without a curve
     null = pipeline(rms=rms[:2], guidance_scale=0.0, guide_rms=True, generator=seeded(), **call)
     without = pipeline(guidance_scale=0.0, generator=seeded(), frames=rms.shape[-1], **call)

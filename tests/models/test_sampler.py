@@ -29,7 +29,14 @@ def pipeline():
 
 @pytest.mark.parametrize(
     "name, value",
-    [("hold", 1.5), ("eta", -0.1), ("precision", "fp8"), ("batch", 0), ("num_inference_steps", 0), ("guidance_scale", np.nan)],
+    [
+        ("hold", 1.5),
+        ("eta", -0.1),
+        ("precision", "fp8"),
+        ("batch", 0),
+        ("num_inference_steps", 0),
+        ("guidance_scale", np.nan),
+    ],
 )
 def test_a_setting_out_of_range_is_named(name, value):
     with pytest.raises(ValueError, match=f"{name} is .*; wanted"):
@@ -78,7 +85,10 @@ def test_a_block_is_the_noise_of_the_tables_clip():
         fresh = SeededNoise((2, 64, 4), [(3, 0, 128)])
         for step in (-1, 0, 1):
             assert torch.equal(fresh(step, 64 * k, 64 * k + 64, torch.float32)[0], drawn[step + 1])
-    assert noise.generator(0)[0].initial_seed() == 3 * 100_003 and noise.generator(127)[0].initial_seed() == 3 * 100_003 + 1
+    assert (
+        noise.generator(0)[0].initial_seed() == 3 * 100_003
+        and noise.generator(127)[0].initial_seed() == 3 * 100_003 + 1
+    )
 
 
 def test_systems_share_their_noise():
@@ -152,7 +162,9 @@ def test_a_scheduler_that_draws_for_itself_repeats(pipeline):
     finally:
         pipeline.scheduler = kept
     assert torch.equal(one, two) and torch.isfinite(one).all()
-    assert torch.equal(alone, latents_of(pipeline, 32, "a bell", eta=1.0, batch=2)), "of one window: the noise of the tables"
+    assert torch.equal(alone, latents_of(pipeline, 32, "a bell", eta=1.0, batch=2)), (
+        "of one window: the noise of the tables"
+    )
 
 
 def test_a_scheduler_that_remembers_has_a_memory_for_each_group(pipeline):
@@ -171,7 +183,11 @@ def test_the_condition_is_nearest_neighbour_then_zeros():
     assert given.shape == (1024,) and (given[1000:] == 0).all()
     assert torch.equal(given[:1000], rms.resize(drawn, 1000))
     film = sampler.condition(torch.cat([drawn, drawn]), paper)
-    assert torch.equal(film[:1000], given[:1000]) and torch.equal(film[1000:2000], given[:1000]) and (film[2000:] == 0).all()
+    assert (
+        torch.equal(film[:1000], given[:1000])
+        and torch.equal(film[1000:2000], given[:1000])
+        and (film[2000:] == 0).all()
+    )
 
 
 def test_guidance_is_eq_5():
@@ -185,7 +201,9 @@ def test_guidance_is_eq_5():
 
 def mels(kind):
     return SimpleNamespace(
-        scheduler=DDIMScheduler(beta_start=0.0015, beta_end=0.0195, beta_schedule="scaled_linear", prediction_type=kind),
+        scheduler=DDIMScheduler(
+            beta_start=0.0015, beta_end=0.0195, beta_schedule="scaled_linear", prediction_type=kind
+        ),
         decode_mel=lambda z: z[:, 0],
         encode_mel=lambda m: m[:, None],
         vocoder=SimpleNamespace(config=SimpleNamespace(sampling_rate=16000)),
@@ -231,5 +249,7 @@ def test_no_strength_changes_nothing_and_silence_is_not_raised(kind):
 
 
 def test_holding_is_off_unless_asked_for_and_reaches_long_sound(pipeline):
-    plain, off, on = (latents_of(pipeline, 75, "a bell", num_inference_steps=6, **h) for h in ({}, {"hold": 0.0}, {"hold": 1.0}))
+    plain, off, on = (
+        latents_of(pipeline, 75, "a bell", num_inference_steps=6, **h) for h in ({}, {"hold": 0.0}, {"hold": 1.0})
+    )
     assert torch.equal(plain, off) and not torch.equal(plain, on) and torch.isfinite(on).all()

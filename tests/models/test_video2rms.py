@@ -36,7 +36,10 @@ def test_the_layer_over_time_starts_as_interpolation():
 
 def test_interpolation_can_be_had_whatever_the_start():
     drawn = Video2RMS(features=5, **TINY, init_std=0.02).interpolate()
-    assert torch.equal(drawn.over_time.weight, Video2RMS(features=5, **TINY).over_time.weight) and not drawn.over_time.bias.any()
+    assert (
+        torch.equal(drawn.over_time.weight, Video2RMS(features=5, **TINY).over_time.weight)
+        and not drawn.over_time.bias.any()
+    )
 
 
 def test_the_authors_initialisation_and_relu():
@@ -103,11 +106,11 @@ def test_it_learns_where_the_flash_is():
     model = Video2RMS(features=4, **(TINY | {"rms_frames": 48}))
     losses = video2rms.train(model, features, curves, BINS, Options(120, batch=8, lr=1e-2))
     assert sum(losses[-10:]) < 0.3 * sum(losses[:10])
-    _, got = video2rms.predict(model, features, BINS)
-    assert torch.corrcoef(torch.stack([got.flatten(), curves.flatten()]))[0, 1] > 0.8
+    _, estimate = video2rms.predict(model, features, BINS)
+    assert torch.corrcoef(torch.stack([estimate.flatten(), curves.flatten()]))[0, 1] > 0.8
 
 
-def test_saved_and_loaded_it_says_the_same(tmp_path):
+def test_saved_and_loaded_it_computes_the_same(tmp_path):
     model = Video2RMS(features=5, **TINY).eval()
     features = torch.randn(1, 12, 5)
     model.save_pretrained(tmp_path)
@@ -115,7 +118,9 @@ def test_saved_and_loaded_it_says_the_same(tmp_path):
 
 
 def test_regression_learns_a_curve_and_its_loss_is_the_squared_error():
-    assert video2rms.squared_error(torch.tensor([[[0.5], [0.0]]]), torch.tensor([[0.1, 0.2]])).item() == pytest.approx(0.2)
+    assert video2rms.squared_error(torch.tensor([[[0.5], [0.0]]]), torch.tensor([[0.1, 0.2]])).item() == pytest.approx(
+        0.2
+    )
     torch.manual_seed(0)
     features = torch.randn(8, 12, 5).numpy()
     curves = torch.rand(8, 1).expand(8, 50) * 0.5
@@ -134,9 +139,11 @@ def test_the_onset_head_learns_beside_the_curve_and_alone():
     for weights in ({"onset_weight": 1.0}, {"onset_weight": 1.0, "rms_weight": 0.0}):
         model = Video2RMS(features=5, onsets=True, **TINY)
         video2rms.train(model, features, curves, BINS, Options(80, batch=8, lr=2e-2, **weights), labels.numpy())
-        told = video2rms.predict_onsets(model, features)
-        assert told.shape == (8, 12) and told[labels].mean() > told[~labels].mean() + 0.3
+        probability = video2rms.predict_onsets(model, features)
+        assert probability.shape == (8, 12) and probability[labels].mean() > probability[~labels].mean() + 0.3
     assert torch.equal(model.with_onsets(torch.as_tensor(features))[0], model(torch.as_tensor(features)))
+    with pytest.raises(ValueError, match="no onset head"):
+        video2rms.predict_onsets(Video2RMS(features=5, **TINY), features)
 
 
 def test_targets_are_low_passed_before_their_room_tone_is_taken():

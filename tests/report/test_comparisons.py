@@ -15,7 +15,9 @@ def test_the_clip_that_is_shown_is_typical_of_those_that_have_most_of_it():
     assert comparisons.typical([1.0], [np.nan], shown=[0]) == 0
 
 
-@pytest.mark.parametrize("rows", [{"a": {"m": 1.0, "m_interval": [0.5, 2.0]}, "b": {"m": [np.nan]}, "c": {"m": None}}, {"c": {}}])
+@pytest.mark.parametrize(
+    "rows", [{"a": {"m": 1.0, "m_interval": [0.5, 2.0]}, "b": {"m": [np.nan]}, "c": {"m": None}}, {"c": {}}]
+)
 def test_bars_leave_out_what_was_not_measured(rows):
     figure = comparisons.bars(rows, "m", "", "")
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == [n for n in rows if n == "a"]

@@ -59,10 +59,18 @@ def test_figures_come_from_saved_numbers():
     assert len(training.statistics(saved).axes) == 3
     curve = np.linspace(0, 0.2, 125)
     errors = np.stack([curve * 0.01, curve * 0.1])
-    rms = {"wave": np.sin(np.arange(16000)), "curve": curve, "smooth": curve, "classes": np.arange(125) // 2, "counts": [64, 16]}
+    rms = {
+        "wave": np.sin(np.arange(16000)),
+        "curve": curve,
+        "smooth": curve,
+        "classes": np.arange(125) // 2,
+        "counts": [64, 16],
+    }
     figure = training.curve(rms | {"errors": errors}, TIMELINE)
     line, area = figure.axes[3].lines, figure.axes[3].collections
-    assert line[0].get_label().startswith("64 bins") and area[0].get_label().startswith("16 bins"), "no line hides another"
+    assert line[0].get_label().startswith("64 bins") and area[0].get_label().startswith("16 bins"), (
+        "no line hides another"
+    )
     for losses in ([3.0, 2.0, 1.0], []):
         assert len(training.features({"flow": 0.4}, losses, np.ones(25), np.ones(25), "f", 25).axes) == 3
     assert len(training.predictions(np.zeros((2, 125)), np.ones((2, 125)), ["a", "b"], 125).axes) == 2

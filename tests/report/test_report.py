@@ -44,17 +44,21 @@ def test_tables_set_the_papers_values_beside_ours():
     )
     assert t1.loc["random", "Acc@10 paper"] == 0.154 and np.isnan(t1.loc["silence", "E-L1 over sounding frames paper"])
     t2 = tables.table2(FOLEY, {}).set_index(["system", "prompt"])
-    assert t2.loc[("foley_audio", "audio"), "FAVD paper"] == 0.80 and t2.loc[("SyncFusion", "text"), "E-L1 paper"] == 0.0292
-    t5 = tables.table5(RMS2SOUND).set_index(["system", "prompt"])
-    assert t5.loc[("none", "text"), "E-L1 paper"] == 0.0276 and t5.loc[("discretised", "audio"), "FAD-P low"] == pytest.approx(
-        0.099
+    assert (
+        t2.loc[("foley_audio", "audio"), "FAVD paper"] == 0.80
+        and t2.loc[("SyncFusion", "text"), "E-L1 paper"] == 0.0292
     )
+    t5 = tables.table5(RMS2SOUND).set_index(["system", "prompt"])
+    assert t5.loc[("none", "text"), "E-L1 paper"] == 0.0276 and t5.loc[
+        ("discretised", "audio"), "FAD-P low"
+    ] == pytest.approx(0.099)
     view = tables.readable(t2.reset_index()).set_index("system")
     assert view.loc["ground_truth", "E-L1 ↓"].endswith("(paper: 0)")
     assert view.loc["foley_audio", "MOS temporal ↑"] == "– (paper: 4.4 ±0.11)"
     t3 = tables.readable(tables.table3()).set_index("system")
     assert (
-        t3.loc["Diff-Foley", "PEAVS ↑"] == "– (paper: 2.25)" and t3.loc["Diff-Foley", "MOS temporal ↑"] == "– (paper: 1.86 ±0.14)"
+        t3.loc["Diff-Foley", "PEAVS ↑"] == "– (paper: 2.25)"
+        and t3.loc["Diff-Foley", "MOS temporal ↑"] == "– (paper: 1.86 ±0.14)"
     )
     t4 = tables.table4({"Video2Onset": {"onset_ap": [0.2, 0.4], "onset_ap_interval": [0.1, 0.5]}})
     assert tables.readable(t4).set_index("system").loc["Video2Onset", "onset AP ↑"] == "0.3 [0.1, 0.5]"
@@ -80,7 +84,9 @@ def test_a_verdict_follows_the_clips(tmp_path):
     for ours, verdict in ((0.1, HOLDS), (0.1031, FAILS)):
         clips = per_clip(tmp_path / "x.csv", foley__foley_audio=ours, foley__text_to_audio=0.103)
         assert told(clips)[claim][1] == verdict
-    clips = per_clip(tmp_path / "x.csv", foley__foley_audio=0.1, foley__text_to_audio=np.array([0.09, 0.13, 0.08, 0.12]))
+    clips = per_clip(
+        tmp_path / "x.csv", foley__foley_audio=0.1, foley__text_to_audio=np.array([0.09, 0.13, 0.08, 0.12])
+    )
     assert told(clips)[claim][1] == OPEN
     assert "0.1015 against" in told(clips)[claim][0]
     clips["foley/foley_audio"]["e_l1"] = np.nan
@@ -99,7 +105,10 @@ def test_other_systems_have_claims_once_they_are_scored():
     assert told({})["listeners prefer Video-Foley (MOS)"][1] == "needs listeners"
     row = {"Video-Foley minus SyncFusion": {"e_l1": -0.01, "e_l1_interval": [-0.02, -0.005]}}
     rows = told({}, benchmark=row)
-    assert rows["Video-Foley beats SyncFusion in E-L1"][1] == HOLDS and rows["Video-Foley beats SyncFusion in CLAP"][1] == MISSING
+    assert (
+        rows["Video-Foley beats SyncFusion in E-L1"][1] == HOLDS
+        and rows["Video-Foley beats SyncFusion in CLAP"][1] == MISSING
+    )
     assert not any("needs the outputs" in verdict for _, verdict in rows.values())
     scored = {"x": {"paper": "SyncFusion", "prompt": "text", "e_l1": 0.5}}
     assert tables.table2(FOLEY, scored).set_index(["system", "prompt"]).loc[("SyncFusion", "text"), "E-L1"] == 0.5
@@ -194,7 +203,9 @@ def test_the_paper_is_read_from_one_place_and_says_where_it_stands():
     assert all(row.table in ("Table 1", "Table 2", "Table 5") and row.name for row in paper.ROWS.values())
     assert all(key in catalogue.METRICS for row in paper.ROWS.values() for key in row.values)
     assert set(paper.PEAVS) <= set(paper.ROWS)
-    assert paper.opposite("video2rms/predicted", "video2rms/hard_labels", "acc@5") == "0.238 against 0.241, the other way"
+    assert (
+        paper.opposite("video2rms/predicted", "video2rms/hard_labels", "acc@5") == "0.238 against 0.241, the other way"
+    )
     assert paper.opposite("video2rms/predicted", "video2rms/hard_labels", "acc@10") == "0.449 against 0.446"
     assert paper.opposite("video2rms/predicted", "video2rms/silence", "e_l1_sounding") == "–"
     pair = "rms2sound/audio/continuous", "rms2sound/audio/discretised"
@@ -261,7 +272,12 @@ def test_the_page_begins_with_one_screen_and_its_links_lead_somewhere(run):
     page.write(run)
     shown = run.folder("report.html").read_text()
     screen, _, rest = shown.partition("<nav>")
-    assert screen.count("<video") == 6 and [screen.count(html.escape(f"{c}: true sound")) for c in "abcd"] == [1, 1, 1, 0]
+    assert screen.count("<video") == 6 and [screen.count(html.escape(f"{c}: true sound")) for c in "abcd"] == [
+        1,
+        1,
+        1,
+        0,
+    ]
     assert shown.count("<video") == 12, "every film once"
     numbers = re.findall(r"<b>([^<]*)</b><small>.*?paper: ([^<]*)<", screen)
     assert [paper for _, paper in numbers] == ["0.0431", "0.009", "27.2", "0.644"] and numbers[1][
@@ -296,8 +312,13 @@ def test_minutes_come_from_the_notebooks_that_ran(tmp_path):
     ):
         path = tmp_path / f"{name}.ipynb"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps({"metadata": {"papermill": {"duration": seconds, "input_path": f"notebooks/{source}.ipynb"}}}))
-    assert content.minutes(tmp_path) == [("01_data", content.BUDGET["01_data"], "1.5"), ("13_x, variants (2)", "–", "3.0")]
+        path.write_text(
+            json.dumps({"metadata": {"papermill": {"duration": seconds, "input_path": f"notebooks/{source}.ipynb"}}})
+        )
+    assert content.minutes(tmp_path) == [
+        ("01_data", content.BUDGET["01_data"], "1.5"),
+        ("13_x, variants (2)", "–", "3.0"),
+    ]
 
 
 def test_metrics_files_have_the_documented_rows():

@@ -37,7 +37,9 @@ def test_griffin_lim_gives_back_the_spectrogram_and_the_level():
     wave = mel.griffin_lim(mel.log_mel(x))
     assert wave.shape == x.shape
     assert (mel.log_mel(wave) - mel.log_mel(x)).abs().mean() < 0.15
-    assert rms.rms_curve(wave, 1024, 160).mean().item() == pytest.approx(rms.rms_curve(x, 1024, 160).mean().item(), rel=0.1)
+    assert rms.rms_curve(wave, 1024, 160).mean().item() == pytest.approx(
+        rms.rms_curve(x, 1024, 160).mean().item(), rel=0.1
+    )
 
 
 def test_griffin_lim_is_deterministic():

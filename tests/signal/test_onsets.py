@@ -62,7 +62,11 @@ def test_a_track_marks_the_start_of_each_sound():
 def test_the_protocol_is_won_by_dense_clicks():
     reference, clicks = np.array([0.33, 1.21, 3.98]), np.arange(0.05, 5, 0.15)
     told = onsets.protocol(reference, clicks, np.ones(len(clicks)))
-    assert told["recall"] == 1 and told["accuracy"] == pytest.approx(3 / len(clicks)) and onsets.f1(reference, clicks, 0.05) < 0.2
+    assert (
+        told["recall"] == 1
+        and told["accuracy"] == pytest.approx(3 / len(clicks))
+        and onsets.f1(reference, clicks, 0.05) < 0.2
+    )
 
 
 def test_the_protocol_by_hand():

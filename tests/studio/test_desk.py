@@ -1,7 +1,9 @@
-"""The studio: a script and a hand do the same, what is shown is what is, and nothing that goes wrong is more than a red line."""
+"""The studio: a script and the controls do the same, the desk shows the true state, and every error is one red line."""
 
 import io
+import json
 import time
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,9 +11,11 @@ import pytest
 import soundfile
 from echo import film
 from echo import studio as maker
+from project import ROOT
 
 from vf.data import media, writing
 from vf.foley import render as foley
+from vf.report import comparisons
 from vf.signal import rms
 from vf.studio import editor
 from vf.studio.desk import HANDS, Desk
@@ -104,7 +108,9 @@ def test_a_change_never_writes_into_a_curve_that_is_kept(studio):
 def test_what_goes_wrong_is_one_red_line_and_changes_nothing(studio, message):
     desk, before = Desk(studio), studio.wanted
     desk._hand(message)
-    assert desk.message.value.startswith("<b") and "Traceback" not in desk.message.value and "\n" not in desk.message.value
+    assert (
+        desk.message.value.startswith("<b") and "Traceback" not in desk.message.value and "\n" not in desk.message.value
+    )
     assert np.array_equal(studio.wanted, before)
     desk._hand({"do": "smooth"})
     assert "<b" not in desk.message.value
@@ -130,8 +136,8 @@ def test_render_runs_beside_the_desk_and_shows_what_it_made(studio, tmp_path):
     assert np.array_equal(floats(desk.editor.achieved), studio.made.rms.astype(np.float32))
     assert np.corrcoef(floats(desk.editor.achieved), floats(desk.editor.wanted))[0, 1] > 0.9
     (tmp_path / "played.mp4").write_bytes(desk.editor.media)
-    heard = media.read_sound(tmp_path / "played.mp4", 16000, seconds=SECONDS)
-    assert np.corrcoef(rms.rms_curve(heard, 512, 128), studio.made.rms)[0, 1] > 0.95
+    wave = media.read_sound(tmp_path / "played.mp4", 16000, seconds=SECONDS)
+    assert np.corrcoef(rms.rms_curve(wave, 512, 128), studio.made.rms)[0, 1] > 0.95
     desk.buttons["Save"].click()
     assert (tmp_path / "out.mp4").exists() and "out.mp4" in desk.message.value
     assert "changed since" not in desk.scores.value
@@ -188,6 +194,68 @@ def test_a_region_is_marked_added_listed_and_deleted(studio):
     desk.fields["end"].value = 99
     desk.buttons["Add region"].click()
     assert "99" in desk.message.value and not studio.regions
+
+
+def test_a_region_says_whose_prompt_holds_there(studio, tmp_path):
+    soundfile.write(tmp_path / "sound.wav", np.random.default_rng(0).normal(0, 0.1, 32000), 16000)
+    desk = Desk(studio)
+    studio.add_region(0.0, 0.4, gain_db=2.0)
+    studio.add_region(0.5, 0.9, "a drum")
+    studio.add_region(1.0, 1.4, sound="sound.wav")
+    studio.add_region(1.5, 1.9, sound=("sound.wav", 0.5, 0.25))
+    assert [region.audio for region in studio.regions[2:]] == [
+        tmp_path / "sound.wav",
+        (tmp_path / "sound.wav", 0.5, 0.75),
+    ]
+    labels = ["the film's own prompt", "a drum", "as a sound", "as a sound"]
+    assert [region["label"] for region in desk.editor.regions] == labels
+    assert all(label in option for label, (option, _) in zip(labels, desk.fields["regions"].options))
+
+
+@pytest.mark.parametrize("seed", [100_000, 2**40])
+def test_a_seed_of_any_size_is_kept(studio, tmp_path, seed):
+    studio.seed = seed
+    studio.add_region(0.2, 1.1, "a drum", seed=seed + 1)
+    first = studio.render().waveform
+    studio.save("foley.mp4")
+    later = Studio(maker(), None, folder=tmp_path)
+    desk = Desk(later)
+    desk.fields["session"].value = "foley.json"
+    desk.buttons["Load"].click()
+    desk.render()
+    desk.wait()
+    assert "<b" not in desk.message.value and later.seed == later.made.session["seed"] == seed
+    assert np.array_equal(later.made.waveform, first)
+    desk.fields["region seed"].value = seed
+    desk.buttons["Add region"].click()
+    assert seed in [region.seed for region in later.regions]
+
+
+def test_a_negative_seed_is_one_red_line(studio):
+    desk = Desk(studio)
+    desk.fields["seed"].value = -1
+    desk.render()
+    desk.wait()
+    assert desk.message.value.startswith("<b") and "seed -1" in desk.message.value and studio.made is None
+
+
+def test_the_notebook_shows_the_desk_before_it_renders(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(foley.VideoFoley, "from_pretrained", lambda *_, **__: maker())
+    monkeypatch.setattr(comparisons, "film", lambda *_: SimpleNamespace(savefig=lambda path: None))
+    names = {}
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda view: shown.append((view, names["studio"].made)))
+    source = film(tmp_path / "film.mp4", SECONDS)
+    for cell in json.loads((ROOT / "notebooks/10_studio.ipynb").read_text())["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+        if "parameters" in cell["metadata"].get("tags", []):
+            names |= {"film": str(source), "output": str(tmp_path / "out.mp4")}
+    desk = names["desk"]
+    assert shown == [(desk.view, None)]
+    assert (tmp_path / "out.mp4").exists() and names["studio"].made is not None
+    assert desk.editor.achieved and "no render" not in desk.scores.value
 
 
 def test_a_stretch_of_a_sound_is_the_prompt(studio, tmp_path):

@@ -48,7 +48,9 @@ def read(path):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         reason = str(error).splitlines()[0]
-        raise CheckpointError(f"{path}: cannot be read as tensors alone ({reason}): fetch it again from its source") from error
+        raise CheckpointError(
+            f"{path}: cannot be read as tensors alone ({reason}): fetch it again from its source"
+        ) from error
     for key in ("optimizer_Video2RMS", "state_dict", "model"):  # the authors', lightning's, and others' container
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
@@ -77,7 +79,9 @@ def dropped(names):
 
 def part(state, prefix, rules, but=None):
     """The tensors under a prefix that are used, under their new names."""
-    mine = {n: n[len(prefix) :] for n in state if n.startswith(prefix) and not (but and re.match(but, n[len(prefix) :]))}
+    mine = {
+        n: n[len(prefix) :] for n in state if n.startswith(prefix) and not (but and re.match(but, n[len(prefix) :]))
+    }
     unused, new = dropped(mine), rename(mine.values(), rules)
     return {new[short]: state[name] for name, short in mine.items() if name not in unused}
 

@@ -171,7 +171,9 @@ def fetch(name, folder):
         return path
     folder.mkdir(parents=True, exist_ok=True)
     if not weight.source.startswith("hf:"):
-        torch.hub.download_url_to_file(weight.source, str(path), hash_prefix=weight.sha256 or None)  # renames when whole
+        torch.hub.download_url_to_file(
+            weight.source, str(path), hash_prefix=weight.sha256 or None
+        )  # renames when whole
     elif path.suffix in (".pt", ".pth"):
         huggingface_hub.hf_hub_download(weight.source[3:], weight.file, local_dir=folder)
     else:
@@ -188,7 +190,9 @@ def table():
         f"| {name} | [{w.file}]({w.page}) | {w.purpose} | {w.size} | {w.sha256 or '–'} | {w.licence} |"
         for name, w in WEIGHTS.items()
     ]
-    return "\n".join(["| name | file | what for | size | SHA-256 starts with | licence |", "|---|---|---|---|---|---|", *rows])
+    return "\n".join(
+        ["| name | file | what for | size | SHA-256 starts with | licence |", "|---|---|---|---|---|---|", *rows]
+    )
 
 
 def main():

@@ -78,7 +78,9 @@ class ClipSet:
         """Write clips.json and waves.npy into a folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        if Path(getattr(self.waves, "filename", None) or "") != folder.resolve() / "waves.npy":  # else they lie there already
+        if (
+            Path(getattr(self.waves, "filename", None) or "") != folder.resolve() / "waves.npy"
+        ):  # else they lie there already
             files.write_array(folder / "waves.npy", self.waves)
         # films that lie in the folder move with it
         clips = [asdict(replace(c, film=_inside(c.film, folder))) for c in self.clips]

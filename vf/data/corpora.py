@@ -18,7 +18,17 @@ OFFICIAL = {"train": 2212, "test": 732}  # segments of Greatest Hits (section 3.
 
 
 def films(
-    source, root, folder, timeline, seed=0, audio="denoised", folds=5, fold=0, valid_share=0.1, render_films=None, workers=2
+    source,
+    root,
+    folder,
+    timeline,
+    seed=0,
+    audio="denoised",
+    folds=5,
+    fold=0,
+    valid_share=0.1,
+    render_films=None,
+    workers=2,
 ):
     """Clips of films: whole segments of `timeline.seconds`, cut one after the other.
 
@@ -41,7 +51,9 @@ def films(
     paths = _film_paths(root, source, audio)
     if not paths:
         kind = f"*_{audio}.mp4 with *_times.txt" if source != "folder" else ", ".join(sorted(media.SUFFIXES))
-        other = next((track for track in ("denoised", "mic") if source != "folder" and _film_paths(root, source, track)), None)
+        other = next(
+            (track for track in ("denoised", "mic") if source != "folder" and _film_paths(root, source, track)), None
+        )
         raise ValueError(f"{root}: has no film; wanted {kind}" + (f": set films.audio to {other}" if other else ""))
     split = _split(root, sorted(paths), seed, folds, fold, valid_share)
     jobs = [(name, str(paths[name]), split[name]) for name in sorted(paths) if name in split]
@@ -65,7 +77,9 @@ def _film_paths(root, source, audio):
 
 def _split(root, names, seed, folds, fold, valid_share):
     """Split of each film. Films in no official list are dropped, so that the paper's counts come out."""
-    lists = {s: (root / f"{s}.txt").read_text().split() for s in ("train", "valid", "test") if (root / f"{s}.txt").exists()}
+    lists = {
+        s: (root / f"{s}.txt").read_text().split() for s in ("train", "valid", "test") if (root / f"{s}.txt").exists()
+    }
     shuffled = random.Random(seed).sample(names, len(names))
     if "train" in lists and "test" in lists:
         split = {name: s for s, members in lists.items() for name in members if name in set(names)}
@@ -118,15 +132,21 @@ def _segments(job, source, timeline):
         elif source == "folder" and split == "test":
             sound = np.zeros(round(info.seconds * timeline.sample_rate), np.float32)
         else:
-            return leave_out(path, "has no sound", "give a film with sound, or use it for generation alone (test split)")
+            return leave_out(
+                path, "has no sound", "give a film with sound, or use it for generation alone (test split)"
+            )
     except ValueError as error:
         message = str(error)
         line = message.split(", line ")[1].split(":")[0] if ", line " in message else None
-        return leave_out(path if line is None else f"{name}_times.txt", message.split(": ", 1)[-1], "see the reason", line)
+        return leave_out(
+            path if line is None else f"{name}_times.txt", message.split(": ", 1)[-1], "see the reason", line
+        )
     count = _whole(info, timeline)
     if not count:
         return leave_out(
-            path, f"is {info.seconds:.2f} s long, shorter than one segment of {timeline.seconds:g} s", "use a longer film"
+            path,
+            f"is {info.seconds:.2f} s long, shorter than one segment of {timeline.seconds:g} s",
+            "use a longer film",
         )
     clips, waves = [], []
     for i in range(count):
@@ -173,12 +193,21 @@ def sounds(sources, root, timeline, films=None, count=800, valid_share=0.1, seed
         made = render.sounds(count, timeline.sound_seconds, timeline.sample_rate, seed)
         for i, (wave, events) in enumerate(tqdm(made, total=count, desc="rendered sounds", mininterval=2.0)):
             split = "valid" if i < round(valid_share * count) else "train"
-            add(f"render_{i:05d}", split, f"render_{i:05d}", wave[: timeline.sound_samples], text_prompt(events), events)
+            add(
+                f"render_{i:05d}", split, f"render_{i:05d}", wave[: timeline.sound_samples], text_prompt(events), events
+            )
     if "films" in sources:
         for i in films.indices("train", "valid"):
             clip = films.clips[i]
             if clip.has_sound:
-                add(clip.name, clip.split, clip.group, films.wave(i)[: timeline.sound_samples], clip.caption, clip.events)
+                add(
+                    clip.name,
+                    clip.split,
+                    clip.group,
+                    films.wave(i)[: timeline.sound_samples],
+                    clip.caption,
+                    clip.events,
+                )
     if "folder" in sources:
         _folder_sounds(Path(root), timeline, valid_share, seed, held_out, add, left_out)
     if not clips:
@@ -220,7 +249,9 @@ def _sharded(root, timeline, valid_share, seed, folder, held_out):
     # a mapped file that outgrows its disk ends the process without a word
     needed, free = 2 * size * made["clips"], shutil.disk_usage(folder).free
     if needed > free:
-        raise ValueError(f"{folder}: {needed / 1e9:.0f} GB needed, {free / 1e9:.0f} free; make room or cut fewer --pieces")
+        raise ValueError(
+            f"{folder}: {needed / 1e9:.0f} GB needed, {free / 1e9:.0f} free; make room or cut fewer --pieces"
+        )
     waves = np.lib.format.open_memmap(folder / "waves.npy", "w+", np.int16, (made["clips"], size))
     texts = []
     for i, (key, wave, text) in enumerate(tqdm(shards.read(root), total=len(waves), desc="shards", mininterval=2.0)):
@@ -231,7 +262,16 @@ def _sharded(root, timeline, valid_share, seed, folder, held_out):
     drawn = random.Random(seed).sample(names, max(round(valid_share * len(names)), valid_share > 0))
     valid = {name for name in names if fnmatch(Path(name).name, held_out)} if held_out else set(drawn)
     clips = [
-        Clip(key.replace("/", "_"), None, 0.0, timeline.sound_seconds, "valid" if name in valid else "train", name, (), caption)
+        Clip(
+            key.replace("/", "_"),
+            None,
+            0.0,
+            timeline.sound_seconds,
+            "valid" if name in valid else "train",
+            name,
+            (),
+            caption,
+        )
         for key, name, caption in texts
     ]
     remedy = {"line": None, "remedy": "replace or remove it"}

@@ -53,7 +53,9 @@ def sound_rate(path):
     """Samples per second of a film's or sound file's own sound. Raises MediaError for a file without sound or unreadable."""
     with opened(path) as container:
         if not container.streams.audio:
-            raise MediaError(f"{path}: has no sound; wanted a film or file with an audio stream: use it for generation alone")
+            raise MediaError(
+                f"{path}: has no sound; wanted a film or file with an audio stream: use it for generation alone"
+            )
         return container.streams.audio[0].rate
 
 
@@ -161,7 +163,9 @@ def read_sound(path, sample_rate, start=0.0, seconds=None):
     """
     with opened(path) as container:
         if not container.streams.audio:
-            raise MediaError(f"{path}: has no sound; wanted a film or file with an audio stream: use it for generation alone")
+            raise MediaError(
+                f"{path}: has no sound; wanted a film or file with an audio stream: use it for generation alone"
+            )
         stream = container.streams.audio[0]
         resampler = av.AudioResampler(format="fltp", rate=sample_rate)
         video = container.streams.video[0] if container.streams.video else None

@@ -70,7 +70,9 @@ def recordings(audio, captions=None, exclude=None):
             barred = json.loads(Path(exclude).read_text())
             barred = {str(i) for i in (barred["FreeSound"] if isinstance(barred, dict) else barred)}
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{exclude}: {error!r}; wanted WavCaps' blacklist, a list of ids under FreeSound") from error
+            raise ValueError(
+                f"{exclude}: {error!r}; wanted WavCaps' blacklist, a list of ids under FreeSound"
+            ) from error
         found = [r._replace(refused="is on the list of those to exclude") if r.id in barred else r for r in found]
     return found
 
@@ -79,7 +81,9 @@ def _of_wavcaps(audio, files, captions):
     try:
         listed = {str(item["id"]): item for item in json.loads(Path(captions).read_text())["data"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{captions}: {error!r}; wanted WavCaps' JSON, a list `data` of items with id and caption") from error
+        raise ValueError(
+            f"{captions}: {error!r}; wanted WavCaps' JSON, a list `data` of items with id and caption"
+        ) from error
     by_id = {p.stem: p for p in files}
     return [
         Recording(
@@ -96,9 +100,13 @@ def _of_folder(audio, files):
         with table.open(newline="", encoding="utf-8") as stream:
             reader = csv.DictReader(stream)
             if not {"file", "caption"} <= set(reader.fieldnames or ()):
-                raise ValueError(f"{table}: its columns are {reader.fieldnames}; wanted file, caption and perhaps licence")
+                raise ValueError(
+                    f"{table}: its columns are {reader.fieldnames}; wanted file, caption and perhaps licence"
+                )
             said = {row["file"]: row for row in reader}
-    names = sorted({p.relative_to(audio).as_posix() for p in files} | set(said))  # what is listed and not there is rejected
+    names = sorted(
+        {p.relative_to(audio).as_posix() for p in files} | set(said)
+    )  # what is listed and not there is rejected
     found, first = [], {}
     for name in names:
         path, row, key = audio / name, said.get(name, {}), name.rsplit(".", 1)[0]
@@ -106,7 +114,9 @@ def _of_folder(audio, files):
         refused = "" if other == name else f"goes by the name of {other}"
         folder = f"The sound of {path.parent.name.replace('-', ' ')}." if path.parent != audio else "A sound."
         found.append(
-            Recording(key if not refused else name, str(path), row.get("caption") or folder, row.get("licence") or "", refused)
+            Recording(
+                key if not refused else name, str(path), row.get("caption") or folder, row.get("licence") or "", refused
+            )
         )
     return found
 
@@ -198,7 +208,9 @@ def write(found, folder, seconds=10.24, sample_rate=16000, pieces=PIECES, per_sh
     settings |= {"recordings": len(found), "list": _digest(found)}
     kept = folder / "settings.json"
     if kept.exists() and json.loads(kept.read_text()) != settings:
-        raise ValueError(f"{folder}: holds shards of other files or settings than {settings}; empty it or name another folder")
+        raise ValueError(
+            f"{folder}: holds shards of other files or settings than {settings}; empty it or name another folder"
+        )
     files.write_json(kept, settings)
     parts = [(i, found[k : k + per_shard]) for i, k in enumerate(range(0, len(found), per_shard))]
     job = partial(write_shard, folder=folder, seconds=seconds, sample_rate=sample_rate, pieces=pieces)
@@ -206,14 +218,18 @@ def write(found, folder, seconds=10.24, sample_rate=16000, pieces=PIECES, per_sh
         with ProcessPoolExecutor(workers) as pool:
             made = list(tqdm(pool.map(job, parts), total=len(parts), desc="shards", mininterval=2.0))
     except BrokenProcessPool as error:
-        raise ValueError(f"{folder}: a process was killed, perhaps for want of memory; start again with fewer workers") from error
+        raise ValueError(
+            f"{folder}: a process was killed, perhaps for want of memory; start again with fewer workers"
+        ) from error
     for left in folder.glob(".*.partial.*"):  # of commands that were stopped
         left.unlink()
     clips, rejected = sum(m["clips"] for m in made), [r for m in made for r in m["rejected"]]
     if not clips:
         for path in [kept, *folder.glob("shard-*")]:  # or they would stand in the way of the files that are wanted
             path.unlink()
-        raise ValueError(f"none of {len(found)} recordings can be used; the first: {rejected[0]['id']} {rejected[0]['reason']}")
+        raise ValueError(
+            f"none of {len(found)} recordings can be used; the first: {rejected[0]['id']} {rejected[0]['reason']}"
+        )
     hours, reasons = sum(m["seconds"] for m in made) / 3600, Counter(r["reason"] for r in rejected)
     manifest = {"clips": clips, "hours": round(hours, 4), **settings, "reasons": reasons, "rejected": rejected}
     files.write_json(folder / "manifest.json", manifest)
@@ -264,7 +280,9 @@ def main():
         made = write(found, given.shards, given.seconds, pieces=given.pieces, workers=given.workers)
     except ValueError as error:
         raise SystemExit(f"vf.data.shards: {error}") from error
-    print(f"{made['clips']} clips, {made['hours']} h of {made['recordings']} recordings; {len(made['rejected'])} rejected")
+    print(
+        f"{made['clips']} clips, {made['hours']} h of {made['recordings']} recordings; {len(made['rejected'])} rejected"
+    )
     for reason, count in Counter(made["reasons"]).most_common():
         print(f"  {count} x {reason}")
 

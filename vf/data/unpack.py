@@ -22,9 +22,13 @@ def unpack(archive, folder):
     if not zipfile.is_zipfile(archive):
         raise ValueError(f"{archive}: is not a zip archive; fetch it again: dvc update data.dvc")
     with zipfile.ZipFile(archive) as source:
-        members = [m for m in source.infolist() if Path(m.filename).suffix in (".mp4", ".wav", ".txt") and not m.is_dir()]
+        members = [
+            m for m in source.infolist() if Path(m.filename).suffix in (".mp4", ".wav", ".txt") and not m.is_dir()
+        ]
         if not any(m.filename.endswith(".mp4") for m in members):
-            raise ValueError(f"{archive}: holds no film; wanted the 'full-res videos and labels' archive of Greatest Hits")
+            raise ValueError(
+                f"{archive}: holds no film; wanted the 'full-res videos and labels' archive of Greatest Hits"
+            )
         with files.whole_folder(folder) as partial:
             for member in tqdm(members, desc="unpacking", mininterval=2.0):
                 with source.open(member) as data, open(partial / Path(member.filename).name, "wb") as out:

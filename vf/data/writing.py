@@ -66,7 +66,9 @@ def write_film(path, frames, fps, wave=None, sample_rate=16000, quality=23):
     """
     frames = np.asarray(frames)
     if frames.ndim != 4 or not len(frames) or frames.shape[1] % 2 or frames.shape[2] % 2:
-        raise MediaError(f"{path}: frames are {frames.shape}; wanted (t, h, w, 3) with at least one frame and even h and w")
+        raise MediaError(
+            f"{path}: frames are {frames.shape}; wanted (t, h, w, 3) with at least one frame and even h and w"
+        )
     with _written(path) as container:
         track = container.add_stream("libx264", rate=fps)
         track.width, track.height, track.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
@@ -105,7 +107,9 @@ def replace_sound(film, output, wave, sample_rate):
         picture = picture_stream(source, film)
         codec = picture.codec_context.codec.canonical_name
         if codec not in container.supported_codecs:
-            raise MediaError(f"{output}: {output.suffix} cannot hold {codec}, the film's picture; name it {film.suffix} or .mkv")
+            raise MediaError(
+                f"{output}: {output.suffix} cannot hold {codec}, the film's picture; name it {film.suffix} or .mkv"
+            )
         track = container.add_stream_from_template(picture)
         sound = _add_sound(container, sample_rate)
         shift, begin = picture.start_time or 0, 0
@@ -128,4 +132,6 @@ def _packets(source, stream, path):
             if packet.size:
                 yield packet
     except av.FFmpegError as error:
-        raise MediaError(f"{path}: breaks off ({error.strerror or error}); wanted a whole film: check that it plays") from error
+        raise MediaError(
+            f"{path}: breaks off ({error.strerror or error}); wanted a whole film: check that it plays"
+        ) from error

@@ -36,7 +36,9 @@ def adherence(wanted, waveform, timeline, floor=0.01):
     """
     wanted, hop = np.asarray(wanted, np.float64), timeline.video_hop
     if len(waveform) != len(wanted) * hop:
-        raise ValueError(f"waveform of {len(waveform)} samples; wanted {len(wanted) * hop}, {hop} for each value of the curve")
+        raise ValueError(
+            f"waveform of {len(waveform)} samples; wanted {len(wanted) * hop}, {hop} for each value of the curve"
+        )
     got = loudness(waveform, timeline.video_window, hop).astype(np.float64)
     rate = timeline.sample_rate / hop
     return {

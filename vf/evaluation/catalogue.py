@@ -173,7 +173,9 @@ def find(key: str) -> Metric:
     """
     name = key.split(" minus ")[0]
     if name not in METRICS:
-        raise ValueError(f"{key!r} is no metric; wanted one of {', '.join(METRICS)}: add it to vf/evaluation/catalogue.py")
+        raise ValueError(
+            f"{key!r} is no metric; wanted one of {', '.join(METRICS)}: add it to vf/evaluation/catalogue.py"
+        )
     return METRICS[name]
 
 

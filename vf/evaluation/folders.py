@@ -56,7 +56,9 @@ def read_pair(path, reference, sample_rate, hop, seconds=None):
     sounds = [systems.read_sound(p, sample_rate) for p in (path, reference)]
     for p, sound in zip((path, reference), sounds):
         if len(sound) < SHORTEST * sample_rate:
-            raise ValueError(f"{p}: is {len(sound) / sample_rate:.3f} s long; wanted {SHORTEST} s or more: give longer sounds")
+            raise ValueError(
+                f"{p}: is {len(sound) / sample_rate:.3f} s long; wanted {SHORTEST} s or more: give longer sounds"
+            )
     lengths = [len(s) / sample_rate for s in sounds]
     if seconds is not None:
         for p, length in zip((path, reference), lengths):
@@ -121,7 +123,9 @@ def set_scores(reference, estimate, groups, seed=0, few=False, resamples=100):
     fad = distance(order)
     return {
         "fad": fad,
-        "fad_interval": (fad, fad) if np.isnan(fad) else metrics.bootstrap(order, groups, distance, resamples, seed=seed),
+        "fad_interval": (fad, fad)
+        if np.isnan(fad)
+        else metrics.bootstrap(order, groups, distance, resamples, seed=seed),
         "fad_inf": endless(False),
         "fad_inf_fadtk": endless(True),
     }
@@ -144,7 +148,9 @@ def evaluate(folder, reference, listen=None, timeline=None, seconds=None, seed=0
     too short, unreadable or no numbers.
     """
     if seconds is not None and not seconds >= SHORTEST:
-        raise ValueError(f"seconds is {seconds:g}; wanted {SHORTEST} or more: ask for more, or leave it out for whole files")
+        raise ValueError(
+            f"seconds is {seconds:g}; wanted {SHORTEST} or more: ask for more, or leave it out for whole files"
+        )
     timeline, bins = timeline or Timeline(), rms.Bins()
     found = pairs(folder, reference)
     names = [name for name, *_ in found]
@@ -209,7 +215,9 @@ def _flat(summary):
     row = {}
     for name in (m for m in COLUMNS if m in summary):
         low, high = summary.get(f"{name}_interval") or (None, None)
-        row |= {name: summary[name]} | ({f"{name} low": low, f"{name} high": high} if f"{name}_interval" in summary else {})
+        row |= {name: summary[name]} | (
+            {f"{name} low": low, f"{name} high": high} if f"{name}_interval" in summary else {}
+        )
     return row
 
 
@@ -230,7 +238,9 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m vf.evaluate", description=__doc__.splitlines()[0])
     parser.add_argument("folder", help="sounds or films to judge")
     parser.add_argument("reference", help="their references, under the same names")
-    parser.add_argument("--out", default="table.csv", help="the table; the numbers of each clip go to <out>.per_clip.csv")
+    parser.add_argument(
+        "--out", default="table.csv", help="the table; the numbers of each clip go to <out>.per_clip.csv"
+    )
     parser.add_argument("--seconds", type=float, help="judge only the first seconds of each file")
     parser.add_argument("--profile", help="whose embedders measure CLAP and FAD (that of params.yaml)")
     parser.add_argument("--run", help="which run they come from (that of params.yaml)")

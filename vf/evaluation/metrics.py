@@ -112,7 +112,9 @@ def frechet_distance(reference, estimate, few=False):
     reference, estimate = np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
     for name, x in (("reference", reference), ("estimate", estimate)):
         if x.ndim != 2 or len(x) < 2 or (len(x) <= x.shape[1] and not few):
-            raise ValueError(f"{name} embeddings are {x.shape}; wanted more items than dimensions: embed more or longer clips")
+            raise ValueError(
+                f"{name} embeddings are {x.shape}; wanted more items than dimensions: embed more or longer clips"
+            )
     if len(reference) > reference.shape[1]:
         return frechet_gaussian(reference.mean(0), np.cov(reference.T), estimate.mean(0), np.cov(estimate.T))
     # with S = A'A for the centred items A, the trace of (S_r S_g)^(1/2) is the sum of the singular values of A_r A_g'
@@ -144,7 +146,9 @@ def frechet_infinity(reference, estimate, steps=25, least=500, replace=False, se
     estimate = np.asarray(estimate, np.float64)
     least = max(min(least, len(estimate) // 2), 2 if few else estimate.shape[1] + 1)
     if least >= len(estimate):
-        raise ValueError(f"estimate embeddings are {estimate.shape}; wanted more than {least} items: embed more or longer clips")
+        raise ValueError(
+            f"estimate embeddings are {estimate.shape}; wanted more than {least} items: embed more or longer clips"
+        )
     rng = np.random.default_rng(seed)
     sizes = np.linspace(least, len(estimate), steps).astype(int)
     drawn = [frechet_distance(reference, estimate[rng.choice(len(estimate), n, replace)], few) for n in sizes]

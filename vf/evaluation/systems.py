@@ -28,13 +28,20 @@ filled with silence. why: what App. G says, for messages.
 
 JOINS = {
     "whole": Join("{clip}", None, None, 0.1, "one file a clip, from its first to its last second"),
-    "film": Join("{film}", None, None, 0.0, "one file a film, from the film's start; clips that it does not cover are left out"),
+    "film": Join(
+        "{film}", None, None, 0.0, "one file a film, from the film's start; clips that it does not cover are left out"
+    ),
     "specvqgan": Join("{clip}", None, 22050, 0.2, "10 s at 22.05 kHz, of which the model leaves the last 0.15 s empty"),
-    "diff_foley": Join("{clip}_{piece}", 8.0, 16000, 0.0, "8 s from the clip's start, and the 8 s that end with the clip"),
+    "diff_foley": Join(
+        "{clip}_{piece}", 8.0, 16000, 0.0, "8 s from the clip's start, and the 8 s that end with the clip"
+    ),
     "condfoleygen": Join("{clip}*", None, 22050, 0.75, "whole steps of 2 s, W_scale of them: 5 for 10 s"),
     "syncfusion": Join("{clip}_{piece}", 5.0, None, 0.0, "pieces of 5.46 s, of which 5 s count, one after the other"),
 }
-STEPS = 2.0, 160 * 256 / 22050  # seconds: a step of CondFoleyGen, and what its code keeps of it (160 frames of 256 samples)
+STEPS = (
+    2.0,
+    160 * 256 / 22050,
+)  # seconds: a step of CondFoleyGen, and what its code keeps of it (160 frames of 256 samples)
 PROMPTS = ("none", "audio", "text")
 KEYS = {"folder", "join", "files", "rate", "fps", "prompt", "paper", "train"}
 SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a"} | media.SUFFIXES
@@ -58,7 +65,9 @@ def load(name, entry, wanted, sample_rate, root="."):
     if join not in JOINS:
         raise ValueError(f"{name}: join is {join!r}; wanted one of {', '.join(JOINS)}")
     if not folder.is_dir():
-        raise ValueError(f"{name}: {folder} is no folder; set benchmark.systems.{name}.folder to the folder of its output")
+        raise ValueError(
+            f"{name}: {folder} is no folder; set benchmark.systems.{name}.folder to the folder of its output"
+        )
     how = JOINS[join]._replace(**{k: entry[k] for k in ("files", "rate") if entry.get(k) is not None})
     found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
     if not found:
@@ -86,7 +95,9 @@ def _check_entry(name, entry):
     """Raises ValueError unless an entry of `benchmark.systems` maps KEYS to texts, but for rate and fps, which are numbers."""
     wanted = f"wanted folder and perhaps {', '.join(sorted(KEYS - {'folder'}))}"
     if not isinstance(entry, dict):
-        raise ValueError(f"{name}: the entry is {entry!r}; wanted a mapping, such as {{folder: outputs/{name}}}: {wanted}")
+        raise ValueError(
+            f"{name}: the entry is {entry!r}; wanted a mapping, such as {{folder: outputs/{name}}}: {wanted}"
+        )
     if set(entry) - KEYS or not entry.get("folder"):
         raise ValueError(f"{name}: the entry has {', '.join(k for k in entry if entry[k] is not None)}; {wanted}")
     for key, value in entry.items():
@@ -100,14 +111,20 @@ def _check_entry(name, entry):
 def _pieces(join, how, seconds):
     if join == "diff_foley":
         if seconds > 2 * how.piece:
-            raise ValueError(f"clips are {seconds:g} s long; two parts of {how.piece:g} s make up {2 * how.piece:g} s at most")
+            raise ValueError(
+                f"clips are {seconds:g} s long; two parts of {how.piece:g} s make up {2 * how.piece:g} s at most"
+            )
         return 1 if seconds <= how.piece else 2
     return 1 if how.piece is None else int(np.ceil(seconds / how.piece))
 
 
 def _find(name, found, pattern, clip, piece):
     # a film may be called anything, but only the pattern's own * stands for more than itself
-    wanted = pattern.replace("{clip}", escape(clip.name)).replace("{film}", escape(clip.group)).replace("{piece}", str(piece))
+    wanted = (
+        pattern.replace("{clip}", escape(clip.name))
+        .replace("{film}", escape(clip.group))
+        .replace("{piece}", str(piece))
+    )
     hits = [p for p in found if fnmatchcase(p.stem, wanted)]
     if len(hits) > 1:
         raise ValueError(
@@ -124,10 +141,14 @@ def _check(name, path, rate, fps):
     """A rate that is not the system's own tells of a file that was cut, sped up or mixed up on its way here."""
     got = media.sound_rate(path)
     if rate and got != rate:
-        raise ValueError(f"{name}: {path.name} has {got} Hz; wanted the system's own {rate} Hz: take its files unconverted")
+        raise ValueError(
+            f"{name}: {path.name} has {got} Hz; wanted the system's own {rate} Hz: take its files unconverted"
+        )
     if fps and path.suffix.lower() in media.SUFFIXES and abs(media.probe(path).fps - fps) > 0.05:
         got = media.probe(path).fps
-        raise ValueError(f"{name}: {path.name} has {got:g} frames/s; wanted {fps:g}: drop `fps`, or resample the film in time")
+        raise ValueError(
+            f"{name}: {path.name} has {got:g} frames/s; wanted {fps:g}: drop `fps`, or resample the film in time"
+        )
 
 
 def _join(name, join, how, paths, clip, sample_rate):
@@ -159,7 +180,9 @@ def _join(name, join, how, paths, clip, sample_rate):
 
 def _whole_steps(name, path, seconds):
     if all(abs(seconds / step - round(seconds / step)) > 0.05 for step in STEPS):
-        raise ValueError(f"{name}: {path.name} is {seconds:.2f} s long; wanted a whole number of 2 s steps: generate it again")
+        raise ValueError(
+            f"{name}: {path.name} is {seconds:.2f} s long; wanted a whole number of 2 s steps: generate it again"
+        )
 
 
 def read_sound(path, sample_rate):
@@ -186,7 +209,9 @@ def named(folder, suffixes=SUFFIXES):
                 )
             found[path.stem] = path
     if not found:
-        raise ValueError(f"{folder}: has no sound or film; wanted files of {', '.join(sorted(suffixes))}: check the path")
+        raise ValueError(
+            f"{folder}: has no sound or film; wanted files of {', '.join(sorted(suffixes))}: check the path"
+        )
     return found
 
 
@@ -250,7 +275,10 @@ def main(arguments=None):
     parser.add_argument("out", help="folder to write")
     parser.add_argument("--profile", help="small or paper (that of params.yaml)")
     parser.add_argument(
-        "--sounds", nargs="*", default=["audio_predicted", "text_predicted", "text_none"], help="of runs/<run>/generated"
+        "--sounds",
+        nargs="*",
+        default=["audio_predicted", "text_predicted", "text_none"],
+        help="of runs/<run>/generated",
     )
     args = parser.parse_args(arguments)
     p = params.load(args.profile)

@@ -39,18 +39,27 @@ def parser() -> argparse.ArgumentParser:
         help="film to write, or folder where there are several (default: NAME-foley beside each)",
     )
     p.add_argument(
-        "--curve", metavar="FILE", type=Path, help="loudness to follow instead of the predicted: .csv (seconds, RMS) or a sound"
+        "--curve",
+        metavar="FILE",
+        type=Path,
+        help="loudness to follow instead of the predicted: .csv (seconds, RMS) or a sound",
     )
     p.add_argument(
         "--seed", metavar="N", type=int, default=0, help="of the noise; the same seed gives the same sound (default: 0)"
     )
-    p.add_argument("--best-of", metavar="N", type=int, default=1, help="try N seeds and keep the one that follows the curve best")
+    p.add_argument(
+        "--best-of", metavar="N", type=int, default=1, help="try N seeds and keep the one that follows the curve best"
+    )
     p.add_argument("--correct-gain", action="store_true", help="afterwards multiply the sound towards the curve")
     p.add_argument(
-        "--wav", action="store_true", help="write the sound beside the film too: 48 kHz, 24 bit, resampled from the model's rate"
+        "--wav",
+        action="store_true",
+        help="write the sound beside the film too: 48 kHz, 24 bit, resampled from the model's rate",
     )
     p.add_argument(
-        "--model", metavar="NAME", help="what VideoFoley.from_pretrained takes (default: the model that the project ships)"
+        "--model",
+        metavar="NAME",
+        help="what VideoFoley.from_pretrained takes (default: the model that the project ships)",
     )
     p.add_argument("--device", metavar="NAME", default="cpu", help="cpu, cuda or mps (default: cpu)")
     return p
@@ -65,7 +74,9 @@ def films_of(names: list[str]) -> list[Path]:
     for name in names:
         path = Path(name).expanduser()
         if path.is_dir():
-            matches = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.stem.endswith("-foley"))
+            matches = sorted(
+                p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.stem.endswith("-foley")
+            )
         elif path.exists():
             matches = [path]
         else:

@@ -54,7 +54,11 @@ def _mels(pipeline, latents, window, batch, tick):
     for i in range(0, len(begins), batch):
         group = begins[i : i + batch]
         tick(i / len(begins))
-        z = torch.stack([torch.from_numpy(np.array(latents[s : s + window])) for s in group]).transpose(1, 2).contiguous()
+        z = (
+            torch.stack([torch.from_numpy(np.array(latents[s : s + window])) for s in group])
+            .transpose(1, 2)
+            .contiguous()
+        )
         mels = pipeline.decode_mel(z.to(pipeline.device)).float()
         for k, s in enumerate(group):
             joined.add(s * stride, mels[k])

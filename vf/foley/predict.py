@@ -22,7 +22,10 @@ def predict(film, frames, model, features, size, timeline, rule="mean", tick=lam
     hop = next(h for h in range(timeline.video_frames * 4 // 5, 0, -1) if h * window % timeline.video_frames == 0)
     step = hop * window // timeline.video_frames
     weight = windows.ramp(window, window - step).double().numpy()
-    curve, weights = np.zeros(frames + window), np.zeros(frames + window)  # float64: a lone window comes out bit for bit
+    curve, weights = (
+        np.zeros(frames + window),
+        np.zeros(frames + window),
+    )  # float64: a lone window comes out bit for bit
     for k, (pictures, times) in enumerate(glances(film, timeline.fps, size, timeline.video_frames, hop)):
         first = k * step
         if first >= frames:

@@ -29,7 +29,9 @@ def digest(*modules):
     for module in modules:
         for name, tensor in sorted(module.state_dict().items()):
             total.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-            total.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy() if tensor.ndim else str(tensor).encode())
+            total.update(
+                tensor.detach().cpu().contiguous().view(torch.uint8).numpy() if tensor.ndim else str(tensor).encode()
+            )
     return total.hexdigest()
 
 
@@ -95,11 +97,14 @@ def read(path):
         values = json.loads(path.read_text())
         version, levels = values["version"], np.array(values["curve"]["levels"], np.float32)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise media.MediaError(f"{path}: is no session ({error}); wanted the JSON that was saved beside a film") from error
+        raise media.MediaError(
+            f"{path}: is no session ({error}); wanted the JSON that was saved beside a film"
+        ) from error
     if version != VERSION:
         raise media.MediaError(f"{path}: session of version {version}; wanted {VERSION}: render the film again")
     places = [
-        Region(r["start"], r["end"], r["prompt"], _audio(r["audio"], path), r["seed"], r["gain_db"]) for r in values["regions"]
+        Region(r["start"], r["end"], r["prompt"], _audio(r["audio"], path), r["seed"], r["gain_db"])
+        for r in values["regions"]
     ]
     keywords = {
         "film": None if values["film"] is None else _found(values["film"], path),

@@ -45,12 +45,16 @@ def _fetched(name: str) -> Path:
     if Path(name).is_dir():
         return Path(name)
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise FileNotFoundError(f"{name}: no such folder; wanted small, paper, authors, a saved folder or a hub id user/name")
+        raise FileNotFoundError(
+            f"{name}: no such folder; wanted small, paper, authors, a saved folder or a hub id user/name"
+        )
     try:
         return Path(huggingface_hub.snapshot_download(name))
     except (OSError, ValueError) as error:
         reason = str(error).split("\n")[0]
-        raise FileNotFoundError(f"{name}: not fetched from the hub ({reason}); check the name and the connection") from error
+        raise FileNotFoundError(
+            f"{name}: not fetched from the hub ({reason}); check the name and the connection"
+        ) from error
 
 
 class Stopped(Exception):
@@ -177,7 +181,9 @@ class VideoFoley:
         Raises ValueError for one that was not loaded by `from_pretrained` from a run or a saved folder.
         """
         if self.origin is None:
-            raise ValueError(f"{self.name or 'this VideoFoley'} has no frame encoder to copy; wanted one loaded from a run")
+            raise ValueError(
+                f"{self.name or 'this VideoFoley'} has no frame encoder to copy; wanted one loaded from a run"
+            )
         folder, (encoder, reading) = Path(folder), self.origin
         folder.mkdir(parents=True, exist_ok=True)
         self.model.save_pretrained(folder / "video2rms")
@@ -253,7 +259,9 @@ class VideoFoley:
         t, regions = self.timeline, list(regions)
         wanted, voices = takes.prepare(self.pipeline, t, wanted, self.settings, prompt, audio, seed, regions)
         with _bar(progress) as show:
-            return takes.take(self.pipeline, t, wanted, voices, seed, regions, self.settings, _ticker(show, stop, 0.0, 1.0))
+            return takes.take(
+                self.pipeline, t, wanted, voices, seed, regions, self.settings, _ticker(show, stop, 0.0, 1.0)
+            )
 
     def render(self, film, request: Request | None = None, progress=None, stop=None, **choices) -> Foley:
         """A film in, a Foley out.
@@ -268,7 +276,9 @@ class VideoFoley:
         if film is None and wanted is None:
             raise ValueError("neither film nor curve was given; wanted at least one of the two")
         if film is not None and wanted is not None and np.shape(wanted) != (self.frames(film),):
-            raise ValueError(f"curve of shape {np.shape(wanted)}; {film} has {self.frames(film)} values: cut or pad the curve")
+            raise ValueError(
+                f"curve of shape {np.shape(wanted)}; {film} has {self.frames(film)} values: cut or pad the curve"
+            )
         with _bar(progress) as show:
             ready = 0.2 if wanted is None else 0.0
             wanted = self.predict(film, _ticker(show, stop, 0.0, ready)) if wanted is None else wanted
@@ -300,7 +310,9 @@ class VideoFoley:
             "adherence": scores,
             "uncorrected": before,
         }
-        return Foley(film and Path(film), wave, wanted, t.sample_rate, t.video_window, t.video_hop, scores, before, session)
+        return Foley(
+            film and Path(film), wave, wanted, t.sample_rate, t.video_window, t.video_hop, scores, before, session
+        )
 
     def __call__(self, film, prompt=None, audio=None, seed=0) -> Foley:
         """A film in, a Foley out: `render` at its plainest."""

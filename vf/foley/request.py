@@ -1,6 +1,7 @@
-"""What a sound is made of, for a whole film or for stretches of it: prompts, the sounds that serve as prompts, seeds and gains."""
+"""What a film's sound is made from: text prompts, sounds as prompts, seeds and gains, for all of it or for parts."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,11 @@ from vf.data import media
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A stretch of a film, start to end in seconds.
+    """A part of a film with choices of its own. start, end: seconds.
 
-    prompt: text, or audio: a sound whose timbre to take, as a path to a sound or film, (path, start, end) in seconds, or a
-    waveform (s,); with neither the film's own prompt holds. seed: of the noise; the film's own without. gain_db: turns the
-    sound up or down after it is made.
+    prompt: text. audio: a sound that gives the timbre in place of a text: a path to a sound or film, (path, start, end)
+    in seconds, or a waveform (s,). Without prompt and audio, the film's own prompt holds. seed: of the noise; None for
+    the film's own. gain_db: makes the finished sound louder or quieter.
     """
 
     start: float
@@ -52,57 +53,64 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Timbre:
-    """A sound that was a prompt, as the network knows it: what a session keeps of a waveform. vector: (e,)."""
+    """The CLAP vector (e,) of a waveform that served as a prompt. A session stores it in place of the waveform."""
 
     vector: np.ndarray
 
 
-def check(regions, seconds):
-    """The regions as a list. Raises ValueError for one that is empty, leaves the film's `seconds`, or has a gain that is not finite."""
+def check(regions: Iterable[Region], seconds: float) -> list[Region]:
+    """The regions as a list.
+
+    seconds: length of the film. Raises ValueError for a region that is empty or leaves the film, for a gain that is not
+    finite, and for what `check_prompt` and `check_seed` refuse.
+    """
     regions = list(regions)
-    for r in regions:
-        if not (math.isfinite(r.start) and math.isfinite(r.end) and 0 <= r.start < r.end <= seconds + 0.01):
+    for region in regions:
+        start = region.start
+        end = region.end
+        if not (math.isfinite(start) and math.isfinite(end) and 0 <= start < end <= seconds + 0.01):
             raise ValueError(
-                f"region from {r.start:g} to {r.end:g} s; wanted a stretch inside the film's {seconds:.2f} s that is not empty"
+                f"region from {start:g} to {end:g} s; "
+                f"wanted a stretch inside the film's {seconds:.2f} s that is not empty"
             )
-        if not math.isfinite(r.gain_db):
-            raise ValueError(f"region from {r.start:g} to {r.end:g} s: gain {r.gain_db} dB; wanted a finite number")
-        check_prompt(r.prompt, r.audio)
-        if r.seed is not None:
-            check_seed(r.seed)
+        if not math.isfinite(region.gain_db):
+            raise ValueError(f"region from {start:g} to {end:g} s: gain {region.gain_db} dB; wanted a finite number")
+        check_prompt(region.prompt, region.audio)
+        if region.seed is not None:
+            check_seed(region.seed)
     return regions
 
 
-def check_prompt(prompt, audio):
-    """Raises ValueError for an empty text, and where both text and sound are given."""
+def check_prompt(prompt: object, audio: object) -> None:
+    """Raises ValueError for an empty text, and for text and sound together."""
     if prompt is not None and (not isinstance(prompt, str) or not prompt.strip()):
         raise ValueError(f"prompt {prompt!r}; wanted words, or None for no prompt")
     if prompt is not None and audio is not None:
         raise ValueError("both prompt and audio were given; choose the one that sets the timbre")
 
 
-def check_seed(seed):
+def check_seed(seed: object) -> None:
     """Raises ValueError for a seed that is not a whole number of 0 or more."""
     if not isinstance(seed, int | np.integer) or seed < 0:
         raise ValueError(f"seed {seed!r}; wanted a whole number, 0 or more")
 
 
-def listen(audio, sample_rate):
-    """The sound that serves as a prompt, (s,): read from a path or (path, start, end), or a waveform as it is.
+def listen(audio: object, sample_rate: int) -> np.ndarray:
+    """The waveform (s,) of a sound that serves as a prompt.
 
-    Raises media.MediaError for a file without sound, ValueError for a stretch that is empty and for silence.
+    audio: a path, (path, start, end) in seconds, or a waveform, which is returned as float32.
+    Raises media.MediaError for a file without sound, ValueError for an empty stretch and for silence.
     """
     if isinstance(audio, str | Path | tuple | list):
         path, start, end = (audio, 0.0, None) if isinstance(audio, str | Path) else audio
         start = start or 0.0
         if not (start >= 0 and (end is None or end > start)):
             raise ValueError(f"{path}: from {start:g} to {end:g} s; wanted a stretch that is not empty")
-        wave, name = (
-            media.read_sound(path, sample_rate, start, None if end is None else end - start),
-            f"{path} from {start:g} s on",
-        )
+        wave = media.read_sound(path, sample_rate, start, None if end is None else end - start)
+        name = f"{path} from {start:g} s on"
     else:
-        wave, name = np.asarray(audio, np.float32), "the sound given as prompt"
+        wave = np.asarray(audio, np.float32)
+        name = "the sound given as prompt"
     if wave.ndim != 1 or not np.isfinite(wave).all():
         raise ValueError(f"{name} is {wave.shape}; wanted one channel (s,) of finite samples")
     if not np.abs(wave).max(initial=0) > 0:
@@ -110,10 +118,12 @@ def listen(audio, sample_rate):
     return wave
 
 
-def gains(regions, positions, ramp=0.01):
-    """Factor of each position (seconds, (n,)) by the regions' gain_db; edges are ramps of `ramp` seconds."""
+def gains(regions: Iterable[Region], positions: np.ndarray, ramp: float = 0.01) -> np.ndarray:
+    """Factors by the regions' gain_db, (n,). positions: seconds, (n,). ramp: seconds that a change of gain takes."""
     factor = np.ones(len(positions), np.float32)
-    for r in regions:
-        inside = np.interp(positions, [r.start - ramp / 2, r.start + ramp / 2, r.end - ramp / 2, r.end + ramp / 2], [0, 1, 1, 0])
-        factor *= 10 ** (r.gain_db * inside.astype(np.float32) / 20)
+    half = ramp / 2
+    for region in regions:
+        corners = [region.start - half, region.start + half, region.end - half, region.end + half]
+        inside = np.interp(positions, corners, [0, 1, 1, 0])
+        factor *= 10 ** (region.gain_db * inside.astype(np.float32) / 20)
     return factor

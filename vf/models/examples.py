@@ -1,5 +1,6 @@
-"""What RMS-ControlNet learns from (section 2.2), and what it is asked for in the tables (section 3.2): prompts and true curves."""
+"""What RMS-ControlNet learns from (section 2.2), and the prompts and true curves of the tables (section 3.2)."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,53 +8,69 @@ import torch
 from tqdm.auto import tqdm
 
 from vf.data import clips, files
+from vf.data.clips import ClipSet
+from vf.models.rms2sound import RMS2Sound
 from vf.signal import rms
+from vf.signal.timeline import Timeline
 
 
 class Live:
-    """Rows that are computed whenever they are asked for. row: function of an index; count: how many there are."""
+    """An array whose rows are computed each time they are read. row: computes the row of an index. count: of rows."""
 
-    def __init__(self, row, count):
-        self.row, self.shape = row, (count, *np.shape(row(0)))
+    def __init__(self, row: Callable[[int], np.ndarray], count: int):
+        self.row = row
+        self.shape = (count, *np.shape(row(0)))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> np.ndarray:
         return self.row(int(index))
 
 
-def measure(pipeline, waves, timeline):
-    """Latents (b, c, l, g), CLAP vectors (b, e) and curves (b, n) of waveforms (b, s), float32 numpy."""
-    waves = torch.as_tensor(np.asarray(waves, np.float32))
-    curves = rms.rms_curve(waves, timeline.sound_window, timeline.sound_hop)
-    return [x.float().cpu().numpy() for x in (pipeline.encode(waves), pipeline.encode_prompt(audio=waves), curves)]
+def measure(pipeline: RMS2Sound, waves: np.ndarray, timeline: Timeline) -> list[np.ndarray]:
+    """Latents (b, c, l, g), CLAP vectors (b, e) and RMS curves (b, n) of waveforms (b, s), all float32."""
+    audio = torch.as_tensor(np.asarray(waves, np.float32))
+    latents = pipeline.encode(audio)
+    timbres = pipeline.encode_prompt(audio=audio)
+    curves = rms.rms_curve(audio, timeline.sound_window, timeline.sound_hop)
+    return [tensor.float().cpu().numpy() for tensor in (latents, timbres, curves)]
 
 
-def examples(pipeline, sounds, among, timeline, folder=None, batch=32):
-    """Latents, timbres and curves of sounds, for `rms2sound.train_controlnet`.
+def examples(
+    pipeline: RMS2Sound,
+    sounds: ClipSet,
+    among: Sequence[int],
+    timeline: Timeline,
+    folder: str | Path | None = None,
+    batch: int = 32,
+) -> list:
+    """Latents, timbres and curves of sounds, for `rms2sound.train_controlnet`: three array-likes with a row a sound.
 
-    sounds: clips.ClipSet. among: indices of the sounds wanted. folder: where they are kept on disk, written `batch` at a
-    time; what an earlier call left there is taken on. Without it every row is computed when it is read.
-    Returns three array-likes with one row a sound.
+    among: indices of the sounds. folder: where the arrays are kept; they are written `batch` rows at a time, and an
+    interrupted call is continued by the next. Without a folder, each row is computed whenever it is read.
     """
     if folder is None:
-        return [Live(lambda i, k=k: measure(pipeline, sounds.wave([among[i]]), timeline)[k][0], len(among)) for k in range(3)]
+
+        def column(k):
+            return Live(lambda i: measure(pipeline, sounds.wave([among[i]]), timeline)[k][0], len(among))
+
+        return [column(k) for k in range(3)]
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    progress, stores = folder / "done.txt", None
+    progress = folder / "done.txt"
     done = int(progress.read_text()) if progress.exists() else 0
     paths = [folder / f"{name}.npy" for name in ("latents", "timbres", "curves")]
+    stores = None
     for i in tqdm(range(done, len(among), batch), desc="latents", mininterval=2.0):
         rows = measure(pipeline, sounds.wave(among[i : i + batch]), timeline)
         if stores is None:
-            mode = "r+" if done else "w+"
-            stores = [np.lib.format.open_memmap(p, mode, r.dtype, (len(among), *r.shape[1:])) for p, r in zip(paths, rows)]
+            stores = _stores(paths, rows, len(among), "r+" if done else "w+")
         for store, row in zip(stores, rows):
             store[i : i + len(row)] = row
             store.flush()
         files.write_text(progress, str(i + len(rows[0])))
-    return [np.load(p, mmap_mode="r") for p in paths]
+    return [np.load(path, mmap_mode="r") for path in paths]
 
 
 def prompts(films):
@@ -69,3 +86,8 @@ def true_curves(waves, timeline):
     """Sounds as long as RMS2Sound makes them, and their curves (App. B.2): (b, s) -> ((b, sound_samples), (b, sound_rms_frames))."""
     padded = torch.nn.functional.pad(torch.as_tensor(waves), (0, timeline.sound_samples - timeline.samples))
     return padded, rms.rms_curve(padded, timeline.sound_window, timeline.sound_hop)
+
+
+def _stores(paths: list[Path], rows: list[np.ndarray], count: int, mode: str) -> list[np.memmap]:
+    """Arrays of `count` rows on disk, one for each array of `rows`. mode: "w+" makes them, "r+" opens them."""
+    return [np.lib.format.open_memmap(path, mode, row.dtype, (count, *row.shape[1:])) for path, row in zip(paths, rows)]

@@ -1,8 +1,10 @@
-"""Pretraining of the miniature: what the paper takes pretrained (AudioLDM, CLAP, the metrics' networks), trained once and shipped.
+"""Pretraining of the miniature's stand-ins for the networks that the paper takes pretrained.
 
-`python -m vf.models.pretrain` trains what `pretrained/recipe.yaml` says, part by part, and writes `pretrained/`. The state
-lies in one folder (`runs/pretrain`); a run that is interrupted goes on from the last saved step. Sounds are rendered, in a new draw
-every round, and real (ESC-10), for breadth. No test film's objects, stroke styles or sounds are among them.
+These are AudioLDM, CLAP and the networks of the metrics. `python -m vf.models.pretrain` trains each part as
+`pretrained/recipe.yaml` says and writes `pretrained/`. Unfinished work is kept in one folder (`runs/pretrain`); an
+interrupted run continues from the last saved step. The networks learn from rendered sounds, drawn anew in every round,
+and from the real sounds of ESC-10, for variety. The objects, stroke styles and sounds of the test films are not among
+them.
 """
 
 import argparse
@@ -15,11 +17,12 @@ from dataclasses import replace
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 import yaml
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.models import AutoencoderKL, UNet2DConditionModel
 from tqdm.auto import tqdm
 from transformers import RobertaTokenizer
 
@@ -31,25 +34,31 @@ from vf.backends.small import clap as small_clap
 from vf.data import clips, media
 from vf.data.render import film as render
 from vf.models.rms2sound import RMS2Sound
+from vf.signal import fit
 
+Options = TypeVar("Options", bound=fit.Training)
 SAMPLE_RATE = 16000
 PARTS = ("vae", "vocoder", "clap", "tagger", "scoring_clap", "unet")
-SEEDS = {"vae": 1000, "captions": 2000, "scoring": 3000, "unet": 4000}  # of the rendered sounds: no two parts share one
+# of the rendered sounds; no two parts get the same sounds
+SEEDS = {"vae": 1000, "captions": 2000, "scoring": 3000, "unet": 4000}
 
 
 class Pretraining:
-    """The parts of one recipe, each trained once.
+    """Trains the parts of one recipe.
 
-    recipe: `pretrained/recipe.yaml` as a dict. state: folder of what is not finished. real: folder of ESC-10, a folder a class.
-    workers: processes that render.
+    recipe: `pretrained/recipe.yaml` as a dict. state: folder for unfinished work. real: folder of ESC-10, which has a
+    folder for each class. workers: number of processes that render.
     """
 
     def __init__(self, recipe: dict, state: Path, real: Path, workers: int = 2):
-        self.recipe, self.state, self.real, self.workers = recipe, Path(state), Path(real), workers
+        self.recipe = recipe
+        self.state = Path(state)
+        self.real = Path(real)
+        self.workers = workers
         self.samples = round(recipe["seconds"] * SAMPLE_RATE)
 
-    def options(self, kind: type, part: str, **changes):
-        """Options of a part as the recipe has them. kind: the dataclass."""
+    def options(self, kind: type[Options], part: str, **changes) -> Options:
+        """The recipe's options of a part. kind: their dataclass. changes: options that differ from the recipe."""
         seed = self.recipe["seed"] + (part in ("tagger", "scoring_clap"))
         return kind(**self.recipe[part], seed=seed, checkpoint=self.state / part, **changes)
 
@@ -58,7 +67,7 @@ class Pretraining:
         return self.state / "parts" / name
 
     def log(self, part: str, **row) -> None:
-        """Add a line to the history of a part: seconds since 1970, and what was measured."""
+        """Add a line to the history of a part: the time in seconds since 1970, and the values of `row`."""
         path = self.state / f"{part}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         new = not path.exists()
@@ -69,19 +78,22 @@ class Pretraining:
             writer.writerow({"time": round(time.time()), **row})
 
     def sounds(self, part: str, round_: int, count: int) -> tuple[np.ndarray, list]:
-        """Waveforms (n, s) int16 and captions: `count` rendered ones, then real ones until they make their share."""
+        """Waveforms (n, s) int16 and captions: `count` rendered sounds, then real ones up to the recipe's share."""
         seed = self.recipe["seed"] * 10_000 + SEEDS[part] + round_
         work = partial(render.sound, seconds=self.recipe["seconds"], sample_rate=SAMPLE_RATE, seed=seed)
         with ProcessPoolExecutor(self.workers) as pool:
-            made = list(tqdm(pool.map(work, range(count), chunksize=50), total=count, desc="rendered sounds", mininterval=2.0))
+            results = pool.map(work, range(count), chunksize=50)
+            rendered = list(tqdm(results, total=count, desc="rendered sounds", mininterval=2.0))
         waves, captions = self._real()
         share = self.recipe["real"]["share"]
         copies = round(share / (1 - share) * count / max(1, len(waves)))
-        waves = [clips.to_int16(fitted(w, self.samples)) for w, _ in made] + waves * copies
-        return np.stack(waves), [clips.text_prompt(events) for _, events in made] + captions * copies
+        waves = [clips.to_int16(fitted(w, self.samples)) for w, _ in rendered] + waves * copies
+        return np.stack(waves), [clips.text_prompt(events) for _, events in rendered] + captions * copies
 
     def _real(self) -> tuple[list, list]:
-        waves, captions = [], []
+        """Waveforms and captions of the real sounds that the recipe does not hold out."""
+        waves = []
+        captions = []
         for path in sorted(p for p in self.real.rglob("*.ogg") if not fnmatch(p.stem, self.recipe["real"]["held_out"])):
             waves.append(clips.to_int16(fitted(media.read_sound(path, SAMPLE_RATE), self.samples)))
             captions.append(f"The sound of {path.parent.name.replace('-', ' ')}.")
@@ -90,8 +102,9 @@ class Pretraining:
         return waves, captions
 
     def vae(self) -> None:
-        """The VAE, round by round."""
-        count, rounds = self.recipe["sounds"]["vae"]["count"], self.recipe["sounds"]["vae"]["rounds"]
+        """Train the VAE, round by round."""
+        count = self.recipe["sounds"]["vae"]["count"]
+        rounds = self.recipe["sounds"]["vae"]["rounds"]
         options = self.options(backbone.VAEOptions, "vae")
         for k in range(rounds):
             mels = backbone.log_mels(clips.from_int16(self.sounds("vae", k, count)[0]))
@@ -101,7 +114,7 @@ class Pretraining:
         vae.save_pretrained(self.part("vae"))
 
     def vocoder(self) -> None:
-        """The vocoder's sense of level."""
+        """Train the vocoder's levels."""
         vae = AutoencoderKL.from_pretrained(self.part("vae")).eval()
         waves = clips.from_int16(self.sounds("vae", 0, self.recipe["sounds"]["vae"]["count"])[0])
         options = self.options(backbone.VocoderOptions, "vocoder")
@@ -110,11 +123,11 @@ class Pretraining:
         vocoder.save_pretrained(self.part("vocoder"))
 
     def clap(self) -> None:
-        """The CLAP pair that conditions."""
+        """Train the CLAP pair that gives the networks their prompts."""
         self._pair("clap", "captions")
 
     def scoring_clap(self) -> None:
-        """The CLAP pair that scores."""
+        """Train the CLAP pair that computes the CLAP score."""
         self._pair("scoring_clap", "scoring")
 
     def _pair(self, name: str, part: str) -> None:
@@ -127,7 +140,7 @@ class Pretraining:
         tokenizer.save_pretrained(self.part(f"{name}_tokenizer"))
 
     def tagger(self) -> None:
-        """The metrics' tagger."""
+        """Train the tagger of the metrics."""
         waves, captions = self.sounds("scoring", 0, self.recipe["sounds"]["captions"]["count"])
         options = self.options(embedders.TaggerOptions, "tagger")
         tagger, losses = embedders.train_tagger(clips.from_int16(waves), captions, options)
@@ -135,8 +148,9 @@ class Pretraining:
         tagger.save_pretrained(self.part("tagger"))
 
     def unet(self) -> None:
-        """The U-Net, round by round."""
-        count, rounds = self.recipe["sounds"]["unet"]["count"], self.recipe["sounds"]["unet"]["rounds"]
+        """Train the U-Net, round by round."""
+        count = self.recipe["sounds"]["unet"]["count"]
+        rounds = self.recipe["sounds"]["unet"]["rounds"]
         options = self.options(backbone.UNetOptions, "unet")
         pair = SmallClap.from_pretrained(self.part("clap")).eval()
         tokenizer = RobertaTokenizer.from_pretrained(self.part("clap_tokenizer"))
@@ -157,28 +171,32 @@ class Pretraining:
 
     @torch.no_grad()
     def _examples(self, pair: SmallClap, tokenizer, round_: int, count: int) -> list[torch.Tensor]:
-        """Normalised latents, and CLAP vectors of the sounds and of their captions, of one round; kept until the next."""
+        """Normalised latents and CLAP vectors of the sounds and of the captions of one round.
+
+        They stay on disk until the next round.
+        """
         folder = self.state / "examples" / str(round_)
         names = ("latents", "timbres", "texts")
         if not (folder / "texts.npy").exists():
             shutil.rmtree(folder.parent, ignore_errors=True)
             folder.mkdir(parents=True)
-            waves, captions = self.sounds("unet", round_, count)
-            waves = clips.from_int16(waves)
+            samples, captions = self.sounds("unet", round_, count)
+            waves = clips.from_int16(samples)
             vae = AutoencoderKL.from_pretrained(self.part("vae")).eval()
             mean, std = (torch.tensor(vae.config[key])[:, None, None] for key in ("latents_mean", "latents_std"))
             latents = (backbone.encode_mels(vae, backbone.log_mels(waves)) - mean) / std
             features = small_clap.log_mels(small_clap.feature_extractor(), waves)
-            made = latents, clap_net.embed_features(pair, features), clap_net.embed_text(pair, tokenizer, captions)
-            for name, tensor in zip(names, made):
+            timbres = clap_net.embed_features(pair, features)
+            texts = clap_net.embed_text(pair, tokenizer, captions)
+            for name, tensor in zip(names, (latents, timbres, texts)):
                 np.save(folder / f"{name}.npy", tensor.numpy())
         return [torch.from_numpy(np.load(folder / f"{name}.npy")) for name in names]
 
     def ship(self, folder: Path) -> None:
-        """Write the finished parts where the project ships them.
+        """Write the finished parts in the form that the project ships.
 
-        folder: gets `backbone`, an RMS2Sound without a control net in diffusers' layout, its U-Net in half precision, and
-        `embedders`, the metrics' networks, each with the histories of its trainings.
+        `folder/backbone` is an RMS2Sound without a control net in diffusers' layout, its U-Net in half precision.
+        `folder/embedders` holds the networks of the metrics. Both get the histories of their trainings.
         """
         folder = Path(folder)
         unet = UNet2DConditionModel.from_pretrained(self.part("unet")).half()
@@ -205,30 +223,32 @@ def fitted(wave: np.ndarray, samples: int) -> np.ndarray:
 
 
 def stops(steps: int, rounds: int, round_: int, every: int) -> Iterator[int]:
-    """Steps at which a training pauses in one of its rounds: every `every` steps, and where the round ends."""
-    first, last = steps * round_ // rounds, steps * (round_ + 1) // rounds
+    """Steps at which a training pauses within one of its rounds: every `every` steps, and at the round's end."""
+    first = steps * round_ // rounds
+    last = steps * (round_ + 1) // rounds
     yield from range((first // every + 1) * every, last, every)
     yield last
 
 
 def main() -> None:
-    """Train what is not trained yet, part by part, and ship it."""
+    """Train the parts that are not finished and ship them all, or train the parts that the command line names."""
     parser = argparse.ArgumentParser("python -m vf.models.pretrain", description=__doc__.split("\n")[0])
-    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)} (default: all that are not finished, then ship)")
-    parser.add_argument("--real", type=Path, required=True, help="ESC-10: a folder a class, .ogg")
+    names = ", ".join(PARTS)
+    parser.add_argument("parts", nargs="*", help=f"of {names} (default: all that are not finished, then ship)")
+    parser.add_argument("--real", type=Path, required=True, help="ESC-10: a folder for each class, .ogg")
     parser.add_argument("--recipe", type=Path, default=Path("pretrained/recipe.yaml"))
-    parser.add_argument("--state", type=Path, default=Path("runs/pretrain"), help="folder of what is not finished")
+    parser.add_argument("--state", type=Path, default=Path("runs/pretrain"), help="folder for unfinished work")
     parser.add_argument("--out", type=Path, default=Path("pretrained"))
-    wanted = parser.parse_args()
-    unknown = [part for part in wanted.parts if part not in PARTS]
+    arguments = parser.parse_args()
+    unknown = [part for part in arguments.parts if part not in PARTS]
     if unknown:
-        parser.error(f"no part is called {', '.join(unknown)}; wanted some of {', '.join(PARTS)}")
-    pretraining = Pretraining(yaml.safe_load(wanted.recipe.read_text()), wanted.state, wanted.real)
-    for part in wanted.parts or PARTS:
-        if wanted.parts or not pretraining.part(part).exists():
+        parser.error(f"no part is called {', '.join(unknown)}; wanted some of {names}")
+    pretraining = Pretraining(yaml.safe_load(arguments.recipe.read_text()), arguments.state, arguments.real)
+    for part in arguments.parts or PARTS:
+        if arguments.parts or not pretraining.part(part).exists():
             getattr(pretraining, part)()
-    if not wanted.parts:
-        pretraining.ship(wanted.out)
+    if not arguments.parts:
+        pretraining.ship(arguments.out)
 
 
 if __name__ == "__main__":

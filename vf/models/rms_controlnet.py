@@ -1,23 +1,26 @@
-"""RMS-ControlNet: a trainable copy of a U-Net's encoder whose input is a loudness curve too (section 2.2)."""
+"""RMS-ControlNet: a trainable copy of a U-Net's encoder with an RMS curve as extra input (section 2.2)."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
-from diffusers.configuration_utils import register_to_config
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models import ModelMixin, UNet2DConditionModel
 from torch import nn
 
 from vf.signal.rms import mu_law
 
 
 class Residuals(NamedTuple):
-    """What is added to the frozen U-Net: `down`, one map per skip connection in diffusers' order, and `mid`."""
+    """What the control net adds to the frozen U-Net.
 
-    down: tuple
+    down: a map for each skip connection, in the order of diffusers. mid: the map of the middle block.
+    """
+
+    down: tuple[torch.Tensor, ...]
     mid: torch.Tensor
 
-    def kwargs(self):
-        """The two under the names that UNet2DConditionModel takes them by."""
+    def kwargs(self) -> dict:
+        """Both as keyword arguments of UNet2DConditionModel."""
         return {"down_block_additional_residuals": self.down, "mid_block_additional_residual": self.mid}
 
 
@@ -28,55 +31,63 @@ def _zero_convolution(channels):
     return convolution
 
 
-class RMSControlNet(ModelMixin, ConfigMixin):
-    """The encoder of a text-to-audio U-Net, copied, with the RMS curve added to its input.
+class RMSControlNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers declares config_name in both
+    """A copy of the encoder of a text-to-audio U-Net, with the RMS curve added to its input.
 
-    unet: configuration of the U-Net (a dict, as in its config.json). stride: RMS frames per latent frame. kernel: RMS
-    frames that one latent frame sees. mu: the curve enters on Eq. 2's scale with this mu; 0 leaves it linear, as the
-    paper does. Use `from_unet` to start from a U-Net's weights.
+    unet: configuration of the U-Net, a dict as in its config.json. stride: RMS frames per latent frame. kernel: RMS
+    frames that each latent frame sees. mu: of Eq. 2, by which the curve is scaled; 0 leaves it linear, as in the paper.
+    `from_unet` starts from the weights of a U-Net.
 
-    The 1x1 convolutions around the copy start at zero, so before training the U-Net's output is unchanged.
-    `diffusers.ControlNetModel` cannot host AudioLDM's U-Net: it has no concatenated class embedding.
+    The 1x1 convolutions around the copy start at zero, so the U-Net's output is unchanged before training.
+    `diffusers.ControlNetModel` does not fit AudioLDM's U-Net, as it cannot concatenate a class embedding.
     """
 
     @register_to_config
-    def __init__(self, unet, stride=4, kernel=3, mu=0.0):
+    def __init__(self, unet: dict, stride: int = 4, kernel: int = 3, mu: float = 0.0):
         super().__init__()
         if kernel > stride:
             raise ValueError(f"kernel is {kernel}, stride {stride}; a kernel longer than its stride would need padding")
-        unet = {key: value for key, value in unet.items() if not key.startswith("_")}
-        self.encoder = UNet2DConditionModel.from_config(unet)
-        self.encoder.up_blocks = nn.ModuleList()
-        self.encoder.conv_norm_out = self.encoder.conv_act = self.encoder.conv_out = None
-        channels = self.encoder.config.in_channels
+        config = {key: value for key, value in unet.items() if not key.startswith("_")}
+        encoder: Any = UNet2DConditionModel.from_config(config)
+        encoder.up_blocks = nn.ModuleList()
+        encoder.conv_norm_out = None
+        encoder.conv_act = None
+        encoder.conv_out = None
+        self.encoder = encoder
+        channels = encoder.config.in_channels
         self.rms_in = nn.Conv2d(1, channels, (kernel, 1), stride=(stride, 1))
         self.rms_zero = _zero_convolution(channels)
-        skips = [self.encoder.conv_in.out_channels]
-        for block in self.encoder.down_blocks:
+        skips = [encoder.conv_in.out_channels]
+        for block in encoder.down_blocks:
             skips += [resnet.out_channels for resnet in block.resnets]
             skips += [down.out_channels for down in block.downsamplers or []]
         self.down_zero = nn.ModuleList(_zero_convolution(count) for count in skips)
-        self.mid_zero = _zero_convolution(self.encoder.mid_block.resnets[-1].out_channels)
+        self.mid_zero = _zero_convolution(encoder.mid_block.resnets[-1].out_channels)
 
     @classmethod
-    def from_unet(cls, unet, stride=4, kernel=3, mu=0.0):
-        """A control net that starts as a copy of `unet`'s encoder. The U-Net itself is not touched."""
+    def from_unet(
+        cls, unet: UNet2DConditionModel, stride: int = 4, kernel: int = 3, mu: float = 0.0
+    ) -> "RMSControlNet":
+        """A control net that starts as a copy of `unet`'s encoder. The U-Net itself is not changed."""
         net = cls(unet=dict(unet.config), stride=stride, kernel=kernel, mu=mu)
-        wanted = net.encoder.state_dict()
-        net.encoder.load_state_dict({key: value for key, value in unet.state_dict().items() if key in wanted})
+        names = net.encoder.state_dict().keys()
+        net.encoder.load_state_dict({name: tensor for name, tensor in unet.state_dict().items() if name in names})
         return net.to(unet.device)
 
-    def forward(self, z_t, t, timbre, rms):
+    def forward(self, z_t: torch.Tensor, t: torch.Tensor | int, timbre: torch.Tensor, rms: torch.Tensor) -> Residuals:
         """Residuals for one denoising step.
 
         z_t: noisy latent, (b, c, l, g). t: timestep, a number or (b,). timbre: CLAP vector, (b, e). rms: (b, n) in
-        [0, 1], n = stride * l. Returns Residuals. Raises ValueError when n does not fit l.
+        [0, 1], n = stride * l. Raises ValueError when n does not fit l.
         """
-        frames = self.config.stride * z_t.shape[2]
+        frames = self.config["stride"] * z_t.shape[2]
         if rms.shape[-1] != frames:
-            raise ValueError(f"rms has {rms.shape[-1]} frames but the latent needs {frames}; call rms.resize(rms, {frames})")
-        curve = mu_law(rms, self.config.mu) if self.config.mu else rms
-        # one value a frame, broadcast over the latent's frequency bins
+            raise ValueError(
+                f"rms has {rms.shape[-1]} frames but the latent needs {frames}; call rms.resize(rms, {frames})"
+            )
+        mu = self.config["mu"]
+        curve = mu_law(rms, mu) if mu else rms
+        # one value a frame, the same for all frequency bins of the latent
         sample = z_t + self.rms_zero(self.rms_in(curve[:, None, :, None].to(z_t.dtype)))
         encoder = self.encoder
         emb = encoder.time_embedding(encoder.get_time_embed(sample=sample, timestep=t))
@@ -86,9 +97,9 @@ class RMSControlNet(ModelMixin, ConfigMixin):
         sample = encoder.conv_in(sample)
         skips = [sample]
         for block in encoder.down_blocks:
-            # attention without a text sequence attends to the sound itself, as AudioLDM's does
-            attends = {"encoder_hidden_states": None} if getattr(block, "has_cross_attention", False) else {}
-            sample, more = block(sample, emb, **attends)
+            # without a text sequence, attention is self-attention, as in AudioLDM
+            attention = {"encoder_hidden_states": None} if getattr(block, "has_cross_attention", False) else {}
+            sample, more = block(sample, emb, **attention)
             skips += more
         sample = encoder.mid_block(sample, emb)
         return Residuals(tuple(zero(skip) for zero, skip in zip(self.down_zero, skips)), self.mid_zero(sample))

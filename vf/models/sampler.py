@@ -200,7 +200,9 @@ def denoise(pipeline, latents, curve, voices, noise, settings, window=None, tick
             begin, end = group[0], groups[g + 1][0] if g + 1 < len(groups) else total
             output = joined.take(end).to(outputs)  # noise and step have the precision of the networks' output
             extra = _extra(scheduler, settings.eta, noise, i, begin, end, output)
-            latents[:, :, begin:end] = scheduler.step(output, t, latents[:, :, begin:end].to(device), **extra).prev_sample
+            latents[:, :, begin:end] = scheduler.step(
+                output, t, latents[:, :, begin:end].to(device), **extra
+            ).prev_sample
 
 
 def _extra(scheduler, eta, noise, step, begin, end, output):

@@ -1,19 +1,21 @@
-"""Video2RMS: from the features of a silent film to classes of its RMS curve (sections 2.1, B.1)."""
+"""Video2RMS: from the features of a silent film to the classes of its RMS curve (sections 2.1, B.1)."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models import ModelMixin
+from numpy.typing import ArrayLike
 from torch import nn
 from tqdm.auto import tqdm
 
 from vf.backends.tensors import build, part, read
 from vf.signal import fit, rms
 
-AUTHORS = [  # their names of the layers, and ours
+AUTHORS = [  # patterns of the authors' names of the layers, and the prefixes here
     (r"encoder\.convolutions\.(\d)\.0\.conv\.", lambda m: f"convolutions.{4 * int(m[1])}."),
     (r"encoder\.convolutions\.(\d)\.1\.", lambda m: f"convolutions.{4 * int(m[1]) + 1}."),
     (r"encoder\.BiLSTM\.", "bilstm."),
@@ -22,24 +24,36 @@ AUTHORS = [  # their names of the layers, and ours
 ]
 
 
-class Video2RMS(ModelMixin, ConfigMixin):
-    """The paper's network: 3 x [convolution over time, batch norm, ReLU, dropout], a 2-layer BiLSTM, a linear layer over
-    time from video frames to RMS frames, and one to the classes.
+class Video2RMS(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers declares config_name in both
+    """The paper's network.
 
-    features: size of a frame's feature vector. width: channels of the convolutions. lstm: units each way. frames,
-    rms_frames: lengths in and out. bins: classes. relu_logits: the authors' ReLU after the last layer. init_std: the
-    authors initialise weights with normal(0, 0.02); without it torch's defaults hold, and the layer over time starts as
-    linear interpolation. silence: RMS that class 0 stands for (`rms.Bins`); only kept here, for who loads the model.
-    onsets: a second head after the LSTM that tells onsets (App. E.1).
+    Three times a convolution over time, batch norm, ReLU and dropout; a 2-layer BiLSTM; a linear layer over time, from
+    video frames to RMS frames; a linear layer to the classes.
+
+    features: size of a frame's feature vector. width: channels of the convolutions. lstm: units in each direction.
+    frames, rms_frames: lengths of input and output. bins: number of classes. relu_logits: put a ReLU after the last
+    layer, as the authors do. init_std: draw the weights from normal(0, init_std), 0.02 for the authors; with None,
+    torch's defaults hold and the layer over time starts as linear interpolation. silence: RMS of class 0 (`rms.Bins`),
+    stored with the model. onsets: add a second head after the LSTM, for onsets (App. E.1).
     """
 
     @register_to_config
     def __init__(
-        self, features=2048, width=2048, lstm=512, frames=300, rms_frames=1250, bins=64, dropout=0.5, relu_logits=True,
-        init_std=None, silence=0.0, onsets=False,
-    ):  # fmt: skip
+        self,
+        features: int = 2048,
+        width: int = 2048,
+        lstm: int = 512,
+        frames: int = 300,
+        rms_frames: int = 1250,
+        bins: int = 64,
+        dropout: float = 0.5,
+        relu_logits: bool = True,
+        init_std: float | None = None,
+        silence: float = 0.0,
+        onsets: bool = False,
+    ):
         super().__init__()
-        blocks = []
+        blocks: list[nn.Module] = []
         for size in (features, width, width):
             blocks += [nn.Conv1d(size, width, 5, padding=2), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout)]
         self.convolutions = nn.Sequential(*blocks)
@@ -51,74 +65,87 @@ class Video2RMS(ModelMixin, ConfigMixin):
             for module in self.modules():
                 if isinstance(module, (nn.Conv1d, nn.Linear)):
                     nn.init.normal_(module.weight, 0, init_std)
-                    nn.init.zeros_(module.bias)
+                    if module.bias is not None:
+                        nn.init.zeros_(module.bias)
         else:
             self.interpolate()
 
     @torch.no_grad()
-    def interpolate(self):
-        """Make the layer over time linear interpolation. Returns the model."""
-        frames, rms_frames = self.config.frames, self.config.rms_frames
+    def interpolate(self) -> "Video2RMS":
+        """Make the layer over time a linear interpolation. Returns the model."""
+        frames = self.config["frames"]
+        rms_frames = self.config["rms_frames"]
         self.over_time.weight.copy_(F.interpolate(torch.eye(frames)[None], rms_frames, mode="linear")[0].T)
         self.over_time.bias.zero_()
         return self
 
     @property
-    def classes(self):
-        """rms.Bins that the model's classes stand for."""
-        return rms.Bins(self.config.bins, silence=self.config.silence)
+    def classes(self) -> rms.Bins:
+        """The classes of the model and the RMS that each stands for."""
+        return rms.Bins(self.config["bins"], silence=self.config["silence"])
 
-    def forward(self, features):
-        """features: (b, t, d). Returns logits (b, n, k).
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits of the classes, (b, n, k), from features (b, t, d).
 
         Raises ValueError for another number of frames than the model was made for.
         """
         return self._classify(self._states(features))
 
-    def with_onsets(self, features):
-        """Logits of the classes, (b, n, k), and of an onset in each video frame, (b, t); for a model with that head."""
-        x = self._states(features)
-        return self._classify(x), self.to_onsets(x)[..., 0]
+    def with_onsets(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits of the classes, (b, n, k), and of an onset in each video frame, (b, t).
+
+        features: (b, t, d). Raises ValueError for a model without an onset head, and as `forward` does.
+        """
+        if self.to_onsets is None:
+            raise ValueError("this Video2RMS has no onset head; wanted a model made with onsets=True")
+        states = self._states(features)
+        return self._classify(states), self.to_onsets(states)[..., 0]
 
     def _states(self, features):
-        if features.shape[1] != self.config.frames:
+        """Outputs of the LSTM, (b, t, 2 * lstm)."""
+        if features.shape[1] != self.config["frames"]:
             raise ValueError(
-                f"features have {features.shape[1]} frames; the model takes {self.config.frames}: cut or pad the film"
+                f"features have {features.shape[1]} frames; "
+                f"the model takes {self.config['frames']}: cut or pad the film"
             )
         x = self.convolutions(features.transpose(1, 2)).transpose(1, 2)
         return self.bilstm(x)[0]
 
-    def _classify(self, x):
-        x = self.over_time(x.transpose(1, 2)).transpose(1, 2)
+    def _classify(self, states):
+        x = self.over_time(states.transpose(1, 2)).transpose(1, 2)
         logits = self.to_classes(x)
-        return F.relu(logits) if self.config.relu_logits else logits
+        return F.relu(logits) if self.config["relu_logits"] else logits
 
 
-def classification_loss(logits, classes, width, sigma=1.0, normalise=False):
-    """Cross entropy against the smoothed labels of Eq. 3, summed over the frames, mean over the batch.
+def classification_loss(
+    logits: torch.Tensor, classes: torch.Tensor, width: int, sigma: float = 1.0, normalise: bool = False
+) -> torch.Tensor:
+    """Cross entropy with the smoothed labels of Eq. 3: the sum over the frames, then the mean over the batch.
 
-    logits: (b, n, k). classes: (b, n). width: W; 0 is plain cross entropy. normalise: labels of a frame sum to 1; without it, as in
-    the paper, a frame that sounds weighs 2.5 times as much as a silent one where W = 2, since silence is not smoothed.
+    logits: (b, n, k). classes: (b, n). width: W; 0 gives plain cross entropy. sigma: of Eq. 3. normalise: scale the
+    labels of a frame to a sum of 1. The paper does not. A frame with sound then weighs 2.5 times as much as a silent
+    one where W = 2, since the label of silence is not smoothed.
     """
-    table = rms.smooth_labels(torch.arange(logits.shape[-1]), logits.shape[-1], width, sigma)  # one row for each class
+    table = rms.smooth_labels(torch.arange(logits.shape[-1]), logits.shape[-1], width, sigma)  # a row for each class
     table = table / table.sum(-1, keepdim=True) if normalise else table
     labels = table.to(logits.device)[classes.to(logits.device)]
     return -(labels * logits.log_softmax(-1)).sum((-1, -2)).mean()
 
 
-def squared_error(values, curves):
-    """L2 loss of a regression of the curve itself, summed over the frames, mean over the batch: what section 2.1 tried first.
+def squared_error(values: torch.Tensor, curves: torch.Tensor) -> torch.Tensor:
+    """Loss of a regression: squared error, the sum over the frames, then the mean over the batch.
 
-    values: (b, n, 1), a model of one class. curves: (b, n) RMS.
+    Section 2.1 reports a regression as the first attempt. values: (b, n, 1), from a model of one class. curves: (b, n)
+    RMS.
     """
     return (values[..., 0].float() - curves.to(values.device)).square().sum(-1).mean()
 
 
-def decode(probability, bins, rule="mean"):
-    """RMS of each frame from the distribution over classes.
+def decode(probability: torch.Tensor, bins: rms.Bins, rule: str = "mean") -> torch.Tensor:
+    """RMS of each frame, (...), from probabilities of the classes, (..., k).
 
-    probability: (..., n, k). bins: rms.Bins. rule: "argmax", the paper's; "mean", of the classes' values, the least squared
-    error; "median", the least absolute error. Returns (..., n). Raises ValueError for another rule.
+    rule: "argmax", the paper's; "mean", which has the least expected squared error; "median", which has the least
+    expected absolute error. Raises ValueError for another rule.
     """
     values = bins.values().to(probability.device)
     if rule == "argmax":
@@ -154,8 +181,9 @@ def with_views(features, views, wanted, among):
 class Options(fit.Training):
     """Training of Video2RMS; `video2rms.train` of params.yaml has these keys.
 
-    label_width, sigma, normalise: of `classification_loss`. onset_weight: of the cross entropy of onsets, summed over the
-    frames, where the model has an onset head; rms_weight: 0 for onsets alone (App. E.1).
+    label_width, sigma, normalise: see `classification_loss`. For a model with an onset head (App. E.1): onset_weight
+    multiplies the cross entropy of the onsets, summed over the frames; rms_weight multiplies the loss of the classes, 0
+    for onsets alone.
     """
 
     label_width: int = 2
@@ -165,14 +193,23 @@ class Options(fit.Training):
     rms_weight: float = 1.0
 
 
-def train(model: Video2RMS, features, curves, bins: rms.Bins | None, options: Options, onsets=None) -> list:
+def train(
+    model: Video2RMS,
+    features: np.ndarray,
+    curves: ArrayLike,
+    bins: rms.Bins | None,
+    options: Options,
+    onsets: np.ndarray | None = None,
+) -> list:
     """Train Video2RMS and return the loss of every step.
 
-    features: (clips, t, d) array, perhaps on disk. curves: (clips, n) target RMS. bins: of the classes; None for a
-    regression by `squared_error`, with a model of one class. onsets: (clips, t) labels of a model with an onset head.
+    features: (clips, t, d), perhaps mapped from disk. curves: RMS to learn, (clips, n). bins: the classes; None trains
+    a model of one class by `squared_error`. onsets: labels (clips, t) for the onset head.
     """
     targets = torch.as_tensor(curves).float() if bins is None else bins.encode(torch.as_tensor(curves))
-    labels = {"width": options.label_width, "sigma": options.sigma, "normalise": options.normalise}
+
+    def class_loss(logits, classes):
+        return classification_loss(logits, classes, options.label_width, options.sigma, options.normalise)
 
     def loss(generator):
         pick = torch.randint(len(targets), (options.batch,), generator=generator)
@@ -180,46 +217,52 @@ def train(model: Video2RMS, features, curves, bins: rms.Bins | None, options: Op
         if bins is None:
             return squared_error(model(x), targets[pick])
         if onsets is None:
-            return classification_loss(model(x), targets[pick], **labels)
+            return class_loss(model(x), targets[pick])
         logits, onset_logits = model.with_onsets(x)
-        wanted = _tensor(onsets[pick.numpy()], model.device)
-        onset_loss = F.binary_cross_entropy_with_logits(onset_logits, wanted, reduction="sum") / options.batch
-        rms_loss = classification_loss(logits, targets[pick], **labels)
-        return options.rms_weight * rms_loss + options.onset_weight * onset_loss
+        labels = _tensor(onsets[pick.numpy()], model.device)
+        onset_loss = F.binary_cross_entropy_with_logits(onset_logits, labels, reduction="sum") / options.batch
+        return options.rms_weight * class_loss(logits, targets[pick]) + options.onset_weight * onset_loss
 
     return fit.fit(model, loss, options, label="Video2RMS")
 
 
-def _tensor(features, device):
-    return torch.from_numpy(np.array(features, np.float32)).to(device)
+def _tensor(array, device):
+    return torch.from_numpy(np.array(array, np.float32)).to(device)
 
 
 @torch.no_grad()
-def predict(model, features, bins, rule="mean", batch=8):
-    """Class distributions (clips, n, k) and curves (clips, n) for features (clips, t, ...).
+def predict(
+    model: Video2RMS, features: np.ndarray, bins: rms.Bins | None, rule: str = "mean", batch: int = 8
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Probabilities of the classes, (clips, n, k), and RMS curves, (clips, n).
 
-    bins: rms.Bins of the classes; None for a regression, whose values (clips, n, 1) come in place of the distributions.
+    features: (clips, t, d). bins: the classes; None for a regression, which returns its raw values (clips, n, 1) in
+    place of the probabilities. rule: see `decode`.
     """
     model.eval()
     parts = []
     for i in tqdm(range(0, len(features), batch), desc="Video2RMS predicts", mininterval=2.0):
         parts.append(model(_tensor(features[i : i + batch], model.device)).cpu())
     if bins is None:
-        return torch.cat(parts), torch.cat(parts)[..., 0].clamp(min=0)
+        values = torch.cat(parts)
+        return values, values[..., 0].clamp(min=0)
     probability = torch.cat([logits.softmax(-1) for logits in parts])
     return probability, decode(probability, bins, rule)
 
 
 @torch.no_grad()
-def predict_onsets(model, features, batch=8):
-    """Probability of an onset in each video frame, (clips, t), by a model with an onset head."""
+def predict_onsets(model: Video2RMS, features: np.ndarray, batch: int = 8) -> torch.Tensor:
+    """Probability of an onset in each video frame, (clips, t). features: (clips, t, d). The model has an onset head."""
     model.eval()
-    parts = [model.with_onsets(_tensor(features[i : i + batch], model.device))[1] for i in range(0, len(features), batch)]
+    parts = []
+    for i in range(0, len(features), batch):
+        _, logits = model.with_onsets(_tensor(features[i : i + batch], model.device))
+        parts.append(logits)
     return torch.cat(parts).sigmoid().cpu()
 
 
-def from_authors(path):
-    """The authors' Video2RMS (`checkpoint_000500_Video2RMS.pt`), with its ReLU on the logits and its layer over time.
+def from_authors(path: str | Path) -> Video2RMS:
+    """The authors' Video2RMS, from `checkpoint_000500_Video2RMS.pt`.
 
     Raises tensors.CheckpointError for a file with other tensors.
     """
@@ -227,7 +270,8 @@ def from_authors(path):
 
 
 def _sized(tensors):
+    """A Video2RMS of the size that the tensors have."""
     width, features, _ = tensors["convolutions.0.weight"].shape
-    bins, both_ways = tensors["to_classes.weight"].shape
+    bins, both_directions = tensors["to_classes.weight"].shape
     rms_frames, frames = tensors["over_time.weight"].shape
-    return Video2RMS(features, width, both_ways // 2, frames, rms_frames, bins)
+    return Video2RMS(features, width, both_directions // 2, frames, rms_frames, bins)

@@ -56,7 +56,9 @@ def claims(clips: dict, facts: dict, benchmark: dict) -> list[tuple]:
     """
     rows, share = _Claims(clips, facts["apart"]), facts["silent_share"]
     kept = "most frames are silent, so frames silent in truth and prediction are left out"
-    rows.append(("3.2", kept, "“a small portion” is not silent", f"{share:.0%} silent", HOLDS if share > 0.5 else FAILS))
+    rows.append(
+        ("3.2", kept, "“a small portion” is not silent", f"{share:.0%} silent", HOLDS if share > 0.5 else FAILS)
+    )
     _on_curves(rows)
     _on_prompts(rows)
     rows += _on_others(benchmark)
@@ -70,7 +72,9 @@ def _on_curves(rows):
         rows.beats("4.1", "Video2RMS beats random choice in {}", PREDICTED, RANDOM, key)
     rows.beats("4.1", "random choice beats Video2RMS in {}", RANDOM, PREDICTED, "acc@1")
     rows.beats("4.1", "{} of Video2RMS lies below random choice", PREDICTED, RANDOM, "e_l1_sounding")
-    rows.beats("4.1", "discretised truth bounds it from below", "video2rms/discretised_truth", PREDICTED, "e_l1_sounding")
+    rows.beats(
+        "4.1", "discretised truth bounds it from below", "video2rms/discretised_truth", PREDICTED, "e_l1_sounding"
+    )
     section = "4.1, F, Fig. 2"
     for prompt in PROMPTS:
         none, classes, curve = (f"rms2sound/{prompt}/{kind}" for kind in ("none", "discretised", "continuous"))
@@ -117,7 +121,9 @@ def _on_rows_of_our_own(rows):
     for key in ("acc@5", "acc@10"):
         rows.beats(OWN, "Video2RMS beats silence in {}", PREDICTED, "video2rms/silence", key)
     for key in ("e_l1_sounding", "acc@1", "e_l1_all"):
-        rows.beats(OWN, "Video2RMS beats a linear regression from frame differences in {}", PREDICTED, "video2rms/linear", key)
+        rows.beats(
+            OWN, "Video2RMS beats a linear regression from frame differences in {}", PREDICTED, "video2rms/linear", key
+        )
     told = paired(rows.clips, AUDIO, "foley/silence", "e_l1")
     claim = f"{label('e_l1')} of Video-Foley (audio prompt) is below silence's"
     rows.append((OWN, claim, f"{paper.row(AUDIO).values['e_l1']:g}, of silence not given", *told))
@@ -189,7 +195,14 @@ def of_ablations(
 
     for better, why in (("default", ""), ("mean_decode", f" ({OWN}: decoded to the mean, as a regression is)")):
         for key in ("e_l1_sounding", "e_l1_all"):
-            curve("2.1", f"classification beats regression by L2 in {{}}{why}", better, "regression", key, "“poor results”")
+            curve(
+                "2.1",
+                f"classification beats regression by L2 in {{}}{why}",
+                better,
+                "regression",
+                key,
+                "“poor results”",
+            )
     for key in ("e_l1_sounding", "acc@1", "acc@5", "acc@10", "e_l1_all"):
         theirs = paper.opposite(PREDICTED, "video2rms/hard_labels", key)
         told = saved(repeats, "predicted minus hard_labels", key)

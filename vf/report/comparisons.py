@@ -42,7 +42,9 @@ def case(frames, sounds, timeline, events=(), predicted=None, title=""):
     for action, marker in (("hit", "v"), ("scratch", "s"), (None, "d")):
         times = [e.time for e in events if e.action == action]
         label = f"{action or 'event'}, annotated"
-        axes[0, 0].plot(times, [0.9] * len(times), marker, ms=4, color="w", mec="k", mew=0.6, label=label if times else None)
+        axes[0, 0].plot(
+            times, [0.9] * len(times), marker, ms=4, color="w", mec="k", mew=0.6, label=label if times else None
+        )
     for (left, right), (name, wave) in zip(axes[1:], sounds.items()):
         image = spectrogram(left, wave, timeline, name)
         curve(right, measured[name], rate, "RMS", color=BLUE)
@@ -60,7 +62,9 @@ def case(frames, sounds, timeline, events=(), predicted=None, title=""):
 
 def shapes(wanted, sounds, timeline, title):
     """Figures 12 and 13: one prompt, several curves, or the reverse. wanted: {shape: (n,) at the 512/128 rate}; sounds: {shape: (s,)}."""
-    figure, axes = plt.subplots(2, len(wanted), figsize=(1.9 * len(wanted), 3.2), sharex=True, sharey="row", squeeze=False)
+    figure, axes = plt.subplots(
+        2, len(wanted), figsize=(1.9 * len(wanted), 3.2), sharex=True, sharey="row", squeeze=False
+    )
     rate, top_level = timeline.sample_rate / timeline.video_hop, 0.0
     for (top, bottom), (name, goal) in zip(axes.T, wanted.items()):
         wave = torch.as_tensor(np.asarray(sounds[name], np.float32))
@@ -108,7 +112,12 @@ def bars(rows, metric, label, title):
     ax.barh(y, values, xerr=error, color=SKY, height=0.65, error_kw={"lw": 1})
     for value, span, row in zip(values, spans, y):
         ax.annotate(
-            f"{value:.3g}", (np.nanmax([value, span[1]]), row), (4, 0), textcoords="offset points", va="center", fontsize=7
+            f"{value:.3g}",
+            (np.nanmax([value, span[1]]), row),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7,
         )
     ax.set(yticks=y, yticklabels=[n.replace("_", " ") for n in names], xlabel=label, title=title)
     ax.set_xlim(0, 1.12 * np.nanmax([*values, *spans.flat, 1e-9]))

@@ -13,9 +13,7 @@ from vf.report import captions, claims, paper, tables, text, verdicts
 
 CORE = ("video2rms", "rms2sound", "foley", "case_studies")  # metrics that `dvc repro report` measures
 BEYOND = ("video2rms_repeats", "rms2sound_repeats", "onsets", "ablations", "benchmark")  # and those of the other stages
-REMARK = (
-    "Of `make paper-figures`, not of `make repro`: what was last saved in results/{run}, in a fresh clone the published values."
-)
+REMARK = "Of `make paper-figures`, not of `make repro`: what was last saved in results/{run}, in a fresh clone the published values."
 CURVES = (
     "e_l1_sounding",
     "e_l1_event",
@@ -26,7 +24,16 @@ CURVES = (
     "parameters",
     "e_l1_sounding minus default",
 )
-SOUNDS = ("e_l1", "e_l1_gain_matched", "correlation", "onset_f1_50ms", "fad", "clap", "material_accuracy", "e_l1 minus default")
+SOUNDS = (
+    "e_l1",
+    "e_l1_gain_matched",
+    "correlation",
+    "onset_f1_50ms",
+    "fad",
+    "clap",
+    "material_accuracy",
+    "e_l1 minus default",
+)
 EVENTS = ("level_rank", "start_ms", "end_ms", "length_ms", "hit_seconds", "scratch_seconds")
 OTHERS = ("prompt", "clips", "e_l1", "silence e_l1", "fad", "favd", "clap", "onset_f1_50ms", "trained on")
 MINUTES = ("stage", "budget (minutes)", "took")
@@ -153,12 +160,20 @@ def headlines(core: dict) -> list[Headline]:
 def case_tables(case: dict) -> list[Section]:
     """What backs the figures of case studies, over all test films. case: metrics/case_studies.json."""
     events = [[name, *(text.cell(row, key) for key in EVENTS)] for name, row in case.items() if "level_rank" in row]
-    drawn = [[f"correlation, {name}", text.cell(case["shapes"], name)] for name in case.get("shapes", {}) if "_" not in name]
+    drawn = [
+        [f"correlation, {name}", text.cell(case["shapes"], name)] for name in case.get("shapes", {}) if "_" not in name
+    ]
     for name, what in (("levels of shapes", "all shapes"), ("prompts", "one curve, six prompts")):
         row = case.get(name, {})
         drawn += [[f"{heading(key)}, {what}", text.cell(row, key)] for key in row if not key.endswith("_interval")]
     return [
-        Section("events", "Events of a film (Figs. 3, 4, 9 to 11)", captions.EVENTS, ["system", *map(heading, EVENTS)], events),
+        Section(
+            "events",
+            "Events of a film (Figs. 3, 4, 9 to 11)",
+            captions.EVENTS,
+            ["system", *map(heading, EVENTS)],
+            events,
+        ),
         Section("drawn", "Drawn curves and other prompts (Figs. 12, 13)", captions.DRAWN, ["what", "value"], drawn),
     ]
 
@@ -173,7 +188,11 @@ def heading(key: str) -> str:
 def beyond_tables(run: str, saved: dict) -> list[Section]:
     """Tables of what `dvc repro report` does not run. saved: {metrics file: content}, {} where there is none."""
     ablations = saved["ablations"]
-    sounds = {f"{name}, {prompt}": row for name, both in ablations.get("rms2sound", {}).items() for prompt, row in both.items()}
+    sounds = {
+        f"{name}, {prompt}": row
+        for name, both in ablations.get("rms2sound", {}).items()
+        for prompt, row in both.items()
+    }
     repeats = {name: row for name, row in saved["rms2sound_repeats"].items() if " left of " not in name}
     sections = []
     for key, title, rows, shown in (

@@ -16,7 +16,10 @@ from typing import NamedTuple
 PYTHON = (3, 11)
 DISK = 5  # GB that a whole run of the small profile takes, its films, maps and DVC's copy of them
 MEMORY = 4  # GB
-START = {"video2rms": "video2rms", "rms2sound": "rms_controlnet"}  # rows of WEIGHTS that only a block's `start` asks for
+START = {
+    "video2rms": "video2rms",
+    "rms2sound": "rms_controlnet",
+}  # rows of WEIGHTS that only a block's `start` asks for
 
 
 class Finding(NamedTuple):
@@ -38,7 +41,10 @@ def python() -> Iterator[Finding]:
     if sys.version_info < PYTHON:
         wanted = ".".join(map(str, PYTHON))
         yield Finding(
-            "python", f"{found}, {sys.executable}", f"wanted {wanted} or newer: make PYTHON=python{wanted} install", True
+            "python",
+            f"{found}, {sys.executable}",
+            f"wanted {wanted} or newer: make PYTHON=python{wanted} install",
+            True,
         )
     else:
         yield Finding("python", f"{found}, {sys.executable}")
@@ -61,13 +67,19 @@ def packages(root: Path) -> Iterator[Finding]:
             f"{name} {found}" + ("" if found.split("+")[0] == wanted else f" (lock: {wanted})")
         )
     shown = [
-        each for each in same if each.split()[0] in ("torch", "torchvision", "diffusers", "transformers", "dvc", "papermill")
+        each
+        for each in same
+        if each.split()[0] in ("torch", "torchvision", "diffusers", "transformers", "dvc", "papermill")
     ]
     if missing:
         more = f" and {len(missing) - 5} more" if missing[5:] else ""
-        yield Finding("packages", f"{', '.join(missing[:5])}{more} not installed", "rm -f .venv/installed; make install", True)
+        yield Finding(
+            "packages", f"{', '.join(missing[:5])}{more} not installed", "rm -f .venv/installed; make install", True
+        )
     if other:
-        yield Finding("packages", ", ".join(other), "rm -f .venv/installed; make install brings the versions of requirements.txt")
+        yield Finding(
+            "packages", ", ".join(other), "rm -f .venv/installed; make install brings the versions of requirements.txt"
+        )
     if same:
         yield Finding("packages", f"{len(same)} of {len(names)} as requirements.txt has them: {', '.join(shown)}")
 
@@ -85,10 +97,16 @@ def machine(root: Path) -> Iterator[Finding]:
     yield Finding("threads", text, spins)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     yield Finding(
-        "memory", f"{memory:.0f} GB", "" if memory >= MEMORY else f"wanted {MEMORY} GB: make batches smaller in params.yaml"
+        "memory",
+        f"{memory:.0f} GB",
+        "" if memory >= MEMORY else f"wanted {MEMORY} GB: make batches smaller in params.yaml",
     )
     free = shutil.disk_usage(root).free / 1e9
-    lack = "" if free >= DISK else f"wanted {DISK} GB for the small profile: make room, or `dvc gc --workspace` drops old runs"
+    lack = (
+        ""
+        if free >= DISK
+        else f"wanted {DISK} GB for the small profile: make room, or `dvc gc --workspace` drops old runs"
+    )
     yield Finding("disk", f"{free:.0f} GB free", lack, bool(lack))
     yield from _gpu()
 
@@ -99,7 +117,9 @@ def _gpu():
     except (ImportError, OSError) as error:
         return [Finding("gpu", f"cannot tell without torch ({_first_line(error)})")]
     if not torch.cuda.is_available():
-        return [Finding("gpu", f"none; torch computes with {torch.get_num_threads()} threads, enough for the small profile")]
+        return [
+            Finding("gpu", f"none; torch computes with {torch.get_num_threads()} threads, enough for the small profile")
+        ]
     cards = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
     return [Finding("gpu", ", ".join(f"{card.name}, {card.total_memory / 1e9:.0f} GB" for card in cards))]
 
@@ -112,7 +132,9 @@ def checkout(root: Path) -> Iterator[Finding]:
     elif shutil.which("git") is None:
         yield Finding("git", "not installed", "install git; DVC needs a repository", True)
     elif top is None:
-        yield Finding("git", "no repository", "git clone the project, or `git init` here, or `dvc config core.no_scm true`", True)
+        yield Finding(
+            "git", "no repository", "git clone the project, or `git init` here, or `dvc config core.no_scm true`", True
+        )
     else:
         changed = len((_output(root, "git", "status", "--porcelain") or "").splitlines())
         yield Finding("git", f"{top}, {_output(root, 'git', 'describe', '--always')}, {changed} changed files")
@@ -134,7 +156,9 @@ def parameters(root: Path) -> Iterator[Finding]:
         values = check.check(root / "params.yaml")
     except check.ParamsError as error:
         more = [f"and {len(error.lines) - 1} more: python -m vf.params"] if len(error.lines) > 1 else []
-        yield Finding("params.yaml", "; ".join([error.lines[0].removeprefix("params.yaml, "), *more]), "mend the line", True)
+        yield Finding(
+            "params.yaml", "; ".join([error.lines[0].removeprefix("params.yaml, "), *more]), "mend the line", True
+        )
     else:
         yield Finding("params.yaml", f"right: profile {values['profile']}, run {values['run']}, seed {values['seed']}")
 
@@ -155,7 +179,10 @@ def films(root: Path) -> Iterator[Finding]:
     if not folder.is_dir():
         remedy = "" if chosen else "make greatest-hits, or set films.root to the folder of the films"
         yield Finding(
-            "films", f"{folder} is not there{', nor needed: films.source is render' if chosen else ''}", remedy, not chosen
+            "films",
+            f"{folder} is not there{', nor needed: films.source is render' if chosen else ''}",
+            remedy,
+            not chosen,
         )
         return
     kinds = {track: len(list(folder.glob(f"*_{track}.mp4"))) for track in ("denoised", "mic")} | {
@@ -165,7 +192,10 @@ def films(root: Path) -> Iterator[Finding]:
     usable = every if p.films.source == "folder" else kinds[p.films.audio]
     remedy = "" if chosen or usable else "set films.root and films.audio to what the folder holds"
     yield Finding(
-        "films", f"{folder}: {every} films, {', '.join(f'{n} {kind}' for kind, n in kinds.items())}", remedy, bool(remedy)
+        "films",
+        f"{folder}: {every} films, {', '.join(f'{n} {kind}' for kind, n in kinds.items())}",
+        remedy,
+        bool(remedy),
     )
 
 
@@ -184,7 +214,11 @@ def sounds(root: Path) -> Iterator[Finding]:
     for path in folder.rglob("*"):
         counts["sound files"] += path.suffix.lower() in shards.SUFFIXES
         counts["shards"] += path.suffix == ".tar"
-    lack = [kind for kind, source in (("sound files", "folder"), ("shards", "shards")) if source in wanted and not counts[kind]]
+    lack = [
+        kind
+        for kind, source in (("sound files", "folder"), ("shards", "shards"))
+        if source in wanted and not counts[kind]
+    ]
     remedy = f"wanted {lack[0]}: set audio.root, or make shards with python -m vf.shards" if lack else ""
     yield Finding("audio", f"{folder}: {', '.join(f'{n} {kind}' for kind, n in counts.items())}", remedy, bool(lack))
 
@@ -206,7 +240,10 @@ def weights(root: Path) -> Iterator[Finding]:
     here = ", ".join(row for row, found in there.items() if found) or "none"
     why = "" if paper else "; the small profile needs none"
     yield Finding(
-        "weights", f"{folder}: {here} of {len(WEIGHTS)}; missing: {', '.join(lack) or 'none'}{why}", remedy, bool(remedy)
+        "weights",
+        f"{folder}: {here} of {len(WEIGHTS)}; missing: {', '.join(lack) or 'none'}{why}",
+        remedy,
+        bool(remedy),
     )
 
 
@@ -265,7 +302,9 @@ def page(findings: list[Finding]) -> str:
         lines = ["Nothing stops `make repro`.", f"Better: {remarks[0].what}: {remarks[0].found}: {remarks[0].remedy}"]
     else:
         lines = ["Nothing stops `make repro`."]
-    rows = [f"{'!' if f.stops else ' '} {f.what:<12} {f.found}{f'  ->  {f.remedy}' if f.remedy else ''}" for f in findings]
+    rows = [
+        f"{'!' if f.stops else ' '} {f.what:<12} {f.found}{f'  ->  {f.remedy}' if f.remedy else ''}" for f in findings
+    ]
     return "\n".join([*lines, "", *rows])
 
 
@@ -273,7 +312,12 @@ def main() -> int:
     """Print the page. Returns 1 where something stops `make repro`, else 0."""
     here = Path.cwd().resolve()
     root = next(
-        (folder for folder in (here, *here.parents) if (folder / "dvc.yaml").exists() or (folder / "params.yaml").exists()), here
+        (
+            folder
+            for folder in (here, *here.parents)
+            if (folder / "dvc.yaml").exists() or (folder / "params.yaml").exists()
+        ),
+        here,
     )
     findings = examine(root)
     print(page(findings))

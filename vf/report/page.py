@@ -81,7 +81,9 @@ def _first_screen(found):
         )
     parts.append('</div><div class="pairs">')
     for clip in _on_top(found.films):
-        parts.append('<div class="pair">' + "".join(_film(clip, name, found.films[clip][name]) for name in PAIR) + "</div>")
+        parts.append(
+            '<div class="pair">' + "".join(_film(clip, name, found.films[clip][name]) for name in PAIR) + "</div>"
+        )
     counts = "".join(f"<span><b>{count}</b> {html.escape(verdict)}</span>" for verdict, count in found.tally.items())
     parts.append(f'</div><div class="tally"><span>claims of the paper, and our own:</span>{counts}</div>')
     return parts
@@ -93,7 +95,9 @@ def _on_top(films):
 
 def _claims(rows):
     """Claims folded by section of the paper."""
-    parts = ['<h2 id="claims">The paper\'s claims</h2><p>A verdict follows from the numbers; none is written by hand.</p>']
+    parts = [
+        '<h2 id="claims">The paper\'s claims</h2><p>A verdict follows from the numbers; none is written by hand.</p>'
+    ]
     for section, of in content.by_section(rows).items():
         title = f"{section} {captions.SECTIONS.get(section, '')}".strip()
         count = html.escape(_count(claims.tally(of)))
@@ -104,11 +108,16 @@ def _claims(rows):
 
 def _glossary():
     terms = [
-        (f"{m.label} {m.arrow}".strip() + f" ({m.key}{f', in {m.unit}' if m.unit else ''})", f"{m.meaning} {m.definition}.")
+        (
+            f"{m.label} {m.arrow}".strip() + f" ({m.key}{f', in {m.unit}' if m.unit else ''})",
+            f"{m.meaning} {m.definition}.",
+        )
         for m in catalogue.ALL
     ]
     terms += [(name, meaning) for name, meaning in captions.ROWS.items()]
-    return "<dl>" + "".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(said)}</dd>" for term, said in terms) + "</dl>"
+    return (
+        "<dl>" + "".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(said)}</dd>" for term, said in terms) + "</dl>"
+    )
 
 
 def page(found: content.Content) -> str:
@@ -116,7 +125,12 @@ def page(found: content.Content) -> str:
     p, parts = found.p, _first_screen(found)
     links = [(s.key, s.title.split(":")[0]) for s in found.sections] + [("claims", "Claims")]
     links += [("beyond", "Ablations, seeds, other systems")] if found.beyond else []
-    links += [("figures", "Figures"), ("films", "Films"), ("glossary", "Metrics and rows"), ("parameters", "Parameters")]
+    links += [
+        ("figures", "Figures"),
+        ("films", "Films"),
+        ("glossary", "Metrics and rows"),
+        ("parameters", "Parameters"),
+    ]
     links += [("left-out", "Left out"), ("minutes", "Minutes")]
     parts.append("<nav>" + "".join(f'<a href="#{key}">{html.escape(title)}</a>' for key, title in links) + "</nav>")
     parts.append(
@@ -127,7 +141,9 @@ def page(found: content.Content) -> str:
         parts.append(f'<h2 id="{key}">{html.escape(title)}</h2><p>{html.escape(remark)}</p>' + _table(columns, rows))
     parts += _claims(found.claims)
     if found.beyond:
-        parts.append(f'<h2 id="beyond">Ablations, seeds, other systems</h2><p>{html.escape(found.beyond[0].remark)}</p>')
+        parts.append(
+            f'<h2 id="beyond">Ablations, seeds, other systems</h2><p>{html.escape(found.beyond[0].remark)}</p>'
+        )
         parts += [f"<h3>{html.escape(s.title)}</h3>" + _table(s.columns, s.rows) for s in found.beyond]
     parts.append('<h2 id="figures">Figures</h2>')
     for path, caption in found.figures:
@@ -135,7 +151,9 @@ def page(found: content.Content) -> str:
         parts.append(f'<figure><img src="{_embed(path)}" alt="{said}"><figcaption>{said}</figcaption></figure>')
     top = _on_top(found.films)
     rest = [(c, n, f) for c, of in found.films.items() for n, f in of.items() if c not in top or n not in PAIR]
-    parts.append('<h2 id="films">Films with generated sound</h2><p>Those at the top are not repeated.</p><div class="films">')
+    parts.append(
+        '<h2 id="films">Films with generated sound</h2><p>Those at the top are not repeated.</p><div class="films">'
+    )
     parts += [_film(*each) for each in rest]
     parts.append('</div><h2 id="glossary">Metrics and rows</h2>' + _glossary())
     parts.append(f'<h2 id="parameters">Parameters of this profile</h2><pre>{html.escape(found.parameters)}</pre>')
@@ -163,7 +181,10 @@ def markdown(found: content.Content) -> str:
         parts += [f"## {section.title}", section.remark, text.markdown(section.columns, section.rows)]
     parts.append("## The paper's claims")
     for section, of in content.by_section(found.claims).items():
-        parts += [f"### {section} {captions.SECTIONS.get(section, '')}".strip(), f"{_count(claims.tally(of)).capitalize()}."]
+        parts += [
+            f"### {section} {captions.SECTIONS.get(section, '')}".strip(),
+            f"{_count(claims.tally(of)).capitalize()}.",
+        ]
         parts.append(text.markdown(claims.COLUMNS, of))
     parts += ["## Parameters of this profile", f"```yaml\n{found.parameters}```"]
     return "\n\n".join(parts) + "\n"

@@ -121,4 +121,6 @@ def opposite(better: str, worse: str, key: str) -> str:
 def without_gain(more: str, base: str, key: str) -> str:
     """`opposite` for a claim that `more` gains nothing on `base`: says so where the paper's own numbers have a gain."""
     text = opposite(more, base, key)
-    return text.removesuffix(", the other way") if text.endswith(", the other way") or text == "–" else f"{text}, a gain"
+    return (
+        text.removesuffix(", the other way") if text.endswith(", the other way") or text == "–" else f"{text}, a gain"
+    )

@@ -11,7 +11,13 @@ COLUMNS2 = ("fad", "fad_c", "e_l1", "clap", "favd", *OPINIONS)
 COLUMNS3 = ("peavs", "mos_temporal")
 COLUMNS4 = ("e_l1_sounding", "acc@5", "onset_accuracy", "onset_recall", "onset_ap", "onset_f1_100ms", "onset_f1_50ms")
 COLUMNS5 = ("fad", "fad_c", "clap", "e_l1")
-PROMPTS = {"foley_audio": "audio", "foley_text": "text", "text_to_audio": "text", "envelope": "audio", "envelope_text": "text"}
+PROMPTS = {
+    "foley_audio": "audio",
+    "foley_text": "text",
+    "text_to_audio": "text",
+    "envelope": "audio",
+    "envelope_text": "text",
+}
 ONSETS = ("RMS alone", "RMS and onsets", "onsets alone", "Video2Onset", "a click every 0.15 s")
 
 

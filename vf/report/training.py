@@ -116,7 +116,10 @@ def draw(p):
         made["02_rms"] = curve(saved, timeline)
     first, test = films.indices("train")[0], films.indices("test")[:3]
     true = rms.rms_curve(films.wave([first, *test]), timeline.video_window, timeline.video_hop)
-    level, energy = rms.resize(true[0], timeline.video_frames).numpy(), np.load(p.folder("features") / "energy.npy")[first]
+    level, energy = (
+        rms.resize(true[0], timeline.video_frames).numpy(),
+        np.load(p.folder("features") / "energy.npy")[first],
+    )
     probe, learnt = _json(p, "features/probe"), _json(p, "features/losses")
     made["03_features"] = features(probe, learnt["frame encoder"], energy, level, films.clips[first].name, timeline.fps)
     with np.load(p.folder("video2rms") / "predictions.npz") as saved:

@@ -99,7 +99,9 @@ def saved(rows: dict, name: str, key: str, lower: bool | None = None) -> tuple[s
         return UNMEASURED
     one, _, other = name.partition(" minus ")
     levels = [mean(rows.get(each, {}), key) for each in (one, other)]
-    return _in_words(*levels, value, interval), decide(interval, catalogue.lower_is_better(key) if lower is None else lower)
+    return _in_words(*levels, value, interval), decide(
+        interval, catalogue.lower_is_better(key) if lower is None else lower
+    )
 
 
 def saved_no_gain(rows: dict, more: str, base: str, key: str) -> tuple[str, str]:

@@ -22,7 +22,9 @@ def diffusion_loss(scheduler, model, latents, generator, *conditions, own=0.0, j
     start, count = latents, int(own * len(latents))
     if count:
         last = scheduler.config.num_train_timesteps - 1
-        noisier = (t[:count] + torch.randint(last + 1, (count,), generator=generator)).clamp(max=last).to(latents.device)
+        noisier = (
+            (t[:count] + torch.randint(last + 1, (count,), generator=generator)).clamp(max=last).to(latents.device)
+        )
         other = torch.randn(latents[:count].shape, generator=generator).to(latents)
         z_t = scheduler.add_noise(latents[:count], other, noisier)
         with torch.no_grad():
@@ -36,7 +38,9 @@ def diffusion_loss(scheduler, model, latents, generator, *conditions, own=0.0, j
     if count or judge:
         clean, alpha = estimate(scheduler, output, z_t, t)
     if count:
-        off = clean - latents if kind == "v_prediction" else alpha * (clean - latents)  # at the end noise hardly depends on it
+        off = (
+            clean - latents if kind == "v_prediction" else alpha * (clean - latents)
+        )  # at the end noise hardly depends on it
         error = torch.cat([off[:count].square(), error[count:]])
     return error.mean() + (judge(clean, alpha) if judge else 0)
 

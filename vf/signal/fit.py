@@ -67,7 +67,9 @@ class Training:
         return torch.optim.AdamW(parameters, lr=self.lr, betas=tuple(self.betas), weight_decay=self.weight_decay)
 
 
-def fit(model: torch.nn.Module, loss: Callable, training: Training, parameters: Iterable | None = None, label: str = "") -> list:
+def fit(
+    model: torch.nn.Module, loss: Callable, training: Training, parameters: Iterable | None = None, label: str = ""
+) -> list:
     """Train a model and return the loss of every step so far.
 
     loss: called with a torch.Generator, draws its own batch from it and returns a scalar. parameters: what the optimizer

@@ -24,9 +24,13 @@ def log_mel(x, sample_rate=16000, window=1024, hop=160, bins=64, fmin=0.0, fmax=
     x = torch.as_tensor(x)
     samples, pad = x.shape[-1], (window - hop) // 2
     if samples % hop or samples <= pad:
-        raise ValueError(f"waveform has {samples} samples; wanted whole hops of {hop} and more than {pad}: cut or pad it")
+        raise ValueError(
+            f"waveform has {samples} samples; wanted whole hops of {hop} and more than {pad}: cut or pad it"
+        )
     padded = F.pad(x.reshape(-1, 1, samples), (pad, pad), mode="reflect")[:, 0]
-    spectrum = torch.stft(padded, window, hop, window=torch.hann_window(window), center=False, return_complex=True).abs()
+    spectrum = torch.stft(
+        padded, window, hop, window=torch.hann_window(window), center=False, return_complex=True
+    ).abs()
     mel = mel_filters(sample_rate, window, bins, fmin, fmax) @ spectrum
     return mel.clamp(min=FLOOR).log().transpose(-1, -2).reshape(*x.shape[:-1], samples // hop, bins)
 
@@ -78,7 +82,9 @@ def griffin_lim(log_mel, sample_rate=16000, window=1024, hop=160, fmin=0.0, fmax
         previous = rebuilt
     # phases that do not quite agree cancel, which costs level: give each frame its energy back
     rebuilt = analyse(synthesise(linear * phase))
-    gain = linear.square().sum(-2, keepdim=True).sqrt() / rebuilt.abs().square().sum(-2, keepdim=True).sqrt().clamp(min=FLOOR)
+    gain = linear.square().sum(-2, keepdim=True).sqrt() / rebuilt.abs().square().sum(-2, keepdim=True).sqrt().clamp(
+        min=FLOOR
+    )
     return synthesise(linear * phase * gain.clamp(max=2))[:, pad : pad + mel.shape[-1] * hop]
 
 

@@ -71,7 +71,11 @@ def protocol(reference, estimate, confidence, threshold=0.0, tolerance=0.1):
     hits = np.isfinite(_matched(reference, estimate[sure], confidence[sure], tolerance)[0]).sum()
     told, free = _matched(reference, estimate, confidence, tolerance)
     truth = np.concatenate([np.ones(len(reference)), np.zeros(free.sum())])
-    ap = average_precision_score(truth, np.concatenate([np.nan_to_num(told), confidence[free]])) if len(estimate) else 0.0
+    ap = (
+        average_precision_score(truth, np.concatenate([np.nan_to_num(told), confidence[free]]))
+        if len(estimate)
+        else 0.0
+    )
     accuracy = hits / (len(reference) + sure.sum() - hits)
     return {"recall": float(hits / len(reference)), "accuracy": float(accuracy), "ap": float(ap)}
 
@@ -107,5 +111,7 @@ def best_threshold(references, found, tolerance=0.1):
     """
     confidences = np.concatenate([c for _, c in found] or [np.zeros(1)])
     candidates = np.unique(np.quantile(confidences, np.linspace(0, 1, 65))) if len(confidences) else np.zeros(1)
-    scores = [np.mean([f1(r, t[c >= low], tolerance) for r, (t, c) in zip(references, found)] or [0]) for low in candidates]
+    scores = [
+        np.mean([f1(r, t[c >= low], tolerance) for r, (t, c) in zip(references, found)] or [0]) for low in candidates
+    ]
     return float(candidates[int(np.argmax(scores))])

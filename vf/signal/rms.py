@@ -19,7 +19,9 @@ def rms_curve(x, window, hop):
     x = torch.as_tensor(x)
     samples, pad = x.shape[-1], (window - hop) // 2
     if samples % hop or samples <= pad:
-        raise ValueError(f"waveform has {samples} samples; wanted whole hops of {hop} and more than {pad}: cut or pad it")
+        raise ValueError(
+            f"waveform has {samples} samples; wanted whole hops of {hop} and more than {pad}: cut or pad it"
+        )
     padded = F.pad(x.reshape(-1, 1, samples), (pad, pad), mode="reflect")
     power = padded.square().unfold(-1, window, hop).mean(-1)
     return power.sqrt().reshape(*x.shape[:-1], samples // hop)
@@ -80,12 +82,16 @@ class Bins:
         if rule not in ("centre", "upper"):
             raise ValueError(f"decode rule {rule!r}; wanted 'centre' or 'upper'")
         edges, mu = self.edges, self.count - 1
-        filled = edges[1:] if rule == "upper" else inverse_mu_law((mu_law(edges[1:], mu) + mu_law(edges[:-1], mu)) / 2, mu)
+        filled = (
+            edges[1:] if rule == "upper" else inverse_mu_law((mu_law(edges[1:], mu) + mu_law(edges[:-1], mu)) / 2, mu)
+        )
         return torch.cat([torch.tensor([self.silence]), filled])
 
     def encode(self, rms):
         """RMS values, any shape -> class of each, int64 in [0, count)."""
-        return torch.bucketize(torch.as_tensor(rms).float().contiguous(), self.edges, right=True).clamp(max=self.count - 1)
+        return torch.bucketize(torch.as_tensor(rms).float().contiguous(), self.edges, right=True).clamp(
+            max=self.count - 1
+        )
 
     def decode(self, classes, rule="centre"):
         """Classes, any shape -> RMS values of the same shape (see `values`)."""

@@ -1,12 +1,12 @@
-// The studio's surface: film strip, regions, curves and spectrogram over one time axis, tied to a player.
-// It draws what the model holds and tells Python what a hand did, as {do: method, ...}; Python alone changes the curve.
-const BLACK = "#000000", SKY = "#56B4E9", GREEN = "#009E73", BLUE = "#0072B2", RED = "#D55E00", PINK = "#CC79A7"; // Okabe and Ito
-const LINES = [ // trait, label, colour, width, dashes: told apart without colour too
+// The studio's surface: film strip, regions, curves and spectrogram over one time axis, with a player.
+// It draws the values of the model and sends each action to Python as {do: method, ...}. Only Python changes the curve.
+const BLACK = "#000000", SKY = "#56B4E9", GREEN = "#009E73", BLUE = "#0072B2", RED = "#D55E00", PINK = "#CC79A7"; // colours of Okabe and Ito
+const LINES = [ // trait, label, colour, width, dashes; widths and dashes differ for readers who see no colours
   ["achieved", "achieved", BLUE, 1.5, []], ["wanted", "wanted", RED, 2.5, []],
   ["predicted", "predicted", GREEN, 1.5, [5, 5]], ["stairs", "wanted, in bins", BLACK, 1, []],
 ];
 const LANES = { film: 44, regions: 18, curve: 190, sound: 72, axis: 14 };
-const LEFT = 54, RIGHT = 12, GAP = 5, QUIET = -60; // pixels; the dB scale's bottom
+const LEFT = 54, RIGHT = 12, GAP = 5, QUIET = -60; // pixels, pixels, pixels, lowest level of the dB scale
 const HINTS = {
   Draw: "Drag over the curve to draw it.", Points: "Drag a point of the curve, or pull the line where there is none.",
   Select: "Click an event; drag it sideways to move it, up or down to scale it; Delete removes it; arrow keys nudge.",
@@ -18,7 +18,7 @@ function render({ model, el }) {
   const send = (message) => model.send(message);
   const make = (tag, parent, props = {}) => parent.appendChild(Object.assign(document.createElement(tag), props));
   const root = make("div", el, { className: "vf-editor", tabIndex: 0, ariaLabel: "studio: film, wanted curve and sound over time" });
-  root.dataset.lmSuppressShortcuts = "true"; // or JupyterLab takes the keys for the notebook
+  root.dataset.lmSuppressShortcuts = "true"; // otherwise JupyterLab takes the keys for itself
   const head = make("div", root, { className: "vf-head" });
   const video = make("video", head, { preload: "auto", title: "play or pause (space)", playsInline: true });
   const side = make("div", head, { className: "vf-side" });
@@ -32,7 +32,7 @@ function render({ model, el }) {
   let bottom = 0;
   for (const [name, height] of Object.entries(LANES)) { lanes[name] = [bottom, bottom + height]; bottom += height + GAP; }
 
-  // time and level <-> pixels
+  // between time and level, and pixels
   const inner = () => width - LEFT - RIGHT;
   const x = (t) => LEFT + (t - view[0]) / (view[1] - view[0]) * inner();
   const time = (px) => Math.min(model.get("seconds"), Math.max(0, view[0] + (px - LEFT) / inner() * (view[1] - view[0])));
@@ -50,7 +50,7 @@ function render({ model, el }) {
     pen.setLineDash(dashes);
     pen.beginPath();
     for (let i = first; i < last; i += step) {
-      let value = values[i]; // a peak between two pixels must not vanish
+      let value = values[i]; // largest value of the step, so that a short peak stays visible
       for (let k = i + 1; k < Math.min(i + step, last); k++) value = Math.max(value, values[k]);
       pen.lineTo(x(i / rate + shift), y(value * gain));
     }
@@ -63,14 +63,14 @@ function render({ model, el }) {
     pen.fillText(words, px, py);
   }
 
-  function picture(name, [a, b]) { // the part of a whole film's image that is in view
+  function picture(name, [a, b]) { // the visible part of an image that spans the whole film
     const image = images[name], whole = model.get("seconds");
     Object.assign(pen, { fillStyle: "#eee" });
     pen.fillRect(LEFT, a, inner(), b - a);
     if (image) pen.drawImage(image, view[0] / whole * image.width, 0, (view[1] - view[0]) / whole * image.width, image.height, LEFT, a, inner(), b - a);
   }
 
-  function nodes() { // Douglas and Peucker: the fewest points whose straight lines stay within 3 pixels
+  function nodes() { // points of the curve by Douglas and Peucker: lines between them stay within 3 pixels of it
     const values = curves.wanted, rate = model.get("rate"), keep = [];
     const walk = (i, j) => {
       let far = 3, at = -1;
@@ -101,7 +101,7 @@ function render({ model, el }) {
     for (const [name, words] of [["film", "film"], ["regions", "regions"], ["sound", "0–8 kHz"]])
       text(words, LEFT - 6, (lanes[name][0] + lanes[name][1]) / 2, "#333", "right");
     const [a, b] = lanes.curve;
-    for (let i = 0; i <= 4; i++) { // grid of levels
+    for (let i = 0; i <= 4; i++) { // grid lines and labels of the levels
       const r = decibel ? 10 ** (QUIET * (1 - i / 4) / 20) : top * i / 4;
       pen.fillStyle = "#ddd";
       pen.fillRect(LEFT, y(r), inner(), 1);
@@ -151,7 +151,7 @@ function render({ model, el }) {
     pen.fill();
     pen.restore();
     let right = width - RIGHT - 6;
-    for (const [name, words, colour, thick, dashes] of LINES) { // legend, from the right
+    for (const [name, words, colour, thick, dashes] of LINES) { // legend, from right to left
       if (!curves[name].length || (name === "stairs" && !stairs)) continue;
       const long = pen.measureText(words).width;
       pen.fillStyle = "rgba(255,255,255,0.85)";
@@ -169,7 +169,7 @@ function render({ model, el }) {
     clock.textContent = `${video.currentTime.toFixed(2)} / ${model.get("seconds").toFixed(2)} s`;
   }
 
-  // what each tool does with a drag: start(t, level, px, py) -> {move, preview, done}
+  // tools: each function starts a drag at (t, level, px, py) and returns its {move, preview, done}
   const between = (low, value, high) => Math.min(high, Math.max(low, value));
   const tools = {
     Draw(t, r, px) {
@@ -177,7 +177,7 @@ function render({ model, el }) {
       let last = [px, r];
       const points = () => [...column].sort((p, q) => p[0] - q[0]).map(([p, v]) => [time(p), v]);
       return {
-        move(_, r1, px1) { // every pixel between two events of the pointer, the last stroke over it wins
+        move(_, r1, px1) { // fill every pixel column since the last pointer event; a later value replaces an earlier one
           const n = Math.max(1, Math.abs(Math.round(px1 - last[0])));
           for (let k = 1; k <= n; k++) column.set(Math.round(last[0] + (px1 - last[0]) * k / n), last[1] + (r1 - last[1]) * k / n);
           last = [px1, r1];
@@ -223,7 +223,7 @@ function render({ model, el }) {
         move(t1, r1) { [end, height] = [t1, r1]; },
         preview: (box) => box(Math.min(t, end), Math.max(t, end), [y(height), lanes.curve[1]], RED, 0.3),
         done() {
-          const drawn = Math.abs(end - t) > 0.02; // seconds; less is a click
+          const drawn = Math.abs(end - t) > 0.02; // seconds; a shorter drag is a click
           send({ do: "stamp", name: model.get("shape"), onset: drawn ? Math.min(t, end) : t, length: drawn ? Math.abs(end - t) : model.get("length"), level: height, peak: model.get("peak") });
         },
       };
@@ -262,7 +262,7 @@ function render({ model, el }) {
     view = [from, from + span];
     draw();
   };
-  canvas.addEventListener("wheel", (event) => { // with Ctrl zooms, with Shift pans, else the page scrolls
+  canvas.addEventListener("wheel", (event) => { // Ctrl zooms, Shift pans; otherwise the page scrolls
     if (!event.ctrlKey && !event.shiftKey) return;
     event.preventDefault();
     const turn = event.deltaY || event.deltaX;
@@ -272,7 +272,7 @@ function render({ model, el }) {
     draw();
   }, { passive: false });
 
-  // buttons, each one method of Studio
+  // buttons and keys; each that edits calls one method of Studio
   const row = (parent = side) => make("div", parent, { className: "vf-row" });
   const button = (parent, label, title, act) => make("button", parent, { textContent: label, title, onclick: (e) => { act(e.target); root.focus({ preventScroll: true }); draw(); } });
   const play = () => video.paused ? video.play().catch(() => {}) : video.pause();
@@ -322,9 +322,9 @@ function render({ model, el }) {
   video.onplay = () => { playing.textContent = "❚❚ Pause"; tick(); };
   video.onpause = () => { playing.textContent = "▶ Play"; draw(); };
   video.onseeked = draw;
-  video.onloadeddata = () => { if (!video.currentTime) video.currentTime = 0.001; }; // or no picture shows until it plays
+  video.onloadeddata = () => { if (!video.currentTime) video.currentTime = 0.001; }; // otherwise no picture shows before the film plays
   video.onerror = () => address && send({ do: "player_failed" });
-  video.onloadedmetadata = () => model.get("media_type").startsWith("video") && !video.videoWidth && video.onerror(); // sound alone
+  video.onloadedmetadata = () => model.get("media_type").startsWith("video") && !video.videoWidth && video.onerror(); // the browser plays the sound but not the picture
   const load = () => {
     const data = model.get("media"), at = video.currentTime;
     if (address) URL.revokeObjectURL(address);
@@ -348,7 +348,7 @@ function render({ model, el }) {
   for (const name of ["events", "selected", "regions", "span"]) model.on(`change:${name}`, draw);
   for (const name of ["strip", "spectrogram"]) model.on(`change:${name}`, () => fetchImage(name));
   model.on("change:media", load);
-  model.on("change:strip", () => setTimeout(() => seek(0))); // another film: once its player is loaded
+  model.on("change:strip", () => setTimeout(() => seek(0))); // another film: back to its start, after its player is loaded
   model.on("change:seconds", () => { view = [0, model.get("seconds")]; draw(); });
   const observer = new ResizeObserver(() => { width = Math.max(320, root.clientWidth); canvas.style.height = `${bottom}px`; draw(); });
   pressed();

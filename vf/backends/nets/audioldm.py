@@ -90,12 +90,16 @@ def audioldm_from(state, source):
     """AudioLDM's parts from tensors under the original names. Raises CheckpointError naming `source`."""
     # the public files name the condition's network without a number, the authors' with one
     state = {
-        re.sub(r"^cond_stage_model\.", "cond_stage_models.0.", n): t for n, t in state.items() if not re.match(CONTROL_NET, n)
+        re.sub(r"^cond_stage_model\.", "cond_stage_models.0.", n): t
+        for n, t in state.items()
+        if not re.match(CONTROL_NET, n)
     }
     known = ("model.diffusion_model.", "first_stage_model.", "cond_stage_models.0.model.", "scale_factor")
     unknown = sorted(n for n in state if not n.startswith(known) and not dropped([n]))
     if unknown:
-        raise CheckpointError(f"{source}: has {len(unknown)} tensors that AudioLDM has not, {', '.join(unknown[:3])} first")
+        raise CheckpointError(
+            f"{source}: has {len(unknown)} tensors that AudioLDM has not, {', '.join(unknown[:3])} first"
+        )
     return {
         "vae": vae_from(state, source),
         "unet": unet_from(state, source),

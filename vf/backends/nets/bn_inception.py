@@ -92,7 +92,9 @@ class BNInception(nn.Module):
         """
         if x.ndim != 4 or x.shape[1:] != (self.channels, SIZE, SIZE):
             wanted = f"(b, {self.channels}, {SIZE}, {SIZE})"
-            raise ValueError(f"pictures are {tuple(x.shape)}; wanted {wanted}: prepare them with rgb_input or flow_input")
+            raise ValueError(
+                f"pictures are {tuple(x.shape)}; wanted {wanted}: prepare them with rgb_input or flow_input"
+            )
         x = self.stem(x)
         for name in BLOCKS:
             x = self.block(x, name)
@@ -133,8 +135,12 @@ def rgb_input(frames):
     """
     frames = torch.as_tensor(frames)
     if frames.dtype != torch.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
-        raise ValueError(f"frames are {frames.dtype} {tuple(frames.shape)}; wanted uint8 (t, h, w, 3): decode the film to RGB")
-    return _squash(frames.flip(-1).permute(0, 3, 1, 2).float()) - torch.tensor(MEAN, device=frames.device)[:, None, None]
+        raise ValueError(
+            f"frames are {frames.dtype} {tuple(frames.shape)}; wanted uint8 (t, h, w, 3): decode the film to RGB"
+        )
+    return (
+        _squash(frames.flip(-1).permute(0, 3, 1, 2).float()) - torch.tensor(MEAN, device=frames.device)[:, None, None]
+    )
 
 
 def flow_input(flow):

@@ -39,5 +39,7 @@ def log_mels(feature_extractor, audio, sample_rate):
     if rate != sample_rate:
         audio = librosa.resample(audio, orig_sr=sample_rate, target_sr=rate, res_type="polyphase")
     cut = list(audio[:, : feature_extractor.nb_max_samples])
-    batch = feature_extractor(cut, sampling_rate=rate, truncation="rand_trunc", padding="repeatpad", return_tensors="pt")
+    batch = feature_extractor(
+        cut, sampling_rate=rate, truncation="rand_trunc", padding="repeatpad", return_tensors="pt"
+    )
     return batch.input_features.float()

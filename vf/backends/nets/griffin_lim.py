@@ -107,7 +107,9 @@ def frame_level(waves, window=1024, hop=160):
     return ((frames * torch.hann_window(window)).square().sum(-1) * window / 2).sqrt()
 
 
-def train_level(vocoder: GriffinLim, mels: torch.Tensor, levels: torch.Tensor, training: fit.Training, crop: int = 64) -> list:
+def train_level(
+    vocoder: GriffinLim, mels: torch.Tensor, levels: torch.Tensor, training: fit.Training, crop: int = 64
+) -> list:
     """Train a GriffinLim's correction of level, alone of all it does.
 
     mels: (i, n, bins) log-mels as the vocoder will get them. levels: (i, n) `frame_level` of the sounds they stand for.

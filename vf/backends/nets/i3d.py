@@ -16,7 +16,11 @@ MIXED = {
     "5b": (256, 160, 320, 32, 128, 128),
     "5c": (384, 192, 384, 48, 128, 128),
 }
-POOLS = {"3b": ((1, 3, 3), (1, 2, 2)), "4b": ((3, 3, 3), (2, 2, 2)), "5b": ((2, 2, 2), (2, 2, 2))}  # kernel, stride, before
+POOLS = {
+    "3b": ((1, 3, 3), (1, 2, 2)),
+    "4b": ((3, 3, 3), (2, 2, 2)),
+    "5b": ((2, 2, 2), (2, 2, 2)),
+}  # kernel, stride, before
 
 
 def pad_same(x, kernel, stride):
@@ -80,7 +84,9 @@ class I3D(nn.Module):
         ValueError for fewer than 9 frames, which leave no pair.
         """
         if x.ndim != 5 or x.shape[1] != 3 or x.shape[2] < 9:
-            raise ValueError(f"pictures are {tuple(x.shape)}; wanted (b, 3, t, h, w) of at least 9 frames: pass a longer window")
+            raise ValueError(
+                f"pictures are {tuple(x.shape)}; wanted (b, 3, t, h, w) of at least 9 frames: pass a longer window"
+            )
         x = max_pool(self.Conv3d_1a_7x7(x), (1, 3, 3), (1, 2, 2))
         x = self.Conv3d_2c_3x3(self.Conv3d_2b_1x1(x))
         for name in MIXED:
@@ -99,7 +105,9 @@ def frames_input(frames, size=224):
     """
     frames = torch.as_tensor(frames)
     if frames.dtype != torch.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
-        raise ValueError(f"frames are {frames.dtype} {tuple(frames.shape)}; wanted uint8 (t, h, w, 3): decode the film to RGB")
+        raise ValueError(
+            f"frames are {frames.dtype} {tuple(frames.shape)}; wanted uint8 (t, h, w, 3): decode the film to RGB"
+        )
     height, width = frames.shape[1:3]
     short = size * 8 // 7
     target = tuple(short * side // min(height, width) for side in (height, width))

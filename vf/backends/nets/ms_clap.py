@@ -75,7 +75,11 @@ def embed(network, waves, rate):
     """Sounds (b, s) at `rate` -> (b, w, dims): of each 7 s that begin at a whole second, zeros behind the end."""
     device, rows = next(network.parameters()).device, []
     for wave in np.asarray(waves, np.float32):
-        wave = librosa.resample(wave, orig_sr=rate, target_sr=SAMPLE_RATE, res_type="polyphase") if rate != SAMPLE_RATE else wave
+        wave = (
+            librosa.resample(wave, orig_sr=rate, target_sr=SAMPLE_RATE, res_type="polyphase")
+            if rate != SAMPLE_RATE
+            else wave
+        )
         # a second that holds no sample of the sound gives no chunk
         starts = range(0, len(wave), SAMPLE_RATE)
         padded = np.pad(wave, (0, SECONDS * SAMPLE_RATE))

@@ -8,7 +8,11 @@ from vf.signal.mel import mel_filters
 
 SAMPLE_RATE, WINDOW, HOP = 32000, 1024, 320
 MEL = (SAMPLE_RATE, WINDOW, 64, 50.0, 14000.0)
-STORED = ("spectrogram_extractor.stft.conv_real.weight", "spectrogram_extractor.stft.conv_imag.weight", "logmel_extractor.melW")
+STORED = (
+    "spectrogram_extractor.stft.conv_real.weight",
+    "spectrogram_extractor.stft.conv_imag.weight",
+    "logmel_extractor.melW",
+)
 
 
 def log_mel(x):
@@ -112,11 +116,15 @@ def load(state):
     if stored is not None and not (
         stored.shape == (WINDOW // 2 + 1, 64) and torch.allclose(stored.float().T, mel_filters(*MEL), atol=1e-5)
     ):
-        raise ValueError(f"{STORED[2]} {tuple(stored.shape)} is not 64 bins, 50 Hz to 14 kHz, at 32 kHz: check which file it is")
+        raise ValueError(
+            f"{STORED[2]} {tuple(stored.shape)} is not 64 bins, 50 Hz to 14 kHz, at 32 kHz: check which file it is"
+        )
     try:
         model = WavegramLogmelCnn14(len(state["conv_block1.conv1.weight"]), len(state["fc_audioset.weight"]))
         model.load_state_dict({name: tensor for name, tensor in state.items() if name not in STORED})
     except (KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"not the tensors of Wavegram_Logmel_Cnn14_mAP=0.439.pth: {reason}; check which file it is") from error
+        raise ValueError(
+            f"not the tensors of Wavegram_Logmel_Cnn14_mAP=0.439.pth: {reason}; check which file it is"
+        ) from error
     return model.eval()

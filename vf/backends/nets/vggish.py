@@ -34,7 +34,9 @@ def log_mel_examples(wave, hop_seconds=0.96):
     wave = torch.as_tensor(wave, dtype=torch.float32)
     least = (FRAMES - 1) * HOP + WINDOW
     if wave.ndim != 2 or wave.shape[-1] < least:
-        raise ValueError(f"wave is {tuple(wave.shape)}; wanted (b, s) at 16 kHz with s at least {least}: pad it with silence")
+        raise ValueError(
+            f"wave is {tuple(wave.shape)}; wanted (b, s) at 16 kHz with s at least {least}: pad it with silence"
+        )
     frames = wave.unfold(-1, WINDOW, HOP) * torch.hann_window(WINDOW, device=wave.device)
     mel = torch.fft.rfft(frames, FFT).abs() @ mel_filters().to(wave.device)
     return (mel + 0.01).log().unfold(1, FRAMES, round(hop_seconds * SAMPLE_RATE / HOP)).transpose(2, 3)

@@ -22,7 +22,9 @@ def whole(text_encoder, folder):
     path = released.find("clap", folder)
     clap = ClapModel.from_pretrained(path).eval()
     ours, theirs = clap.state_dict(), text.state_dict()
-    off = max(float((ours[name] - tensor).abs().max()) for name, tensor in theirs.items() if torch.is_floating_point(tensor))
+    off = max(
+        float((ours[name] - tensor).abs().max()) for name, tensor in theirs.items() if torch.is_floating_point(tensor)
+    )
     if off > 1e-4:
         raise ValueError(
             f"{path}: its text tower differs from {text_encoder} by {off:.2g}; wanted the CLAP that this AudioLDM was "

@@ -62,7 +62,9 @@ class Embedders:
         """Embeddings of each sound, (b, s) at 16 kHz -> {metric: (b, w, e)}: of FAD-P, of FAD-C, and of FAVD's sound."""
         rows = {"fad": [], "fad_c": [], "favd": []}
         for wave in np.asarray(waves, np.float32):
-            rows["fad"].append(self.panns(self._to(_whole(_resample(wave, 32000)[None], 640, 10240)))[:, None].cpu().numpy())
+            rows["fad"].append(
+                self.panns(self._to(_whole(_resample(wave, 32000)[None], 640, 10240)))[:, None].cpu().numpy()
+            )
             rows["fad_c"].append(ms_clap.embed(self.ms_clap, wave[None], RATE))
             rows["favd"].append(self.vggish(vggish.log_mel_examples(self._to(wave[None]))).cpu().numpy())
         return {metric: np.concatenate(parts).astype(np.float32) for metric, parts in rows.items()}

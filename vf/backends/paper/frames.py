@@ -77,11 +77,21 @@ def raft_input(frames):
 
 
 def _check(frames, times):
-    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or frames.shape[1] % 8 or frames.shape[2] % 8:
+    if (
+        frames.dtype != np.uint8
+        or frames.ndim != 4
+        or frames.shape[-1] != 3
+        or frames.shape[1] % 8
+        or frames.shape[2] % 8
+    ):
         wanted = "uint8 (t, h, w, 3) with sides that are multiples of 8"
-        raise ValueError(f"frames are {frames.dtype} {frames.shape}; wanted {wanted}: read them at {SIZE[0]} x {SIZE[1]}")
+        raise ValueError(
+            f"frames are {frames.dtype} {frames.shape}; wanted {wanted}: read them at {SIZE[0]} x {SIZE[1]}"
+        )
     if len(frames) != len(times):
-        raise ValueError(f"{len(times)} times for {len(frames)} frames; wanted one each: take both from media.read_frames")
+        raise ValueError(
+            f"{len(times)} times for {len(frames)} frames; wanted one each: take both from media.read_frames"
+        )
 
 
 @torch.no_grad()
@@ -185,6 +195,8 @@ def in_authors_order(read):
     def reordered(frames, times):
         features = read(frames, times)
         half = features.shape[1] // 2
-        return np.concatenate([np.concatenate([features[1:, :half], features[:-1, half:]], 1), np.zeros_like(features[:1])])
+        return np.concatenate(
+            [np.concatenate([features[1:, :half], features[:-1, half:]], 1), np.zeros_like(features[:1])]
+        )
 
     return reordered

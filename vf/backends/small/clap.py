@@ -26,7 +26,9 @@ def vocabulary(captions, most=0.9):
 
 def bags(captions, words):
     """Which of `words` each caption has: (i, words) of 0 and 1."""
-    return torch.tensor([[float(w in set(words_of(c))) for w in words] for c in captions]).reshape(len(captions), len(words))
+    return torch.tensor([[float(w in set(words_of(c))) for w in words] for c in captions]).reshape(
+        len(captions), len(words)
+    )
 
 
 def overlap(captions, power=4):

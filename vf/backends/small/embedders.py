@@ -96,7 +96,9 @@ def train_tagger(waves, captions: list, options: TaggerOptions) -> tuple[Tagger,
 @torch.no_grad()
 def embed_sound(tagger, waves, batch=16):
     """FAD embeddings: (b, s) -> (b, w, dims), numpy."""
-    parts = [tagger(torch.as_tensor(np.asarray(waves[i : i + batch], np.float32)))[0] for i in range(0, len(waves), batch)]
+    parts = [
+        tagger(torch.as_tensor(np.asarray(waves[i : i + batch], np.float32)))[0] for i in range(0, len(waves), batch)
+    ]
     return torch.cat(parts).numpy()
 
 
@@ -174,7 +176,9 @@ class Embedders:
 def load(folder, device="cpu"):
     """Read what `Embedders.save` wrote. device: of pretrained networks; these small ones stay on the CPU."""
     folder = Path(folder)
-    return Embedders(Tagger.from_pretrained(folder / "tagger").eval(), SmallClap.from_pretrained(folder / "clap").eval())
+    return Embedders(
+        Tagger.from_pretrained(folder / "tagger").eval(), SmallClap.from_pretrained(folder / "clap").eval()
+    )
 
 
 def prepare(

@@ -15,7 +15,9 @@ from vf.signal.motion import distinct
 def _grey(frames, size):
     """Grey pictures (t, h, w) uint8 at `size` (width, height), area-averaged."""
     grey = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]
-    return np.stack([g if g.shape[1::-1] == tuple(size) else cv2.resize(g, size, interpolation=cv2.INTER_AREA) for g in grey])
+    return np.stack(
+        [g if g.shape[1::-1] == tuple(size) else cv2.resize(g, size, interpolation=cv2.INTER_AREA) for g in grey]
+    )
 
 
 def _peaks(maps, pool):
@@ -33,7 +35,9 @@ def difference(frames, times, pool=2):
     """
     height, width = frames.shape[1:3]
     if height % pool or width % pool:
-        raise ValueError(f"frames are {width} x {height}; wanted sides that are multiples of {pool}: change features.size")
+        raise ValueError(
+            f"frames are {width} x {height}; wanted sides that are multiples of {pool}: change features.size"
+        )
     grey = _grey(frames, (width, height))
     before = grey[distinct(times)]
     brighter = np.where(grey > before, grey - before, 0).astype(np.uint8)

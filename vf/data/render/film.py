@@ -53,7 +53,9 @@ def _outline(place, size, rng):
     corners = rng.choice([4, 24])
     angles = np.linspace(0, 2 * np.pi, corners, endpoint=False) + rng.uniform(0, 0.5)
     radius = 1.25 * rng.uniform(0.85, 1.15, corners)[:, None]
-    return (np.stack([np.cos(angles), np.sin(angles)], 1) * radius * place[2:] * (w, h) + place[:2] * (w, h)).astype(np.float32)
+    return (np.stack([np.cos(angles), np.sin(angles)], 1) * radius * place[2:] * (w, h) + place[:2] * (w, h)).astype(
+        np.float32
+    )
 
 
 class _Scene:
@@ -67,7 +69,9 @@ class _Scene:
         for _ in range(rng.integers(2, 9)):  # clutter
             place = np.array([*rng.uniform(0, 1.1, 2), *rng.uniform(0.02, 0.13, 2)])
             cv2.fillPoly(
-                self.image, [_outline(place, size, rng).astype(np.int32) + self.margin], rng.uniform(20, 230, 3).tolist()
+                self.image,
+                [_outline(place, size, rng).astype(np.int32) + self.margin],
+                rng.uniform(20, 230, 3).tolist(),
             )
         columns = rng.permutation(len(materials))
         self.places, self.outlines = [], []
@@ -82,7 +86,12 @@ class _Scene:
             shift = rng.normal(0, 25 if unseen else 14, 3)
             self.image = np.where(mask[..., None] > 0, _texture(full, colour + shift, grain, rng), self.image)
             cv2.polylines(
-                self.image, [outline.astype(np.int32)], True, (self.image[mask > 0].mean(0) * 0.55).tolist(), 1, cv2.LINE_AA
+                self.image,
+                [outline.astype(np.int32)],
+                True,
+                (self.image[mask > 0].mean(0) * 0.55).tolist(),
+                1,
+                cv2.LINE_AA,
             )
             self.places.append(place)
             self.outlines.append(cv2.boundingRect(outline.astype(np.int32)))
@@ -98,7 +107,9 @@ def _film(materials, strokes_made, style, seconds, fps, size, rng, unseen):
     w, h = size
     scene = _Scene(materials, size, rng, unseen)
     count = round(seconds * fps)
-    times = (np.arange(count * SUBFRAMES) // SUBFRAMES + np.arange(count * SUBFRAMES) % SUBFRAMES / (2 * SUBFRAMES)) / fps
+    times = (
+        np.arange(count * SUBFRAMES) // SUBFRAMES + np.arange(count * SUBFRAMES) % SUBFRAMES / (2 * SUBFRAMES)
+    ) / fps
     path = strokes.trajectory(strokes_made, scene.places, style, times)
     path[:, :2] += 0.004 * _wander(len(times), 4 * SUBFRAMES, rng)[:, :2]  # no hand is a machine
     tilt = rng.uniform(-0.5, 0.5) if unseen else rng.uniform(-0.3, 0.3)  # of "up", as this camera sees it
@@ -142,7 +153,9 @@ def _film(materials, strokes_made, style, seconds, fps, size, rng, unseen):
             view += mask * (np.asarray(ink, np.float32) - view)
         if blob is not None:
             x, drift, radius, ink = blob
-            cv2.circle(view, (int((x + drift * now) * w), int(h * 0.95)), int(radius * w), ink.tolist(), -1, cv2.LINE_AA)
+            cv2.circle(
+                view, (int((x + drift * now) * w), int(h * 0.95)), int(radius * w), ink.tolist(), -1, cv2.LINE_AA
+            )
         oy, ox = rng.integers(16, size=2)
         view = view * exposure[k] + noise[k % 6, oy : oy + h, ox : ox + w]
         frames[k] = np.clip(view, 0, 255)
@@ -181,7 +194,9 @@ def _react(image, jolts, now, debris, scene):
             centre = scene.places[stroke.thing][:2] * scene.size + scene.margin
             for direction, speed in zip(directions, speeds):
                 at = centre + direction * speed * 60 * stroke.force * age + (0, 160 * age**2 - 40 * stroke.force * age)
-                cv2.circle(moved, tuple(int(v) for v in at), 1, tuple(0.6 * c for c in _LOOKS[material][0]), -1, cv2.LINE_AA)
+                cv2.circle(
+                    moved, tuple(int(v) for v in at), 1, tuple(0.6 * c for c in _LOOKS[material][0]), -1, cv2.LINE_AA
+                )
             if material == "water":
                 cv2.circle(moved, tuple(int(v) for v in centre), int(4 + 50 * age), (180, 195, 200), 1, cv2.LINE_AA)
         else:
@@ -190,7 +205,10 @@ def _react(image, jolts, now, debris, scene):
             patch = image[y0 : y + h, x0 : x + w]
             if patch.size:
                 shifted = cv2.warpAffine(
-                    patch, np.float32([[1, 0, 0.4 * give], [0, 1, give]]), patch.shape[1::-1], borderMode=cv2.BORDER_REFLECT
+                    patch,
+                    np.float32([[1, 0, 0.4 * give], [0, 1, give]]),
+                    patch.shape[1::-1],
+                    borderMode=cv2.BORDER_REFLECT,
                 )
                 moved[y0 : y + h, x0 : x + w] = shifted
     return image if moved is None else moved
@@ -262,7 +280,9 @@ def write_films(folder, count, seconds=5.0, fps=30, size=(192, 144), sample_rate
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(split, i) for split, number in count.items() for i in range(number)]
-    work = partial(_write, folder=folder, seconds=seconds, fps=fps, size=tuple(size), sample_rate=sample_rate, seed=seed)
+    work = partial(
+        _write, folder=folder, seconds=seconds, fps=fps, size=tuple(size), sample_rate=sample_rate, seed=seed
+    )
     names = {split: [] for split in count}
     with ProcessPoolExecutor(workers) as pool:
         for split, name in tqdm(pool.map(work, jobs), total=len(jobs), desc="rendering", mininterval=2.0):
@@ -271,7 +291,9 @@ def write_films(folder, count, seconds=5.0, fps=30, size=(192, 144), sample_rate
         files.write_text(folder / f"{split}.txt", "\n".join(members) + "\n")
 
 
-def sound(index: int, seconds: float, sample_rate: int = 16000, seed: int = 0, unseen: float = 0.0) -> tuple[np.ndarray, list]:
+def sound(
+    index: int, seconds: float, sample_rate: int = 16000, seed: int = 0, unseen: float = 0.0
+) -> tuple[np.ndarray, list]:
     """One performance without a picture: (waveform (s,), events), all events with their labels, as sound libraries have.
 
     Every thing is new. unseen: how often it is played in a style that no training film has.

@@ -63,7 +63,10 @@ def style(rng, unseen=False):
         swing = rng.uniform(0.22, 0.27) if rng.random() < 0.5 else rng.uniform(0.46, 0.55)
         return Style(rng.uniform(0.40, 0.70), swing, rng.uniform(0.3, 0.6), rng.uniform(0.0, 0.04))
     return Style(
-        rng.uniform(0.45, 0.66), swing=rng.uniform(0.28, 0.45), rebound=rng.uniform(0.15, 0.45), pauses=rng.uniform(0.0, 0.04)
+        rng.uniform(0.45, 0.66),
+        swing=rng.uniform(0.28, 0.45),
+        rebound=rng.uniform(0.15, 0.45),
+        pauses=rng.uniform(0.0, 0.04),
     )
 
 

@@ -28,13 +28,17 @@ def read_answers(key, paths):
             answers = json.loads(path.read_text("utf-8-sig"))
             mine = _rated(key, answers)
         except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-            left_out.append((str(path), f"is no JSON file that can be read ({error}); wanted the file that the page saved"))
+            left_out.append(
+                (str(path), f"is no JSON file that can be read ({error}); wanted the file that the page saved")
+            )
         except ValueError as error:
             left_out.append((str(path), str(error)))
         else:
             listener = answers["listener"]
             if listener in seen:
-                left_out.append((str(path), f"is of listener {listener}, as {seen[listener]} is; wanted one file a listener"))
+                left_out.append(
+                    (str(path), f"is of listener {listener}, as {seen[listener]} is; wanted one file a listener")
+                )
             else:
                 seen[listener] = str(path)
                 rows += mine
@@ -60,7 +64,9 @@ def _rated(key, answers):
                         f"question {question['id']}: {criterion} of sound {code} is {score!r}; wanted 1 to 5: have it completed"
                     )
             row = {"listener": answers["listener"], "question": question["id"], "system": system}
-            rows.append(row | {criterion: scores[criterion] for criterion in CRITERIA})  # and nothing else that a file holds
+            rows.append(
+                row | {criterion: scores[criterion] for criterion in CRITERIA}
+            )  # and nothing else that a file holds
     return rows
 
 
@@ -78,7 +84,9 @@ def mean_scores(ratings, order, seed=0):
         for criterion in CRITERIA:
             x = own[criterion].to_numpy(float)
             half = scipy.stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)) if len(x) > 1 else np.nan
-            low, high = metrics.bootstrap(x, own.listener, seed=seed) if own.listener.nunique() > 1 else (np.nan, np.nan)
+            low, high = (
+                metrics.bootstrap(x, own.listener, seed=seed) if own.listener.nunique() > 1 else (np.nan, np.nan)
+            )
             row |= {criterion: x.mean(), f"{criterion} ±": half, f"{criterion} low": low, f"{criterion} high": high}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -111,7 +119,9 @@ def correlate(scores, measured):
 def _metrics(measured):
     """Names of the columns of a table of metrics, checked: see `correlate`."""
     if "system" not in measured:
-        raise ValueError(f"the metrics have columns {', '.join(map(str, measured.columns))}; wanted `system` and one a metric")
+        raise ValueError(
+            f"the metrics have columns {', '.join(map(str, measured.columns))}; wanted `system` and one a metric"
+        )
     doubled = measured.system[measured.system.duplicated()]
     if len(doubled):
         raise ValueError(f"the metrics have two rows for {doubled.iloc[0]}; wanted one a system: remove one")

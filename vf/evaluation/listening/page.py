@@ -26,9 +26,7 @@ CASES = [  # App. D: scratches first, hits on materials that these leave over
     *((m, "hit") for m in ("carpet", "ceramic", "metal", "water", "wood", "leaf")),
 ]
 RATE, WIDTH = 16000, 480  # of the films on the page: section 3.2's sample rate; wide enough to see a stick
-WRITTEN = (
-    946684800  # time of every film on the page, 2000-01-01: the order of writing would tell, and a zip knows none before 1980
-)
+WRITTEN = 946684800  # time of every film on the page, 2000-01-01: the order of writing would tell, and a zip knows none before 1980
 
 
 def material_and_action(events, seconds):
@@ -64,7 +62,9 @@ def choose(films, seconds=4.0, cases="paper"):
     else:
         raise ValueError(f"cases is {cases!r}; wanted paper or any")
     if not found:
-        raise ValueError(f"none of {len(films)} films shows one material and action in its first {seconds:g} s: add annotations")
+        raise ValueError(
+            f"none of {len(films)} films shows one material and action in its first {seconds:g} s: add annotations"
+        )
     return found
 
 
@@ -88,7 +88,10 @@ def make(films, folders, out, truth=None, cases="paper", seconds=4.0, seed=0):
             "them, as they tell what material and action a film shows: add them"
         )
     asked = choose(events, seconds, cases)
-    sounds = {TRUTH: paths if truth is None else systems.named(truth), **{n: systems.named(f) for n, f in folders.items()}}
+    sounds = {
+        TRUTH: paths if truth is None else systems.named(truth),
+        **{n: systems.named(f) for n, f in folders.items()},
+    }
     for system, found in sounds.items():
         lack = [name for name in asked.values() if name not in found]
         if lack:
@@ -106,12 +109,21 @@ def _write_page(partial, paths, events, asked, sounds, waves, seconds, seed):
         picture = _picture(paths[name], seconds)
         codes = {hashlib.sha256(f"{seed} {number} {name} {s}".encode()).hexdigest()[:10]: s for s in sounds}
         items = dict(sorted(codes.items()))
-        for code, system in items.items():  # in the order of the codes, as a file system may tell what was written first
+        for (
+            code,
+            system,
+        ) in items.items():  # in the order of the codes, as a file system may tell what was written first
             _write(partial, code, picture, waves[system, name], digest)
         question = {"id": f"q{number + 1:02d}", "film": name, "material": material, "action": action}
         questions.append(question | {"items": items})
     shown = _examples(partial, paths, events, set(asked.values()), sounds[TRUTH], seconds, digest)
-    key = {"page": digest.hexdigest()[:16], "seconds": seconds, "seed": seed, "systems": list(sounds), "questions": questions}
+    key = {
+        "page": digest.hexdigest()[:16],
+        "seconds": seconds,
+        "seed": seed,
+        "systems": list(sounds),
+        "questions": questions,
+    }
     told = {
         "page": key["page"],
         "criteria": opinions.CRITERIA,
@@ -119,7 +131,9 @@ def _write_page(partial, paths, events, asked, sounds, waves, seconds, seed):
         "questions": [{"id": q["id"], "items": list(q["items"])} for q in questions],
     }
     template = Path(__file__).with_suffix(".html").read_text()
-    files.write_text(partial / "page" / "index.html", template.replace("__DATA__", json.dumps(told).replace("<", "\\u003c")))
+    files.write_text(
+        partial / "page" / "index.html", template.replace("__DATA__", json.dumps(told).replace("<", "\\u003c"))
+    )
     files.write_json(partial / "key.json", key)
     return key
 
@@ -168,7 +182,9 @@ def _picture(path, seconds):
     """Frames of a film's start, at its own rate and at most WIDTH wide, and that rate."""
     info = media.probe(path)
     if info.seconds < seconds - 0.1:
-        raise ValueError(f"{path}: is {info.seconds:.2f} s long; wanted {seconds:g} s: take longer films, or ask for less")
+        raise ValueError(
+            f"{path}: is {info.seconds:.2f} s long; wanted {seconds:g} s: take longer films, or ask for less"
+        )
     width, rate = min(info.width, WIDTH), round(info.fps)
     size = (width // 2 * 2, round(width * info.height / info.width / 2) * 2)
     return media.read_frames(path, rate, size, 0.0, seconds)[0], rate
@@ -188,7 +204,9 @@ def _examples(folder, paths, events, asked, truth, seconds, digest):
     the true material in another action, the true sound too late, the true sound in noise. None where no films are left
     over.
     """
-    cases = {n: case for n in sorted(set(events) & set(truth) - asked) if (case := material_and_action(events[n], seconds))}
+    cases = {
+        n: case for n in sorted(set(events) & set(truth) - asked) if (case := material_and_action(events[n], seconds))
+    }
 
     def first(fits):  # reads no more sounds than it must
         return next((n for n in cases if fits(cases[n]) and _whole(paths[n], truth[n], seconds)), None)
@@ -228,7 +246,9 @@ def main(arguments=None):
     build.add_argument("folders", nargs="+", help="films with _times.txt, then a folder for each system")
     build.add_argument("out", help="new folder: page/ for listeners, key.json for you")
     build.add_argument("--truth", help="folder of the true sound (the films' own)")
-    build.add_argument("--cases", default="paper", choices=["paper", "any"], help="App. D's twelve, or what the films show")
+    build.add_argument(
+        "--cases", default="paper", choices=["paper", "any"], help="App. D's twelve, or what the films show"
+    )
     build.add_argument("--seconds", type=float, default=4.0, help="of each film")
     build.add_argument("--seed", type=int, default=0, help="of the hidden names")
     count = commands.add_parser("score", help="mean opinion scores of answer files")
@@ -239,7 +259,9 @@ def main(arguments=None):
     try:
         if args.command == "make":
             key = make(args.folders[0], args.folders[1:], args.out, args.truth, args.cases, args.seconds, args.seed)
-            print(f"{len(key['questions'])} questions on {', '.join(key['systems'])}: give {args.out}/page to listeners")
+            print(
+                f"{len(key['questions'])} questions on {', '.join(key['systems'])}: give {args.out}/page to listeners"
+            )
         else:
             score(args.out, args.answers, args.metrics)
     except (ValueError, OSError) as error:
