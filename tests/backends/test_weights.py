@@ -7,7 +7,7 @@ from vf.backends import weights
 
 
 def test_the_readme_shows_the_table():
-    assert f"<!-- weights -->\n{weights.table()}\n<!-- end weights -->" in (ROOT / "README.md").read_text()
+    assert f"<!-- weights -->\n{weights.table()}\n<!-- end weights -->" in (ROOT / "docs/paper-profile.md").read_text()
 
 
 @pytest.mark.parametrize("name", weights.WEIGHTS)

@@ -185,7 +185,7 @@ def fetch(name, folder):
 
 
 def table():
-    """WEIGHTS as a markdown table, which the README shows."""
+    """WEIGHTS as a markdown table, which docs/paper-profile.md shows."""
     rows = [
         f"| {name} | [{w.file}]({w.page}) | {w.purpose} | {w.size} | {w.sha256 or '–'} | {w.licence} |"
         for name, w in WEIGHTS.items()
