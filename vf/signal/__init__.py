@@ -1,4 +1,4 @@
-"""Mathematics of sound and time: the RMS curve (Eq. 1 to 3), log-mels, onsets, the diffusion objective (Eq. 4), the training loop.
+"""Mathematics of sound and time: RMS curve (Eq. 1 to 3), log-mel, onsets, diffusion loss (Eq. 4) and training loop.
 
-Nothing here knows a file, a corpus or a network by name.
+Nothing here names a file, a corpus or a network.
 """

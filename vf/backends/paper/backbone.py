@@ -1,6 +1,8 @@
 """AudioLDM as the paper uses it: loaded from a folder in diffusers' format or from its original single file (App. B.2)."""
 
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from transformers import RobertaTokenizer, SpeechT5HifiGan
 
 from vf.backends import weights as released
