@@ -17,7 +17,7 @@ DROPPED = {
     r"clap\..*": "a second CLAP, which ranks several candidates",
     r"first_stage_model\.loss\..*": "training loss of the VAE",
     r".*\.mel_transform\..*": "constant of a spectrogram that nothing reads",
-    r"(betas|logvar|alphas_cumprod.*|sqrt_.*|log_one_minus_.*|posterior_.*|lvlb_weights)": "noise schedule, computed again",
+    r"(betas|logvar|alphas_cumprod.*|sqrt_.*|log_one_minus_.*|posterior_.*|lvlb_weights)": "noise schedule, recomputed",
     r".*\.(text|audio)_transform\..*": "unused layers of CLAP",
     r".*\.audio_branch\.(tscam_conv|head)\..*": "CLAP's classifier of sound events",
     r".*\.audio_branch\.(spectrogram_extractor|logmel_extractor)\..*": "constant filters, ClapFeatureExtractor's",
@@ -28,7 +28,7 @@ DROPPED = {
 
 
 class CheckpointError(ValueError):
-    """A file that is not the checkpoint it should be. Names the tensors that are missing, unknown or of another shape."""
+    """A file is not the checkpoint it should be. Names the tensors that are missing, unknown or of another shape."""
 
 
 def read(path: str | Path) -> dict[str, torch.Tensor]:

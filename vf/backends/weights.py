@@ -37,7 +37,8 @@ class Weight(NamedTuple):
 WEIGHTS = {
     "audioldm": Weight(
         "audioldm-s-full",
-        "text-to-audio backbone: VAE, U-Net, CLAP, vocoder (a folder in diffusers' format, or the original single file)",
+        "text-to-audio backbone: VAE, U-Net, CLAP, vocoder "
+        "(a folder in diffusers' format, or the original single file)",
         "https://huggingface.co/cvssp/audioldm-s-full",
         "CC BY-NC-SA 4.0",
         "1.8 GB",
@@ -177,7 +178,9 @@ def fetch(name: str, folder: str | Path) -> Path:
         return path
     folder.mkdir(parents=True, exist_ok=True)
     if not weight.source.startswith("hf:"):
-        torch.hub.download_url_to_file(weight.source, str(path), hash_prefix=weight.sha256 or None)  # renames when whole
+        torch.hub.download_url_to_file(
+            weight.source, str(path), hash_prefix=weight.sha256 or None
+        )  # renames when whole
     elif path.suffix in (".pt", ".pth"):
         huggingface_hub.hf_hub_download(weight.source[3:], weight.file, local_dir=folder)
     else:
@@ -194,7 +197,9 @@ def table() -> str:
         f"| {name} | [{w.file}]({w.page}) | {w.purpose} | {w.size} | {w.sha256 or '–'} | {w.licence} |"
         for name, w in WEIGHTS.items()
     ]
-    return "\n".join(["| name | file | what for | size | SHA-256 starts with | licence |", "|---|---|---|---|---|---|", *rows])
+    return "\n".join(
+        ["| name | file | what for | size | SHA-256 starts with | licence |", "|---|---|---|---|---|---|", *rows]
+    )
 
 
 def main() -> None:

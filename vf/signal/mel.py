@@ -37,7 +37,9 @@ def log_mel(
     samples = x.shape[-1]
     pad = (window - hop) // 2
     if samples % hop or samples <= pad:
-        raise ValueError(f"waveform has {samples} samples; wanted whole hops of {hop} and more than {pad}: cut or pad it")
+        raise ValueError(
+            f"waveform has {samples} samples; wanted whole hops of {hop} and more than {pad}: cut or pad it"
+        )
     padded = F.pad(x.reshape(-1, 1, samples), (pad, pad), mode="reflect")[:, 0]
     taper = torch.hann_window(window)
     spectrum = torch.stft(padded, window, hop, window=taper, center=False, return_complex=True).abs()

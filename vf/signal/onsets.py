@@ -9,9 +9,7 @@ from scipy.signal import find_peaks
 from sklearn.metrics import average_precision_score
 
 
-def detect(
-    curve: np.ndarray, rate: float, floor: float = 0.01, rise: float = 2.0, gap: float = 0.1
-) -> np.ndarray:
+def detect(curve: np.ndarray, rate: float, floor: float = 0.01, rise: float = 2.0, gap: float = 0.1) -> np.ndarray:
     """Times at which a curve jumps up, in seconds, increasing.
 
     curve: (n,) RMS. rate: frames per second. An onset is a local maximum of the increase of level over 32 ms. The

@@ -21,7 +21,9 @@ def rms_curve(x: np.ndarray | torch.Tensor, window: int, hop: int) -> torch.Tens
     samples = x.shape[-1]
     pad = (window - hop) // 2
     if samples % hop or samples <= pad:
-        raise ValueError(f"waveform has {samples} samples; wanted whole hops of {hop} and more than {pad}: cut or pad it")
+        raise ValueError(
+            f"waveform has {samples} samples; wanted whole hops of {hop} and more than {pad}: cut or pad it"
+        )
     padded = F.pad(x.reshape(-1, 1, samples), (pad, pad), mode="reflect")
     power = padded.square().unfold(-1, window, hop).mean(-1)
     return power.sqrt().reshape(*x.shape[:-1], samples // hop)
@@ -115,9 +117,7 @@ def room_tone(curves: np.ndarray | torch.Tensor, floor: float = Bins.floor) -> f
     return quiet.median().item() if len(quiet) else 0.0
 
 
-def smooth_labels(
-    classes: np.ndarray | torch.Tensor, bins: int, width: int, sigma: float = 1.0
-) -> torch.Tensor:
+def smooth_labels(classes: np.ndarray | torch.Tensor, bins: int, width: int, sigma: float = 1.0) -> torch.Tensor:
     """Gaussian label smoothing, Eq. 3.
 
     classes: (..., n) integers. bins: number of classes k. width, sigma: W and sigma of Eq. 3, in classes.

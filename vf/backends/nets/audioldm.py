@@ -86,9 +86,9 @@ CLAP: list[tuple] = [
 
 
 def audioldm(path: str | Path) -> dict:
-    """Parts of RMS2Sound from AudioLDM's original single file: {vae, unet, clap, feature_extractor, vocoder, scheduler}.
+    """Parts of RMS2Sound from AudioLDM's single file: {vae, unet, clap, feature_extractor, vocoder, scheduler}.
 
-    The tokenizer is RoBERTa's and is in no checkpoint. Raises FileNotFoundError, CheckpointError as `tensors.read` does.
+    The tokenizer is RoBERTa's and is in no checkpoint. Raises FileNotFoundError and CheckpointError, as `tensors.read`.
     """
     return audioldm_from(read(path), path)
 
@@ -117,7 +117,11 @@ def audioldm_from(state: dict[str, torch.Tensor], source: str | Path) -> dict:
         "feature_extractor": ClapFeatureExtractor(frequency_min=50, frequency_max=14000),
         "vocoder": vocoder_from(state, source),
         "scheduler": DDIMScheduler(
-            beta_start=0.0015, beta_end=0.0195, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False,
+            beta_start=0.0015,
+            beta_end=0.0195,
+            beta_schedule="scaled_linear",
+            clip_sample=False,
+            set_alpha_to_one=False,
             steps_offset=1,
         ),
     }
@@ -212,9 +216,15 @@ def _vocoder(tensors):
     start, bins, _ = tensors["conv_pre.weight"].shape
     return SpeechT5HifiGan(
         SpeechT5HifiGanConfig(
-            model_in_dim=bins, sampling_rate=16000, upsample_initial_channel=start, upsample_rates=[5, 4, 2, 2, 2],
-            upsample_kernel_sizes=[16, 16, 8, 4, 4], resblock_kernel_sizes=[3, 7, 11], resblock_dilation_sizes=[[1, 3, 5]] * 3,
-            leaky_relu_slope=0.1, normalize_before=False,
+            model_in_dim=bins,
+            sampling_rate=16000,
+            upsample_initial_channel=start,
+            upsample_rates=[5, 4, 2, 2, 2],
+            upsample_kernel_sizes=[16, 16, 8, 4, 4],
+            resblock_kernel_sizes=[3, 7, 11],
+            resblock_dilation_sizes=[[1, 3, 5]] * 3,
+            leaky_relu_slope=0.1,
+            normalize_before=False,
         )
     )
 
@@ -229,10 +239,14 @@ def _clap(tensors):
             projection_dim=dims,
             audio_config=htsat(tensors, "audio_model.audio_encoder.") | {"projection_dim": dims},
             text_config={
-                "vocab_size": vocabulary, "hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": hidden // 64,
+                "vocab_size": vocabulary,
+                "hidden_size": hidden,
+                "num_hidden_layers": layers,
+                "num_attention_heads": hidden // 64,
                 "intermediate_size": tensors[f"{text}encoder.layer.0.intermediate.dense.weight"].shape[0],
                 "max_position_embeddings": tensors[f"{text}embeddings.position_embeddings.weight"].shape[0],
-                "layer_norm_eps": 1e-5, "projection_dim": dims,
+                "layer_norm_eps": 1e-5,
+                "projection_dim": dims,
             },
         )
     )

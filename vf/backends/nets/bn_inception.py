@@ -97,7 +97,9 @@ class BNInception(nn.Module):
         """
         if x.ndim != 4 or x.shape[1:] != (self.channels, SIZE, SIZE):
             wanted = f"(b, {self.channels}, {SIZE}, {SIZE})"
-            raise ValueError(f"pictures are {tuple(x.shape)}; wanted {wanted}: prepare them with rgb_input or flow_input")
+            raise ValueError(
+                f"pictures are {tuple(x.shape)}; wanted {wanted}: prepare them with rgb_input or flow_input"
+            )
         x = self.stem(x)
         for name in BLOCKS:
             x = self.block(x, name)
@@ -128,7 +130,7 @@ def load(state: dict[str, torch.Tensor], channels: int = 3) -> BNInception:
 
 
 def _squash(maps):
-    """Resize to 224 x 224 without keeping proportions, antialiased, in whole levels: (t, c, h, w) -> (t, c, 224, 224)."""
+    """Resize to 224 x 224 in whole levels, antialiased, whatever the proportions: (t, c, h, w) -> (t, c, 224, 224)."""
     return F.interpolate(maps, (SIZE, SIZE), mode="bilinear", antialias=True).round()
 
 

@@ -41,6 +41,7 @@ def log_mels(feature_extractor, audio: np.ndarray, sample_rate: int) -> torch.Te
     if rate != sample_rate:
         audio = librosa.resample(audio, orig_sr=sample_rate, target_sr=rate, res_type="polyphase")
     cut = list(audio[:, : feature_extractor.nb_max_samples])
-    options = {"truncation": "rand_trunc", "padding": "repeatpad", "return_tensors": "pt"}
-    batch = feature_extractor(cut, sampling_rate=rate, **options)
+    batch = feature_extractor(
+        cut, sampling_rate=rate, truncation="rand_trunc", padding="repeatpad", return_tensors="pt"
+    )
     return batch.input_features.float()

@@ -1,9 +1,9 @@
-"""Griffin-Lim as a vocoder module with the interface of transformers' SpeechT5HifiGan, and a learnt correction of level."""
+"""Griffin-Lim as a vocoder with a learnt correction of level. It has the interface of transformers' SpeechT5HifiGan."""
 
 import torch
 import torch.nn.functional as F
-from diffusers.models.modeling_utils import ModelMixin
 from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 from vf.signal import fit
@@ -72,7 +72,9 @@ class GriffinLim(ModelMixin, ConfigMixin):
     def forward(self, spectrogram: torch.Tensor) -> torch.Tensor:
         """Log-mel (b, n, bins) -> waveform (b, n * hop). Phases do not depend on the batch."""
         with torch.no_grad():
-            return torch.cat([self._wave(piece) for piece in spectrogram.float().split(4)])  # 4 fit into the CPU's cache
+            return torch.cat(
+                [self._wave(piece) for piece in spectrogram.float().split(4)]
+            )  # 4 fit into the CPU's cache
 
     def _wave(self, spectrogram):
         hop = self.config.hop

@@ -1,4 +1,4 @@
-"""Inception I3D (Carreira and Zisserman, 2017), the picture half of FAVD's embedding, from pytorch-i3d's released file."""
+"""Inception I3D (Carreira and Zisserman, 2017), the picture half of FAVD's embedding. Weights are pytorch-i3d's."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""LAION's CLAP with HTSAT-base and RoBERTa (Wu et al., 2023), the CLAP of the CLAP score, from its released file (App. C)."""
+"""LAION's CLAP with HTSAT-base and RoBERTa (Wu et al., 2023), the CLAP of the CLAP score (App. C)."""
 
 import numpy as np
 import torch

@@ -90,7 +90,7 @@ def linear_start(vae: AutoencoderKL, mels: torch.Tensor) -> None:
 
 
 def _straighten(before, norm):
-    """Make a group norm linear: add constants before it and subtract them after it. before: convolution that feeds it."""
+    """Make a group norm linear: add constants in the convolution before it, subtract them after it."""
     sign = 1 - 2 * (torch.arange(len(norm.bias)) // 2 % 2)  # one sign for a signal and its negative
     before.bias.copy_(OFFSET * sign)
     norm.weight.fill_(OFFSET)

@@ -1,4 +1,4 @@
-"""The audio tower of Microsoft's CLAP of 2023 (Elizalde et al.), the embedding of FAD-C, from its released file (App. C)."""
+"""The audio tower of Microsoft's CLAP of 2023 (Elizalde et al.), the embedding of FAD-C (App. C)."""
 
 import librosa
 import numpy as np

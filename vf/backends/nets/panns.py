@@ -88,8 +88,8 @@ class WavegramLogmelCnn14(nn.Module):
         frames = -(-x.shape[-1] // 5) // 128
         if x.ndim != 2 or frames < 16 or frames != (x.shape[-1] // HOP + 1) // 2:
             raise ValueError(
-                f"waveforms are {tuple(x.shape)}; wanted (b, s) with s whole times 640 (20 ms at 32 kHz), at least 10240: "
-                "cut or pad them"
+                f"waveforms are {tuple(x.shape)}; wanted (b, s) with s whole times 640 (20 ms at 32 kHz), "
+                "at least 10240: cut or pad them"
             )
         x = torch.cat([self._spectral(x), self._wavegram(x)], 1)
         for block in (self.conv_block2, self.conv_block3, self.conv_block4, self.conv_block5):

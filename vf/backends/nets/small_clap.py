@@ -22,9 +22,7 @@ class SmallClap(ModelMixin, ConfigMixin):
     """
 
     @register_to_config
-    def __init__(
-        self, vocabulary: int, dims: int = 64, width: int = 12, words: int = 64, lexicon: Sequence[str] = ()
-    ):
+    def __init__(self, vocabulary: int, dims: int = 64, width: int = 12, words: int = 64, lexicon: Sequence[str] = ()):
         super().__init__()
         sizes = (1, width, 2 * width, 3 * width, 4 * width)
         self.blocks = nn.Sequential(

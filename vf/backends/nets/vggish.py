@@ -72,7 +72,7 @@ class VGGish(nn.Module):
         )
 
     def forward(self, examples: torch.Tensor) -> torch.Tensor:
-        """Embeddings of `log_mel_examples`: (..., 96, 64) -> (..., dims), at least 0. The last layer, after its ReLU."""
+        """Embeddings of `log_mel_examples`, after the last ReLU: (..., 96, 64) -> (..., dims), at least 0."""
         maps = self.features(examples.reshape(-1, 1, FRAMES, BINS))
         vectors = self.embeddings(maps.permute(0, 2, 3, 1).flatten(1))  # TensorFlow's order: channels last
         return vectors.reshape(*examples.shape[:-2], -1)

@@ -23,12 +23,24 @@ from vf.data.render import strokes
 SUBFRAMES = 4  # drawn while the shutter is open, half a frame, and averaged into motion blur
 # base colour (RGB) and contrast of the texture of each material
 _LOOKS = {
-    "wood": ((150, 105, 60), 9), "metal": ((150, 155, 160), 2), "dirt": ((95, 75, 55), 14), "rock": ((125, 122, 115), 12),
-    "leaf": ((110, 95, 40), 22), "plastic": ((60, 110, 170), 3), "cloth": ((120, 60, 80), 7), "paper": ((215, 210, 195), 4),
-    "grass": ((70, 115, 45), 20), "water": ((70, 95, 105), 10), "drywall": ((200, 198, 190), 3), "gravel": ((135, 130, 125), 24),
-    "plastic-bag": ((190, 195, 200), 12), "ceramic": ((205, 190, 175), 2), "tile": ((165, 150, 140), 5),
-    "carpet": ((100, 80, 95), 11), "glass": ((140, 165, 165), 3),
-}  # fmt: skip
+    "wood": ((150, 105, 60), 9),
+    "metal": ((150, 155, 160), 2),
+    "dirt": ((95, 75, 55), 14),
+    "rock": ((125, 122, 115), 12),
+    "leaf": ((110, 95, 40), 22),
+    "plastic": ((60, 110, 170), 3),
+    "cloth": ((120, 60, 80), 7),
+    "paper": ((215, 210, 195), 4),
+    "grass": ((70, 115, 45), 20),
+    "water": ((70, 95, 105), 10),
+    "drywall": ((200, 198, 190), 3),
+    "gravel": ((135, 130, 125), 24),
+    "plastic-bag": ((190, 195, 200), 12),
+    "ceramic": ((205, 190, 175), 2),
+    "tile": ((165, 150, 140), 5),
+    "carpet": ((100, 80, 95), 11),
+    "glass": ((140, 165, 165), 3),
+}
 _LOOSE = {"leaf", "grass", "gravel", "dirt", "water"}  # these scatter or splash; the others jump
 _POOL = 12  # objects of each material that training films share; test films have their own
 
@@ -100,7 +112,7 @@ class _Scene:
 
 
 class _Player:
-    """Stick, hand and arm of one person under one light, as one camera sees them. All directions are in picture sizes."""
+    """Stick, hand and arm of one person under one light, as one camera sees them. Directions are in picture sizes."""
 
     def __init__(self, rng, unseen):
         tilt = rng.uniform(-0.5, 0.5) if unseen else rng.uniform(-0.3, 0.3)
@@ -310,7 +322,9 @@ def write_films(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(split, i) for split, number in count.items() for i in range(number)]
-    work = partial(_write, folder=folder, seconds=seconds, fps=fps, size=tuple(size), sample_rate=sample_rate, seed=seed)
+    work = partial(
+        _write, folder=folder, seconds=seconds, fps=fps, size=tuple(size), sample_rate=sample_rate, seed=seed
+    )
     names: dict[str, list[str]] = {split: [] for split in count}
     with ProcessPoolExecutor(workers) as pool:
         for split, name in tqdm(pool.map(work, jobs), total=len(jobs), desc="rendering", mininterval=2.0):

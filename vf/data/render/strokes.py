@@ -128,7 +128,7 @@ def speed_of_scratch(stroke: Stroke, rate: int) -> np.ndarray:
 
 
 def _sweep(stroke, t):
-    """Distance of a scratch after t seconds, towards the thing's middle, in picture widths: the integral of its speed."""
+    """Way of a scratch after t seconds, towards the thing's middle, in picture widths: the integral of its speed."""
     way = -np.sign(stroke.place[0]) or 1.0
     return way * 0.09 * stroke.force * (1 - np.cos(np.pi * _turns(stroke) * t / stroke.length))
 
