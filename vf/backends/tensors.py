@@ -42,7 +42,8 @@ def read(path: str | Path) -> dict[str, torch.Tensor]:
     if path.suffix == ".safetensors":
         return load_file(path)
     # training checkpoints hold plain numpy arrays beside their tensors; nothing else is allowed
-    arrays: list = [(np._core.multiarray._reconstruct, "numpy.core.multiarray._reconstruct"), np.ndarray, np.dtype]
+    reconstruct = np._core.multiarray._reconstruct  # type: ignore[attr-defined]  # numpy's unpickling, not in its stubs
+    arrays: list = [(reconstruct, "numpy.core.multiarray._reconstruct"), np.ndarray, np.dtype]
     arrays += [type(np.dtype(kind)) for kind in (np.int64, np.float32, np.float64)]
     try:
         with torch.serialization.safe_globals(arrays):

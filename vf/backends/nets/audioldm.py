@@ -8,9 +8,7 @@ import re
 from pathlib import Path
 
 import torch
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, SpeechT5HifiGan, SpeechT5HifiGanConfig
 
 from vf.backends.tensors import CheckpointError, build, dropped, part, read
@@ -155,7 +153,7 @@ def clap_from(
 
 def split_qkv(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Split each tensor that stacks query, key and value into three of their names; keep the others."""
-    split = {}
+    split: dict[str, torch.Tensor] = {}
     for name, tensor in tensors.items():
         if ".attention.self.qkv." in name:
             thirds = zip(("query", "key", "value"), tensor.chunk(3))

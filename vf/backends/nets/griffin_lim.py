@@ -2,8 +2,8 @@
 
 import torch
 import torch.nn.functional as F
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
 from torch import nn
 
 from vf.signal import fit
@@ -45,15 +45,12 @@ class GriffinLim(ModelMixin, ConfigMixin):
         generator = torch.Generator().manual_seed(0)
         angle = 2 * torch.pi * torch.rand(window // 2 + 1, 1024, generator=generator)
         self.register_buffer("angle", angle, persistent=False)
-        self.level = nn.Sequential(
-            nn.Conv1d(model_in_dim, hidden, 3, padding=1),
-            nn.GELU(),
-            nn.Conv1d(hidden, hidden, 3, padding=1),
-            nn.GELU(),
-            nn.Conv1d(hidden, 1, 1),
-        )
-        nn.init.zeros_(self.level[-1].weight)
-        nn.init.zeros_(self.level[-1].bias)
+        first = nn.Conv1d(model_in_dim, hidden, 3, padding=1)
+        second = nn.Conv1d(hidden, hidden, 3, padding=1)
+        last = nn.Conv1d(hidden, 1, 1)
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
+        self.level = nn.Sequential(first, nn.GELU(), second, nn.GELU(), last)
 
     def magnitudes(self, spectrogram: torch.Tensor) -> torch.Tensor:
         """Linear magnitudes before the correction of level: log-mel (b, n, bins) -> (b, window / 2 + 1, n)."""

@@ -1,7 +1,5 @@
 """Inception I3D (Carreira and Zisserman, 2017), the picture half of FAVD's embedding. Weights are pytorch-i3d's."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -23,7 +21,7 @@ MIXED = {
 POOLS = {"3b": ((1, 3, 3), (1, 2, 2)), "4b": ((3, 3, 3), (2, 2, 2)), "5b": ((2, 2, 2), (2, 2, 2))}
 
 
-def pad_same(x: torch.Tensor, kernel: Sequence[int], stride: Sequence[int]) -> torch.Tensor:
+def pad_same(x: torch.Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> torch.Tensor:
     """TensorFlow's SAME padding: zeros around the last three axes of x, so that size n gives ceil(n / stride).
 
     Where the number of zeros is odd, the end gets one more. kernel, stride: of the three axes.
@@ -35,7 +33,7 @@ def pad_same(x: torch.Tensor, kernel: Sequence[int], stride: Sequence[int]) -> t
     return F.pad(x, pads)
 
 
-def max_pool(x: torch.Tensor, kernel: Sequence[int], stride: Sequence[int]) -> torch.Tensor:
+def max_pool(x: torch.Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> torch.Tensor:
     """Maximum pooling with SAME padding. The zeros at the edge do not matter, because x comes out of a ReLU."""
     return F.max_pool3d(pad_same(x, kernel, stride), kernel, stride)
 
@@ -77,8 +75,8 @@ class I3D(nn.Module):
         self.Conv3d_2b_1x1 = _Unit(width, width, 1)
         self.Conv3d_2c_3x3 = _Unit(width, 3 * width, 3)
         size = 3 * width
-        for name, widths in MIXED.items():
-            widths = [w * width // 64 for w in widths]
+        for name, full_widths in MIXED.items():
+            widths = [w * width // 64 for w in full_widths]
             self.add_module(f"Mixed_{name}", _Mixed(size, widths))
             size = widths[0] + widths[2] + widths[4] + widths[5]
         self.logits = nn.ModuleDict({"conv3d": nn.Conv3d(size, classes, 1)})

@@ -1,7 +1,7 @@
 """Initial weights of a VAE: the best linear code of its data, instead of noise."""
 
 import torch
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers import AutoencoderKL
 
 OFFSET = 8.0  # constant channels; without them a group norm would divide by the spread of the sound itself
 SPREAD = 0.3  # standard deviation of the log-mel inside the network: small beside OFFSET

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 import torch
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
 from torch import nn
 
 BANDS = 4  # of frequency, kept apart in the pooling over frequency: the spectrum identifies the material

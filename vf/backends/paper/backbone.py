@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import RobertaTokenizer, SpeechT5HifiGan
 
 from vf.backends import weights as released

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
 from vf.backends.nets import clap as clap_net
 from vf.backends.nets.griffin_lim import GriffinLim, frame_level, train_level

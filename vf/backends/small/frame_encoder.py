@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -115,7 +115,7 @@ def augment(
     tall = wide * 2 ** (zoom * (stretch - 0.5) / 2)
     flip = -1.0 if mirror < 0.5 else 1.0
     view = torch.tensor([[flip * wide, 0, 2 * shift * (2 * dx - 1)], [0, tall, 2 * shift * (2 * dy - 1)]])
-    grid = F.affine_grid(view[None], (1, 1, h, w), align_corners=False)
+    grid = F.affine_grid(view[None], [1, 1, h, w], align_corners=False)
     # one grid for all frames and channels
     warped = F.grid_sample(maps.flatten(0, 1)[None].float(), grid, padding_mode="border", align_corners=False)[0]
     warped = warped.unflatten(0, maps.shape[:2])

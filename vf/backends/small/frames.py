@@ -57,7 +57,7 @@ def flow(frames: np.ndarray, times: np.ndarray, pool: int = 2, limit: float = 20
     """
     height, width = frames.shape[1:3]
     grey = _grey(frames, (width // pool, height // pool))
-    engine = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     fields = []
     last = None  # pair of pictures of the last field: a repeated picture shares it
     for k, previous in enumerate(distinct(times)):
@@ -67,7 +67,7 @@ def flow(frames: np.ndarray, times: np.ndarray, pool: int = 2, limit: float = 20
         elif previous == k:
             field = np.zeros((*grey.shape[1:], 2), np.float32)
         else:
-            field = engine.calc(grey[previous], grey[k], None)
+            field = engine.calc(grey[previous], grey[k], None)  # type: ignore[call-overload]  # no flow to start from
         fields.append(field)
         last = pair
     scaled = np.stack(fields).transpose(0, 3, 1, 2) * (127 / limit) + 128
