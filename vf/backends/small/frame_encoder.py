@@ -71,7 +71,7 @@ class FrameEncoder(ModelMixin, ConfigMixin):
         # the maximum as well as the mean, because a stick is thin
         return self.norm(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)).unflatten(0, (b, t))
 
-    def tell(self, vectors: torch.Tensor) -> torch.Tensor:
+    def estimate_levels(self, vectors: torch.Tensor) -> torch.Tensor:
         """Estimate of `levels` from the features of `forward`: (b, t, d) -> (b, t)."""
         return self.level(vectors.transpose(1, 2))[:, 0]
 
@@ -194,7 +194,7 @@ def train(
         samples = [draw(generator) for _ in range(options.batch)]
         x = torch.stack([sample for sample, _ in samples])
         reference = torch.stack([level for _, level in samples])
-        estimate = encoder.tell(encoder(x.to(encoder.device)))
+        estimate = encoder.estimate_levels(encoder(x.to(encoder.device)))
         return F.mse_loss(estimate.float(), reference.to(encoder.device))
 
     return encoder, fit.fit(encoder, loss, options, label="frame encoder")
