@@ -46,7 +46,8 @@ class BNInception(nn.Module):
         self._add("conv2_3x3", 64, 192, 3)
         size = 192
         for name, (single, (narrow, wide), (double_narrow, double_wide), pooled) in BLOCKS.items():
-            block, stride = f"inception_{name}", 1 if single else 2
+            block = f"inception_{name}"
+            stride = 1 if single else 2
             if single:
                 self._add(f"{block}_1x1", size, single, 1)
             self._add(f"{block}_3x3_reduce", size, narrow, 1)

@@ -34,7 +34,8 @@ def linear_start(vae: AutoencoderKL, mels: torch.Tensor) -> None:
         )
     if any(width // groups % 4 for width in (widths[0], widths[-1])):
         raise ValueError(f"channels {tuple(widths)} in {groups} groups; wanted groups of 4, 8, ...: take fewer")
-    mean, std = mels.mean(), mels.std()
+    mean = mels.mean()
+    std = mels.std()
     encoder = vae.encoder
     decoder = vae.decoder
     for name, module in vae.named_modules():
