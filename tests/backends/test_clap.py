@@ -47,7 +47,7 @@ def test_it_learns_which_caption_belongs_to_which_sound(tmp_path):
     captions = [HIT, SCRATCH] * 4
     tokenizer = clap.train_tokenizer(captions)
     features = clap.log_mels(clap.feature_extractor(), sounds())
-    pair, losses = clap.train(features, captions, tokenizer, 30, batch=8, width=4, lr=1e-2)
+    pair, losses = clap.train(features, captions, tokenizer, clap.Options(30, batch=8, width=4, lr=1e-2))
     sound = clap_net.embed_features(pair, features)
     text = clap_net.embed_text(pair, tokenizer, [HIT, SCRATCH])
     torch.testing.assert_close(sound.norm(dim=-1), torch.ones(8))

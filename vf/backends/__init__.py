@@ -1,1 +1,1 @@
-"""Everything with weights of its own that the paper does not train, a folder a profile with the same rooms."""
+"""Networks that the paper uses but does not train. `small` and `paper` hold one profile each, with the same modules."""

@@ -1,10 +1,11 @@
-"""Tensors of files that others wrote -> networks of ours: read without running code, renamed, every one accounted for.
+"""Released checkpoints to networks of this project: read without running code, tensors renamed, none left over.
 
-A tensor of a file is used, or dropped for a reason that `DROPPED` names, or the file is refused.
+A tensor of a file is used, or dropped for a reason that `DROPPED` gives, or the file is refused.
 """
 
 import pickle
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ DROPPED = {
     r"clap\..*": "a second CLAP, which ranks several candidates",
     r"first_stage_model\.loss\..*": "training loss of the VAE",
     r".*\.mel_transform\..*": "constant of a spectrogram that nothing reads",
-    r"(betas|logvar|alphas_cumprod.*|sqrt_.*|log_one_minus_.*|posterior_.*|lvlb_weights)": "noise schedule, computed again",
+    r"(betas|logvar|alphas_cumprod.*|sqrt_.*|log_one_minus_.*|posterior_.*|lvlb_weights)": "noise schedule, recomputed",
     r".*\.(text|audio)_transform\..*": "unused layers of CLAP",
     r".*\.audio_branch\.(tscam_conv|head)\..*": "CLAP's classifier of sound events",
     r".*\.audio_branch\.(spectrogram_extractor|logmel_extractor)\..*": "constant filters, ClapFeatureExtractor's",
@@ -27,21 +28,22 @@ DROPPED = {
 
 
 class CheckpointError(ValueError):
-    """A file that is not the checkpoint it should be: says which tensors are missing, unknown or of another shape."""
+    """A file is not the checkpoint it should be. Names the tensors that are missing, unknown or of another shape."""
 
 
-def read(path):
-    """Tensors of a .safetensors, .pt, .pth, .ckpt or .bin file by name; never runs code from it.
+def read(path: str | Path) -> dict[str, torch.Tensor]:
+    """Tensors of a .safetensors, .pt, .pth, .ckpt or .bin file by name. Runs no code from the file.
 
-    Raises FileNotFoundError where there is none, CheckpointError for a file that holds anything but tensors.
+    Raises FileNotFoundError where there is no file, CheckpointError for a file that holds anything but tensors.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; wanted a checkpoint: check the path")
     if path.suffix == ".safetensors":
         return load_file(path)
-    # training checkpoints hold plain numpy arrays beside their tensors; nothing else is let through
-    arrays = [(np._core.multiarray._reconstruct, "numpy.core.multiarray._reconstruct"), np.ndarray, np.dtype]
+    # training checkpoints hold plain numpy arrays beside their tensors; nothing else is allowed
+    reconstruct = np._core.multiarray._reconstruct  # type: ignore[attr-defined]  # numpy's unpickling, not in its stubs
+    arrays: list = [(reconstruct, "numpy.core.multiarray._reconstruct"), np.ndarray, np.dtype]
     arrays += [type(np.dtype(kind)) for kind in (np.int64, np.float32, np.float64)]
     try:
         with torch.serialization.safe_globals(arrays):
@@ -51,7 +53,7 @@ def read(path):
         raise CheckpointError(
             f"{path}: cannot be read as tensors alone ({reason}): fetch it again from its source"
         ) from error
-    for key in ("optimizer_Video2RMS", "state_dict", "model"):  # the authors', lightning's, and others' container
+    for key in ("optimizer_Video2RMS", "state_dict", "model"):  # containers of the authors, of Lightning, and of others
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     if not isinstance(content, dict) or not all(isinstance(v, torch.Tensor) for v in content.values()):
@@ -61,8 +63,8 @@ def read(path):
     return content
 
 
-def rename(names, rules):
-    """{name: new name} after every rule (pattern, replacement) in turn."""
+def rename(names: Iterable[str], rules: list[tuple]) -> dict[str, str]:
+    """{name: new name} after all rules in turn. rules: (regular expression, replacement as in re.sub)."""
     renamed = {}
     for name in names:
         new = name
@@ -72,24 +74,32 @@ def rename(names, rules):
     return renamed
 
 
-def dropped(names):
-    """{name: why} of the tensors that nothing here needs."""
-    return {name: why for name in names for pattern, why in DROPPED.items() if re.fullmatch(pattern, name)}
+def dropped(names: Iterable[str]) -> dict[str, str]:
+    """{name: reason} of the tensors that nothing here needs."""
+    return {name: reason for name in names for pattern, reason in DROPPED.items() if re.fullmatch(pattern, name)}
 
 
-def part(state, prefix, rules, but=None):
-    """The tensors under a prefix that are used, under their new names."""
-    mine = {
-        n: n[len(prefix) :] for n in state if n.startswith(prefix) and not (but and re.match(but, n[len(prefix) :]))
-    }
-    unused, new = dropped(mine), rename(mine.values(), rules)
-    return {new[short]: state[name] for name, short in mine.items() if name not in unused}
+def part(
+    state: dict[str, torch.Tensor], prefix: str, rules: list[tuple], but: str | None = None
+) -> dict[str, torch.Tensor]:
+    """The tensors of one network of a file, without those of `DROPPED`, under their new names.
+
+    state: {name: tensor} of the file. prefix: of the network's names. rules: as in `rename`, for what follows the
+    prefix. but: regular expression of what to leave out.
+    """
+    short = {name: name[len(prefix) :] for name in state if name.startswith(prefix)}
+    if but:
+        short = {name: rest for name, rest in short.items() if not re.match(but, rest)}
+    unused = dropped(short)
+    new = rename(short.values(), rules)
+    return {new[rest]: state[name] for name, rest in short.items() if name not in unused}
 
 
-def build(network, tensors, source):
-    """A network of the size that its tensors have, filled with them; eval mode.
+def build(network: Callable, tensors: dict[str, torch.Tensor], source: str | Path):
+    """Make a network of its tensors' size and load them; returns it in eval mode.
 
-    network: callable that makes it from the tensors {name: tensor}. Raises CheckpointError naming `source`.
+    network: function of the tensors {name: tensor} that makes the network. source: file that an error names.
+    Raises CheckpointError for other tensors than the network's.
     """
     try:
         return _fill(network(tensors), tensors, source)
@@ -98,18 +108,18 @@ def build(network, tensors, source):
 
 
 def _fill(model, tensors, source):
-    """Load tensors into a model, all of them and nothing else."""
-    wanted = model.state_dict()
-    fixed = {n for n in wanted if n.endswith(("num_batches_tracked", "token_type_ids", "position_ids"))}
-    missing = sorted(wanted.keys() - tensors.keys() - fixed)
-    unknown = sorted(tensors.keys() - wanted.keys())
-    shaped = [n for n in sorted(tensors.keys() & wanted.keys()) if tensors[n].numel() != wanted[n].numel()]
-    for what, names in (("lacks", missing), ("has, unasked for,", unknown), ("has other shapes for", shaped)):
+    """Load tensors into a model. Raises CheckpointError unless they are exactly the model's."""
+    state = model.state_dict()
+    fixed = {n for n in state if n.endswith(("num_batches_tracked", "token_type_ids", "position_ids"))}
+    missing = sorted(state.keys() - tensors.keys() - fixed)
+    unknown = sorted(tensors.keys() - state.keys())
+    shaped = [n for n in sorted(tensors.keys() & state.keys()) if tensors[n].numel() != state[n].numel()]
+    for problem, names in (("lacks", missing), ("has, unasked for,", unknown), ("has other shapes for", shaped)):
         if names:
             raise CheckpointError(
-                f"{source}: {what} {len(names)} tensors of {type(model).__name__}, {', '.join(names[:3])} first: "
+                f"{source}: {problem} {len(names)} tensors of {type(model).__name__}, {', '.join(names[:3])} first: "
                 "check that the file is the one its name says"
             )
-    # the VAE's attention is 1x1 convolutions there and linear layers here
-    model.load_state_dict({n: t.reshape(wanted[n].shape) for n, t in tensors.items()}, strict=False)
+    # the VAE's attention is 1x1 convolutions in the file and linear layers here
+    model.load_state_dict({n: t.reshape(state[n].shape) for n, t in tensors.items()}, strict=False)
     return model.eval()

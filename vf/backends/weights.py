@@ -1,7 +1,7 @@
-"""Weights that others trained: what each file is called, where it comes from, under what licence, and where it lies here.
+"""Weights that others trained: the name, source, licence and place of each file.
 
-Nothing is fetched in silence: a file lies in the folder `weights` of params.yaml, or one message says how to put it there.
-`python -m vf.weights` prints the table, `python -m vf.weights all` (or names of its rows) fetches into that folder.
+Nothing is fetched unasked. A file lies in the folder `weights` of params.yaml, or an error says how to put it there.
+`python -m vf.weights` prints the table. `python -m vf.weights all` (or names of its rows) fetches into that folder.
 """
 
 import argparse
@@ -17,9 +17,13 @@ from vf import params
 
 
 class Weight(NamedTuple):
-    """A released file or folder: its name, what it is for, its page, its licence, about how large it is (its tensors in float32,
-    unless the page says otherwise), where it is fetched from (an address, or hf: and a repository of the Hugging Face hub), and the
-    start of its SHA-256 where published."""
+    """A released file or folder.
+
+    file: its name. purpose: what it is used for. page: where it is described. licence: as the page names it.
+    size: about, of its tensors in float32, unless the page says otherwise.
+    source: URL to fetch it from, or "hf:" and a repository of the Hugging Face hub.
+    sha256: first digits of its hash, where published.
+    """
 
     file: str
     purpose: str
@@ -33,7 +37,8 @@ class Weight(NamedTuple):
 WEIGHTS = {
     "audioldm": Weight(
         "audioldm-s-full",
-        "text-to-audio backbone: VAE, U-Net, CLAP, vocoder (a folder in diffusers' format, or the original single file)",
+        "text-to-audio backbone: VAE, U-Net, CLAP, vocoder "
+        "(a folder in diffusers' format, or the original single file)",
         "https://huggingface.co/cvssp/audioldm-s-full",
         "CC BY-NC-SA 4.0",
         "1.8 GB",
@@ -134,38 +139,40 @@ WEIGHTS = {
 
 
 class MissingWeights(FileNotFoundError):
-    """A file of weights is not there: says which, what for, where to get it and where to put it."""
+    """A file of weights is missing. Names the file, its purpose, its source and the place to put it."""
 
 
-def find(name, folder, file=None):
-    """Path of a file of WEIGHTS in a folder. file: another name that it has there.
+def find(name: str, folder: str | Path, file: str | None = None) -> Path:
+    """Path of a file of WEIGHTS in a folder. name: row of WEIGHTS. file: its name in the folder, if it is another.
 
-    Raises MissingWeights, and ValueError where its hash is not the published one.
+    Raises MissingWeights where it is not there, ValueError where its hash is not the published one.
     """
     weight = WEIGHTS[name]
     path = Path(folder) / (file or weight.file)
     if not path.exists():
         raise MissingWeights(
             f"{path}: not there; it is needed for {weight.purpose}. Fetch {weight.file} from {weight.page} (licence: "
-            f"{weight.licence}) with `python -m vf.weights {name}`, or put it into {Path(folder)} by hand, or name another folder as "
-            "`weights` in params.yaml"
+            f"{weight.licence}) with `python -m vf.weights {name}`, or put it into {Path(folder)} by hand, or name "
+            "another folder as `weights` in params.yaml"
         )
     if weight.sha256 and path.is_file():
         with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-        if not found.startswith(weight.sha256):
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        if not digest.startswith(weight.sha256):
             raise ValueError(
-                f"{path}: its SHA-256 starts with {found[:10]}, published is {weight.sha256}: fetch it again from {weight.page}"
+                f"{path}: its SHA-256 starts with {digest[:10]}, published is {weight.sha256}: "
+                f"fetch it again from {weight.page}"
             )
     return path
 
 
-def fetch(name, folder):
-    """Download a file or folder of WEIGHTS, whole or not at all; what is there already is kept. Returns its path.
+def fetch(name: str, folder: str | Path) -> Path:
+    """Download a file or folder of WEIGHTS, whole or not at all, unless it is there. Returns its path.
 
-    Raises OSError where it cannot be had, RuntimeError where its hash is not the published one.
+    Raises OSError where the download fails, RuntimeError where the hash is not the published one.
     """
-    weight, folder = WEIGHTS[name], Path(folder)
+    weight = WEIGHTS[name]
+    folder = Path(folder)
     path = folder / weight.file
     if path.exists():
         return path
@@ -184,8 +191,8 @@ def fetch(name, folder):
     return path
 
 
-def table():
-    """WEIGHTS as a markdown table, which docs/paper-profile.md shows."""
+def table() -> str:
+    """WEIGHTS as a markdown table."""
     rows = [
         f"| {name} | [{w.file}]({w.page}) | {w.purpose} | {w.size} | {w.sha256 or '–'} | {w.licence} |"
         for name, w in WEIGHTS.items()
@@ -195,7 +202,8 @@ def table():
     )
 
 
-def main():
+def main() -> None:
+    """Command line of `python -m vf.weights`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help="rows to fetch, or all")
     names = parser.parse_args().names

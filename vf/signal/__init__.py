@@ -1,4 +1,4 @@
-"""Mathematics of sound and time: the RMS curve (Eq. 1 to 3), log-mels, onsets, windows, diffusion (Eq. 4, 5), the training loop.
+"""Mathematics of sound and time: RMS curve (Eq. 1 to 3), log-mel, onsets, windows, diffusion (Eq. 4, 5), training loop.
 
-Nothing here knows a file, a corpus or a network by name.
+Nothing here names a file, a corpus or a network.
 """

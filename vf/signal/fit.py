@@ -1,4 +1,4 @@
-"""The one training loop, and the options that every training shares."""
+"""The only training loop, and the options that all trainings share."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -16,15 +16,17 @@ SCHEDULES = ("cosine", "step", "hold")
 
 @dataclass(frozen=True)
 class Training:
-    """How a network is trained; the `train:` blocks of params.yaml have these keys.
+    """Options of a training; the `train:` blocks of params.yaml have these keys.
 
-    steps: updates in all. batch: items of one update. lr: the largest rate. schedule: how the rate moves, after it has risen
-    over the share `warmup` of the steps: "cosine" falls to 0; "step" halves every `halve_every` steps, without warm-up (the
-    authors'); "hold" stays and falls to 0 along a line over the last share `fall`. betas, weight_decay: AdamW's. clip:
-    largest norm of the gradient. ema: decay of an average of the weights, which is what is left in the model; 0 for none.
-    precision: "no", or "bf16" for mixed precision, which needs no loss scaling. seed: of all that is drawn.
-    checkpoint: folder of the training's state, saved every `every` steps; a later call with the same folder goes on from it.
-    until: step at which to stop and save, to be gone on from later; the end without.
+    steps: number of updates. batch: items of one update. lr: largest learning rate.
+    schedule: learning rate over the steps. "cosine" rises over the share `warmup` of the steps, then falls to 0 as a
+        cosine. "hold" rises as well, stays, and falls to 0 along a line over the last share `fall`. "step" halves
+        every `halve_every` steps, without warm-up; it is the authors' schedule.
+    betas, weight_decay: of AdamW. clip: largest norm of the gradient; 0 for no limit.
+    ema: decay of a moving average of the weights, which replaces the weights at the end; 0 for none.
+    precision: "no", or "bf16" for mixed precision. bfloat16 needs no loss scaling. seed: of all random draws.
+    checkpoint: folder of the training's state, saved every `every` steps. A later call with the same folder resumes.
+    until: step at which to stop early and save. A later call resumes there. None: train to the end.
     Raises ValueError for an unknown schedule or precision.
     """
 
@@ -45,14 +47,14 @@ class Training:
     every: int = 200
     until: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.precision not in ("no", "bf16"):
             raise ValueError(f"precision {self.precision!r}; wanted 'no' or 'bf16'")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"schedule {self.schedule!r}; wanted one of {', '.join(SCHEDULES)}")
 
     def rate(self, step: int) -> float:
-        """Share of the largest rate at a step."""
+        """Learning rate at a step, as a share of the largest one."""
         if self.schedule == "step":
             return 0.5 ** (step // self.halve_every)
         rise = max(1, round(self.warmup * self.steps)) if self.warmup else 0
@@ -63,23 +65,29 @@ class Training:
         return 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - rise) / max(1, self.steps - rise)))
 
     def optimizer(self, parameters: Iterable) -> torch.optim.AdamW:
-        """AdamW over parameters, or groups of them with rates of their own."""
-        return torch.optim.AdamW(parameters, lr=self.lr, betas=tuple(self.betas), weight_decay=self.weight_decay)
+        """AdamW over parameters, or over groups of parameters with learning rates of their own."""
+        first, second = self.betas
+        return torch.optim.AdamW(parameters, lr=self.lr, betas=(first, second), weight_decay=self.weight_decay)
 
 
 def fit(
-    model: torch.nn.Module, loss: Callable, training: Training, parameters: Iterable | None = None, label: str = ""
-) -> list:
-    """Train a model and return the loss of every step so far.
+    model: torch.nn.Module,
+    loss: Callable[[torch.Generator], torch.Tensor],
+    training: Training,
+    parameters: Iterable | None = None,
+    label: str = "",
+) -> list[float]:
+    """Train a model in place and return the loss of every step so far. The model ends in eval mode.
 
-    loss: called with a torch.Generator, draws its own batch from it and returns a scalar. parameters: what the optimizer
-    moves, or groups with rates of their own; all of the model that requires gradients without. label: of the progress bar.
+    loss: function of a torch.Generator. It draws its own batch and returns a scalar.
+    parameters: parameters to train, or groups with learning rates of their own. None: all that require gradients.
+    label: of the progress bar.
 
-    Generator and global seed are set from (seed, step) at each step, so the batch of a step does not depend on how the
-    run got there: a resumed run ends with the same weights, bit for bit.
+    The generator and the global seed are set from (seed, step) before each step. The batch of a step therefore does
+    not depend on how the run got there, and a resumed run ends with the same weights, bit for bit.
     Raises RuntimeError when the loss is not finite, before it can reach a checkpoint.
     """
-    accelerator = Accelerator()  # its own mixed precision is one for the whole process, and parts here differ
+    accelerator = Accelerator()  # without its mixed precision: that is one for the whole process, and trainings differ
     device = accelerator.device
     model.to(device).train()
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -116,24 +124,28 @@ def fit(
 
 
 class _State:
-    """All that a training goes on from: weights, optimizer, schedule, the average of the weights, and the losses so far."""
+    """State to resume a training from: weights, optimizer, schedule, average of the weights, and losses so far."""
 
-    def __init__(self, training, model, optimizer, trained):
-        self.model, self.optimizer, self.trained = model, optimizer, trained
+    def __init__(
+        self, training: Training, model: torch.nn.Module, optimizer: torch.optim.Optimizer, trained: list
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.trained = trained
         self.scheduler = LambdaLR(optimizer, lambda step: training.rate(step))
         self.average = EMAModel(trained, decay=training.ema, use_ema_warmup=True, power=0.75) if training.ema else None
         self.path = Path(training.checkpoint) / "state.pt" if training.checkpoint else None
-        self.history = []
+        self.history: list[float] = []
 
-    def advance(self, loss):
-        """After a step of the optimizer."""
+    def advance(self, loss: float) -> None:
+        """Follow a step of the optimizer: move the schedule and the average, and keep the loss."""
         self.scheduler.step()
         if self.average:
             self.average.step(self.trained)
         self.history.append(loss)
 
-    def load(self, device):
-        """Go on from what was saved, if anything was."""
+    def load(self, device: torch.device) -> None:
+        """Read the saved state, if there is one."""
         if not self.path or not self.path.exists():
             return
         saved = torch.load(self.path, map_location=device, weights_only=True)
@@ -144,8 +156,8 @@ class _State:
             self.average.load_state_dict(saved["average"])
         self.history += saved["history"]
 
-    def save(self):
-        """Write it, where there is a folder for it."""
+    def save(self) -> None:
+        """Write the state, if a folder was given."""
         if not self.path:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,5 +169,5 @@ class _State:
 
 
 def device() -> torch.device:
-    """Where networks run: accelerate's choice, a GPU where there is one."""
+    """Device that networks run on: accelerate's choice, a GPU where there is one."""
     return Accelerator().device

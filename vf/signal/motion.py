@@ -1,13 +1,14 @@
-"""What moves from one picture of a film to the next, on an even clock that may show a picture twice."""
+"""Motion between pictures of a film whose frames come at an even rate and may repeat a picture."""
 
 import cv2
 import numpy as np
 
 
-def distinct(times):
-    """For each frame the index of the last frame that showed another picture (itself for the first picture).
+def distinct(times: np.ndarray) -> np.ndarray:
+    """Index of the last frame before each frame that shows another picture; the first picture has its own index.
 
-    times: (t,) source timestamps as `media.read_frames` gives them; a repeated frame repeats its time.
+    times: (t,) source timestamps in seconds, from `media.read_frames`. A repeated picture repeats its time.
+    Returns (t,) integers.
     """
     previous = np.zeros(len(times), int)
     for k in range(1, len(times)):
@@ -15,10 +16,10 @@ def distinct(times):
     return previous
 
 
-def energy(frames, times):
-    """Mean square change of brightness of each frame since the last distinct one: what a linear regression is given.
+def energy(frames: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Mean square change of brightness since the last distinct picture: the input of the linear-regression baseline.
 
-    frames: uint8 (t, h, w, 3). times: (t,). Returns (t,) float32, 0 to 1.
+    frames: uint8 (t, h, w, 3). times: (t,) seconds, as in `distinct`. Returns (t,) float32, 0 to 1.
     """
     grey = np.stack([cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]).astype(np.float32) / 255
     return np.square(grey - grey[distinct(times)]).mean((1, 2))

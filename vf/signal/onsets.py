@@ -1,23 +1,28 @@
-"""Onsets of an RMS curve, and how well two lists of onsets agree (App. C)."""
+"""Onsets of an RMS curve, and the agreement of two lists of onsets (App. C)."""
+
+from collections.abc import Sequence
 
 import mir_eval
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.signal import find_peaks
 from sklearn.metrics import average_precision_score
 
 
-def detect(curve, rate, floor=0.01, rise=2.0, gap=0.1):
-    """Times at which a curve jumps up.
+def detect(curve: np.ndarray, rate: float, floor: float = 0.01, rise: float = 2.0, gap: float = 0.1) -> np.ndarray:
+    """Times at which a curve jumps up, in seconds, increasing.
 
-    curve: (n,) RMS. rate: frames per second. An onset is a local maximum of the increase of level in dB over 32 ms that
-    is at least `rise` dB and leads to a level of at least `floor`; onsets closer than `gap` seconds count once, as the
-    strongest. Returns seconds, increasing. Quiet frames are raised to half of `floor`, so hiss has no onsets.
+    curve: (n,) RMS. rate: frames per second. An onset is a local maximum of the increase of level over 32 ms. The
+    increase must be at least `rise` dB and lead to an RMS of at least `floor`. Of onsets closer than `gap` seconds only
+    the strongest counts. Quiet frames are raised to half of `floor`, so that hiss has no onsets.
     """
     return detect_with_rise(curve, rate, floor, rise, gap)[0]
 
 
-def detect_with_rise(curve, rate, floor=0.01, rise=2.0, gap=0.1):
-    """As `detect`, and how many dB the level rises at each onset, which tells how sure it is: (seconds, dB)."""
+def detect_with_rise(
+    curve: np.ndarray, rate: float, floor: float = 0.01, rise: float = 2.0, gap: float = 0.1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Onsets as in `detect`, and the rise of level at each as its confidence: (seconds, dB)."""
     curve = np.asarray(curve, dtype=np.float64)
     step = max(1, round(0.032 * rate))
     level = 20 * np.log10(np.maximum(curve, floor / 2))
@@ -25,78 +30,94 @@ def detect_with_rise(curve, rate, floor=0.01, rise=2.0, gap=0.1):
     increase = padded[step:] - padded[:-step]
     ahead = np.array([curve[i : i + 2 * step].max() for i in range(len(curve))])
     increase[ahead < floor] = 0
-    peaks, found = find_peaks(np.concatenate([[0], increase, [0]]), height=rise, distance=max(1, round(gap * rate)))
-    # the increase is over `step` frames that end here: the jump itself is half of that earlier
-    return np.maximum(0, peaks - 1 - step / 2 + 0.5) / rate, found["peak_heights"]
+    distance = max(1, round(gap * rate))
+    index, properties = find_peaks(np.concatenate([[0], increase, [0]]), height=rise, distance=distance)
+    # the increase is measured over `step` frames that end at its peak: the jump itself is half of that earlier
+    return np.maximum(0, index - 1 - step / 2 + 0.5) / rate, properties["peak_heights"]
 
 
-def labels(times, frames, rate):
-    """Onsets as a track: (frames,) float32, 1 in the frame that an onset falls into (the authors' int(t * rate)), else 0."""
+def labels(times: ArrayLike, frames: int, rate: float) -> np.ndarray:
+    """Onset track (frames,) float32: 1 in each frame that holds an onset, else 0.
+
+    times: seconds. rate: frames per second. An onset at t falls into frame int(t * rate), as in the authors' code.
+    """
     track = np.zeros(frames, np.float32)
     index = (np.asarray(times, float) * rate).astype(int)
     track[index[(index >= 0) & (index < frames)]] = 1
     return track
 
 
-def track(curve, rate, length):
-    """The onsets of a curve (`detect`) in place of the curve: (n,) RMS -> (n,) float32, 1 for `length` frames from each on."""
+def track(curve: np.ndarray, rate: float, length: int) -> np.ndarray:
+    """Onset track of a curve: (n,) RMS -> (n,) float32, 1 for `length` frames from each onset of `detect`, else 0."""
     marks = labels(detect(curve, rate), len(curve), rate)
     return np.minimum(np.convolve(marks, np.ones(length, np.float32))[: len(curve)], 1)
 
 
-def peaks(confidence, rate, gap=0.05):
+def peaks(confidence: np.ndarray, rate: float, gap: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
     """Onsets of a track of confidences after non-maximum suppression (App. C).
 
     confidence: (n,). rate: frames per second. gap: seconds within which only the most confident frame is kept.
-    Returns (seconds of the frames' middles, their confidences).
+    Returns (times of the kept frames' middles in seconds, their confidences).
     """
     padded = np.concatenate([[-np.inf], np.asarray(confidence, np.float64), [-np.inf]])
     index, _ = find_peaks(padded, distance=max(1, round(gap * rate)))
     return (index - 0.5) / rate, padded[index]
 
 
-def protocol(reference, estimate, confidence, threshold=0.0, tolerance=0.1):
-    """Onsets by CondFoleyGen's protocol (App. C): {"recall", "accuracy", "ap"}.
+def protocol(
+    reference: ArrayLike,
+    estimate: ArrayLike,
+    confidence: ArrayLike,
+    threshold: float = 0.0,
+    tolerance: float = 0.1,
+) -> dict[str, float]:
+    """Scores of onsets by CondFoleyGen's protocol (App. C): {"recall", "accuracy", "ap"}; NaN without true onsets.
 
-    reference: true onsets, seconds. estimate, confidence: of each estimate, after `peaks`. threshold: confidence from which on an
-    estimate counts, for all but `ap`. tolerance: seconds. Each true onset in turn takes the surest estimate within the tolerance that
-    is still free. recall: share of true onsets that got one, which CondFoleyGen calls accuracy; accuracy: hits of all hits, misses
-    and false alarms, as App. C leaves true negatives out; ap: average precision over all estimates, a true onset that got none
-    counting as told with confidence 0 (so where next to nothing is told it is flattering). NaN without true onsets.
+    reference: true onsets, in seconds. estimate, confidence: time and confidence of each estimate, from `peaks`.
+    threshold: least confidence of an estimate that counts; `ap` counts all. tolerance: seconds.
+    Each true onset in turn is matched to the most confident free estimate within the tolerance.
+    recall: share of true onsets with a match. CondFoleyGen calls this accuracy.
+    accuracy: hits over hits, misses and false alarms. App. C leaves true negatives out.
+    ap: average precision over all estimates. A true onset without a match counts as an estimate of confidence 0, so
+    the score flatters a system with hardly any estimates.
     """
-    reference, estimate, confidence = (np.asarray(x, float) for x in (reference, estimate, confidence))
+    reference = np.asarray(reference, float)
+    estimate = np.asarray(estimate, float)
+    confidence = np.asarray(confidence, float)
     if not len(reference):
         return {"recall": np.nan, "accuracy": np.nan, "ap": np.nan}
     sure = confidence >= threshold
-    hits = np.isfinite(_matched(reference, estimate[sure], confidence[sure], tolerance)[0]).sum()
-    told, free = _matched(reference, estimate, confidence, tolerance)
-    truth = np.concatenate([np.ones(len(reference)), np.zeros(free.sum())])
-    ap = (
-        average_precision_score(truth, np.concatenate([np.nan_to_num(told), confidence[free]]))
-        if len(estimate)
-        else 0.0
-    )
+    hits = np.isfinite(_match(reference, estimate[sure], confidence[sure], tolerance)[0]).sum()
+    ap = 0.0
+    if len(estimate):
+        matched, free = _match(reference, estimate, confidence, tolerance)
+        truth = np.concatenate([np.ones(len(reference)), np.zeros(free.sum())])
+        ap = average_precision_score(truth, np.concatenate([np.nan_to_num(matched), confidence[free]]))
     accuracy = hits / (len(reference) + sure.sum() - hits)
     return {"recall": float(hits / len(reference)), "accuracy": float(accuracy), "ap": float(ap)}
 
 
-def _matched(reference, estimate, confidence, tolerance):
-    """Confidence of what each true onset got, NaN where nothing, and which estimates stay free."""
-    free, told = np.ones(len(estimate), bool), np.full(len(reference), np.nan)
+def _match(reference, estimate, confidence, tolerance):
+    """Confidence of each true onset's match, NaN for none, and a mask of the estimates that stay free."""
+    free = np.ones(len(estimate), bool)
+    matched = np.full(len(reference), np.nan)
     for i in np.argsort(reference, kind="stable"):
         near = np.flatnonzero(free & (np.abs(estimate - reference[i]) < tolerance))
         if len(near):
             best = near[confidence[near].argmax()]
-            told[i], free[best] = confidence[best], False
-    return told, free
+            matched[i] = confidence[best]
+            free[best] = False
+    return matched, free
 
 
-def f1(reference, estimate, tolerance):
-    """F-measure of onsets with one-to-one matching, mir_eval's.
+def f1(reference: ArrayLike, estimate: ArrayLike, tolerance: float) -> float:
+    """F-measure of onsets with one-to-one matching, by mir_eval.
 
-    reference, estimate: seconds, any order. tolerance: seconds. Two empty lists agree (1.0); mir_eval says 0.
+    reference, estimate: seconds, any order. tolerance: seconds. Two empty lists agree and score 1; mir_eval's score
+    would be 0.
     """
-    reference, estimate = np.sort(np.asarray(reference, float)), np.sort(np.asarray(estimate, float))
+    reference = np.sort(np.asarray(reference, float))
+    estimate = np.sort(np.asarray(estimate, float))
     if not len(reference) and not len(estimate):
         return 1.0
     if not len(reference) or not len(estimate):
@@ -104,14 +125,22 @@ def f1(reference, estimate, tolerance):
     return float(mir_eval.onset.f_measure(reference, estimate, window=tolerance)[0])
 
 
-def best_threshold(references, found, tolerance=0.1):
-    """Confidence from which on estimates count for the best mean F-measure over clips, to be chosen on validation films.
+def best_threshold(
+    references: Sequence[np.ndarray],
+    estimates: Sequence[tuple[np.ndarray, np.ndarray]],
+    tolerance: float = 0.1,
+) -> float:
+    """Least confidence that gives the best mean F-measure over clips; choose it on validation films.
 
-    references: a list of arrays of seconds. found: for each (seconds, confidences). Returns a float; 0 without clips.
+    references: true onsets of each clip, in seconds. estimates: (seconds, confidences) of each clip.
+    tolerance: seconds. Returns 0 without clips.
     """
-    confidences = np.concatenate([c for _, c in found] or [np.zeros(1)])
+    confidences = np.concatenate([confidence for _, confidence in estimates] or [np.zeros(1)])
     candidates = np.unique(np.quantile(confidences, np.linspace(0, 1, 65))) if len(confidences) else np.zeros(1)
-    scores = [
-        np.mean([f1(r, t[c >= low], tolerance) for r, (t, c) in zip(references, found)] or [0]) for low in candidates
-    ]
+
+    def mean_f1(low):
+        pairs = zip(references, estimates)
+        return np.mean([f1(true, times[sure >= low], tolerance) for true, (times, sure) in pairs] or [0])
+
+    scores = [mean_f1(low) for low in candidates]
     return float(candidates[int(np.argmax(scores))])

@@ -1,5 +1,6 @@
-"""The RMS curve: measuring it (Eq. 1), its classes (Eq. 2), their smoothed labels (Eq. 3), and drawing it."""
+"""The RMS curve: measurement (Eq. 1), classes (Eq. 2), smoothed labels (Eq. 3), and drawn shapes (Fig. 12)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log1p
 
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 from scipy.signal import ellip, filtfilt
 
 
-def rms_curve(x, window, hop):
+def rms_curve(x: np.ndarray | torch.Tensor, window: int, hop: int) -> torch.Tensor:
     """Root mean square of each frame, Eq. 1.
 
     x: waveform in [-1, 1], shape (..., s). window, hop: samples. Returns (..., s / hop), in [0, 1].
@@ -17,7 +18,8 @@ def rms_curve(x, window, hop):
     Raises ValueError for a waveform that is not whole hops or too short to reflect.
     """
     x = torch.as_tensor(x)
-    samples, pad = x.shape[-1], (window - hop) // 2
+    samples = x.shape[-1]
+    pad = (window - hop) // 2
     if samples % hop or samples <= pad:
         raise ValueError(
             f"waveform has {samples} samples; wanted whole hops of {hop} and more than {pad}: cut or pad it"
@@ -27,24 +29,24 @@ def rms_curve(x, window, hop):
     return power.sqrt().reshape(*x.shape[:-1], samples // hop)
 
 
-def low_pass(curve):
+def low_pass(curve: np.ndarray | torch.Tensor) -> torch.Tensor:
     """Smooth a curve without delay, as the authors' code does before it makes targets (not in the paper).
 
-    curve: (..., n), n >= 2. Zero-phase elliptic low-pass, order 4, cut at 1/8 of the curve's Nyquist rate, i.e. about
-    7.8 Hz at hop 128. Returns the same shape, clamped at 0 because the filter rings.
+    curve: (..., n), n >= 2. Returns the same shape. The filter is a zero-phase elliptic low-pass of order 4. It cuts
+    at 1/8 of the curve's Nyquist frequency, about 7.8 Hz at hop 128. It rings, so the result is clamped at 0.
     """
     b, a = ellip(4, 0.01, 120, 0.125)
     smooth = filtfilt(b, a, np.asarray(curve, dtype=np.float64), method="gust")
     return torch.from_numpy(np.ascontiguousarray(smooth)).clamp(min=0).to(torch.as_tensor(curve).dtype)
 
 
-def mu_law(r, mu):
+def mu_law(r: np.ndarray | torch.Tensor, mu: float) -> torch.Tensor:
     """f(r) = ln(1 + mu |r|) / ln(1 + mu), Eq. 2. r: RMS in [0, 1], any shape; returns the same shape in [0, 1]."""
     return torch.log1p(mu * torch.as_tensor(r).abs()) / log1p(mu)
 
 
-def inverse_mu_law(f, mu):
-    """The r of Eq. 2 for a given f, any shape."""
+def inverse_mu_law(f: np.ndarray | torch.Tensor, mu: float) -> torch.Tensor:
+    """Inverse of Eq. 2: r for a given f in [0, 1], any shape."""
     return torch.expm1(torch.as_tensor(f) * log1p(mu)) / mu
 
 
@@ -52,103 +54,112 @@ def inverse_mu_law(f, mu):
 class Bins:
     """Classes of loudness, equally wide on the mu-law scale of Eq. 2, with mu = count - 1.
 
-    Class 0 is silence: everything below `floor`. The edges run from f(floor) to f(1); RMS of 1 or more falls into
-    the last class. silence: RMS that class 0 stands for: 0, the paper's, or the room tone of a recording (`room_tone`).
+    count: number of classes. Class 0 is silence, all RMS below `floor`. The other classes divide f(floor) to f(1).
+    RMS of 1 or more falls into the last class.
+    silence: RMS value of class 0. It is 0 in the paper; it may be the room tone of a recording (`room_tone`).
+    Raises ValueError for values out of range.
     """
 
     count: int = 64
     floor: float = 0.01
     silence: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.count < 3 or not 0 < self.floor < 1 or not 0 <= self.silence < self.floor:
             raise ValueError(
-                f"bins={self.count}, floor={self.floor}, silence={self.silence}; wanted at least 3 bins, a floor in (0, 1) and "
-                "silence below it"
+                f"bins={self.count}, floor={self.floor}, silence={self.silence}; wanted at least 3 bins, "
+                "a floor in (0, 1) and silence below it"
             )
 
     @property
-    def edges(self):
-        """Lower edge of class 1, ..., upper edge of the last class: (count,) RMS values from `floor` to 1."""
+    def edges(self) -> torch.Tensor:
+        """Edges of classes 1 to count - 1, lowest first: (count,) RMS values from `floor` to 1."""
         mu = self.count - 1
         low = float(mu_law(torch.tensor(self.floor, dtype=torch.float64), mu))
         return inverse_mu_law(torch.linspace(low, 1, self.count, dtype=torch.float64), mu).float()
 
-    def values(self, rule="centre"):
-        """RMS that each class stands for, shape (count,): bin `centre` (on the mu-law scale) or `upper` edge.
+    def values(self, rule: str = "centre") -> torch.Tensor:
+        """RMS value of each class, shape (count,).
 
-        The authors decode to the upper edge; the centre halves the error. Class 0 is `silence` by both rules.
+        rule: "centre" of the class on the mu-law scale, or its "upper" edge. The authors decode to the upper edge; the
+        centre halves the error. Class 0 is `silence` by both rules. Raises ValueError for another rule.
         """
         if rule not in ("centre", "upper"):
             raise ValueError(f"decode rule {rule!r}; wanted 'centre' or 'upper'")
-        edges, mu = self.edges, self.count - 1
-        filled = (
-            edges[1:] if rule == "upper" else inverse_mu_law((mu_law(edges[1:], mu) + mu_law(edges[:-1], mu)) / 2, mu)
-        )
+        edges = self.edges
+        if rule == "upper":
+            filled = edges[1:]
+        else:
+            mu = self.count - 1
+            filled = inverse_mu_law((mu_law(edges[1:], mu) + mu_law(edges[:-1], mu)) / 2, mu)
         return torch.cat([torch.tensor([self.silence]), filled])
 
-    def encode(self, rms):
+    def encode(self, rms: np.ndarray | torch.Tensor) -> torch.Tensor:
         """RMS values, any shape -> class of each, int64 in [0, count)."""
-        return torch.bucketize(torch.as_tensor(rms).float().contiguous(), self.edges, right=True).clamp(
-            max=self.count - 1
-        )
+        values = torch.as_tensor(rms).float().contiguous()
+        return torch.bucketize(values, self.edges, right=True).clamp(max=self.count - 1)
 
-    def decode(self, classes, rule="centre"):
+    def decode(self, classes: torch.Tensor, rule: str = "centre") -> torch.Tensor:
         """Classes, any shape -> RMS values of the same shape (see `values`)."""
         return self.values(rule)[classes]
 
-    def discretise(self, rms, rule="centre"):
-        """What the classes make of a curve: decode(encode(rms)), the same shape."""
+    def discretise(self, rms: np.ndarray | torch.Tensor, rule: str = "centre") -> torch.Tensor:
+        """Round RMS values to the values of their classes: decode(encode(rms)), the same shape."""
         return self.decode(self.encode(rms), rule)
 
 
-def room_tone(curves, floor=Bins.floor):
-    """Median RMS of the frames below `floor`, any shape: what a room sounds like when nothing happens. 0 if there are none."""
+def room_tone(curves: np.ndarray | torch.Tensor, floor: float = Bins.floor) -> float:
+    """Level of a room in which nothing happens: median RMS of all frames below `floor`, or 0 if there are none.
+
+    curves: RMS, any shape.
+    """
     quiet = torch.as_tensor(curves)[torch.as_tensor(curves) < floor]
     return quiet.median().item() if len(quiet) else 0.0
 
 
-def smooth_labels(classes, bins, width, sigma=1.0):
+def smooth_labels(classes: np.ndarray | torch.Tensor, bins: int, width: int, sigma: float = 1.0) -> torch.Tensor:
     """Gaussian label smoothing, Eq. 3.
 
-    classes: (..., n) integers. bins: number of classes k. width: W, in classes. Returns (..., n, k); a row peaks at 1
-    and is not normalised, as in the paper.
+    classes: (..., n) integers. bins: number of classes k. width, sigma: W and sigma of Eq. 3, in classes.
+    Returns (..., n, k). A row peaks at 1 and is not normalised, as in the paper.
     """
     classes = torch.as_tensor(classes)[..., None]
     index = torch.arange(bins)
     distance = (index - classes).abs()
     soft = torch.exp(-(distance.float() ** 2) / (2 * sigma**2)) * (distance <= width)
-    # class 0 is silence; smearing it would teach the model to hum, smearing into it to fall silent
+    # class 0 is silence: labels smoothed out of it would teach the model to hum, labels smoothed into it to fall silent
     return torch.where((classes == 0) | (index == 0), (distance == 0).float(), soft)
 
 
-def resize(rms, frames):
+def resize(rms: np.ndarray | torch.Tensor, frames: int) -> torch.Tensor:
     """Nearest-neighbour interpolation in time (App. B.2). rms: (..., n) -> (..., frames)."""
     rms = torch.as_tensor(rms)
     flat = F.interpolate(rms.reshape(-1, 1, rms.shape[-1]).float(), size=frames, mode="nearest-exact")
     return flat.reshape(*rms.shape[:-1], frames)
 
 
-def impose(wave, wanted, window, hop):
-    """A sound multiplied until it follows a curve: the simplest rival of RMS2Sound.
+def impose(
+    wave: np.ndarray | torch.Tensor, reference: np.ndarray | torch.Tensor, window: int, hop: int
+) -> torch.Tensor:
+    """Scale a sound so that its RMS follows a reference curve: the simplest rival of RMS2Sound.
 
-    wave: (b, s). wanted: (b, n) at `hop`. Returns (b, s). The gain is at most 40 dB, beyond which one would only hear the
-    noise of silence.
+    wave: (b, s). reference: (b, s / hop) RMS. window, hop: samples. Returns (b, s), in [-1, 1].
+    The gain is at most 40 dB; more would only amplify the noise of silence.
     """
     wave = torch.as_tensor(wave)
-    gain = (torch.as_tensor(wanted) / rms_curve(wave, window, hop).clamp(min=1e-6)).clamp(max=100)
+    gain = (torch.as_tensor(reference) / rms_curve(wave, window, hop).clamp(min=1e-6)).clamp(max=100)
     smooth = F.interpolate(gain[:, None], size=wave.shape[-1], mode="linear")[:, 0]
     return (wave * smooth).clamp(-1, 1)
 
 
 def _ramp(n, *points):
-    """Piecewise linear curve through (position in [0, 1], level) points, at the n frame centres."""
+    """Piecewise linear curve through points (position in [0, 1], level), at the n frame centres."""
     position, level = zip(*points)
     return np.interp((np.arange(n) + 0.5) / n, position, level)
 
 
-# Fig. 12's four shapes and the sounds of the corpus, as functions of (frames of the event, where its peak is)
-SHAPES = {
+# the four shapes of Fig. 12 and the sounds of the corpus, as functions of (frames of the event, position of its peak)
+SHAPES: dict[str, Callable[[int, float], np.ndarray]] = {
     "A": lambda n, peak: _ramp(n, (0, 0), (peak, 1), (1, 0)),
     "V": lambda n, peak: _ramp(n, (0, 1), (peak, 0), (1, 1)),
     "rising": lambda n, peak: _ramp(n, (0, 0), (1, 1)),
@@ -160,12 +171,21 @@ SHAPES = {
 }
 
 
-def shape(name, frames, rate, onset=0.0, length=1.0, level=0.3, peak=0.5):
-    """An RMS curve with one event of a named shape.
+def shape(
+    name: str,
+    frames: int,
+    rate: float,
+    onset: float = 0.0,
+    length: float = 1.0,
+    level: float = 0.3,
+    peak: float = 0.5,
+) -> torch.Tensor:
+    """RMS curve with one event of a named shape.
 
-    name: a key of SHAPES. frames: length of the curve. rate: curve frames per second. onset, length: seconds.
-    level: RMS of the loudest frame, in (0, 1]. peak: where A, V and adsr turn, in (0, 1) of the length.
-    Returns (frames,), zero outside the event; an event that leaves the curve is cut off there.
+    name: a key of SHAPES. frames: length of the curve. rate: curve frames per second.
+    onset, length: of the event, in seconds. level: RMS of the loudest frame, in (0, 1].
+    peak: turning point of A, V and adsr, as a share of the length in (0, 1).
+    Returns (frames,) float32, zero outside the event. An event longer than the curve is cut off at its end.
     Raises ValueError for an unknown name or a value out of range.
     """
     if name not in SHAPES:
@@ -175,7 +195,8 @@ def shape(name, frames, rate, onset=0.0, length=1.0, level=0.3, peak=0.5):
             f"onset={onset} s, length={length} s, level={level}, peak={peak}; wanted an onset inside the "
             f"{frames / rate:g} s of the curve, a positive length, a level in (0, 1] and a peak in (0, 1)"
         )
-    start, count = round(onset * rate), max(1, round(length * rate))
+    start = round(onset * rate)
+    count = max(1, round(length * rate))
     event = level * SHAPES[name](count, peak)
     curve = np.zeros(frames, dtype=np.float32)
     curve[start : start + count] = event[: max(0, frames - start)]

@@ -1,9 +1,11 @@
-"""AudioLDM's original single file, and LAION's CLAP -> diffusers' and transformers' classes, every tensor accounted for.
+"""AudioLDM's original single file and LAION's CLAP, converted to the classes of diffusers and transformers.
 
-Strict as `vf.backends.tensors` is. Sizes are read off the tensors, so that smaller networks of the same layout load too.
+Loading is as strict as in `vf.backends.tensors`. Sizes are read off the tensors, so smaller networks of the same layout
+load too.
 """
 
 import re
+from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
@@ -14,24 +16,27 @@ from vf.backends.tensors import CheckpointError, build, dropped, part, read
 CONTROL_NET = r"model\.diffusion_model\.control_net"
 
 
-def _down(m):
-    i, part = int(m[1]), m[2]
-    if i == 0:
+def _down(match):
+    """Name of a module of the U-Net's encoder. Groups of the match: number of the block, of the module in it."""
+    index = int(match[1])
+    if index == 0:
         return "conv_in."
-    block, layer = divmod(i - 1, 3)
+    block, layer = divmod(index - 1, 3)
     if layer == 2:
         return f"down_blocks.{block}.downsamplers.0.conv."
-    return f"down_blocks.{block}.{'resnets' if part == '0' else 'attentions'}.{layer}."
+    return f"down_blocks.{block}.{'resnets' if match[2] == '0' else 'attentions'}.{layer}."
 
 
-def _up(m):
-    block, layer = divmod(int(m[1]), 3)
-    if m[3]:
+def _up(match):
+    """Name of a module of the U-Net's decoder. Groups of the match: as in `_down`, then "conv." of an upsampler."""
+    block, layer = divmod(int(match[1]), 3)
+    if match[3]:
         return f"up_blocks.{block}.upsamplers.0.conv."
-    return f"up_blocks.{block}.{'resnets' if m[2] == '0' else 'attentions'}.{layer}."
+    return f"up_blocks.{block}.{'resnets' if match[2] == '0' else 'attentions'}.{layer}."
 
 
-UNET = [
+# rules (pattern, replacement) of `tensors.rename`
+UNET: list[tuple] = [
     (r"^time_embed\.0\.", "time_embedding.linear_1."),
     (r"^time_embed\.2\.", "time_embedding.linear_2."),
     (r"^film_emb\.", "class_embedding."),
@@ -50,7 +55,7 @@ UNET = [
     (r"\.out_layers\.3\.", ".conv2."),
     (r"\.skip_connection\.", ".conv_shortcut."),
 ]
-VAE = [
+VAE: list[tuple] = [
     (r"\.norm_out\.", ".conv_norm_out."),
     (r"^encoder\.down\.(\d)\.block\.", r"encoder.down_blocks.\1.resnets."),
     (r"^encoder\.down\.(\d)\.downsample\.", r"encoder.down_blocks.\1.downsamplers.0."),
@@ -62,8 +67,8 @@ VAE = [
     (r"\.mid\.attn_1\.proj_out\.", ".mid_block.attentions.0.to_out.0."),
     (r"\.nin_shortcut\.", ".conv_shortcut."),
 ]
-VOCODER = [(r"^ups\.", "upsampler.")]
-CLAP = [
+VOCODER: list[tuple] = [(r"^ups\.", "upsampler.")]
+CLAP: list[tuple] = [
     (r"^text_branch\.", "text_model."),
     (r"^(text|audio)_projection\.0\.", r"\1_projection.linear1."),
     (r"^(text|audio)_projection\.2\.", r"\1_projection.linear2."),
@@ -78,21 +83,24 @@ CLAP = [
 ]
 
 
-def audioldm(path):
-    """AudioLDM's original single file -> {vae, unet, clap, feature_extractor, vocoder, scheduler}, RMS2Sound's parts.
+def audioldm(path: str | Path) -> dict:
+    """Parts of RMS2Sound from AudioLDM's single file: {vae, unet, clap, feature_extractor, vocoder, scheduler}.
 
-    The tokenizer is RoBERTa's and is in no checkpoint.
+    The tokenizer is RoBERTa's and is in no checkpoint. Raises FileNotFoundError and CheckpointError, as `tensors.read`.
     """
     return audioldm_from(read(path), path)
 
 
-def audioldm_from(state, source):
-    """AudioLDM's parts from tensors under the original names. Raises CheckpointError naming `source`."""
+def audioldm_from(state: dict[str, torch.Tensor], source: str | Path) -> dict:
+    """Parts as in `audioldm`, from tensors under the original names.
+
+    source: file that an error names. Raises CheckpointError for other tensors.
+    """
     # the public files name the condition's network without a number, the authors' with one
     state = {
-        re.sub(r"^cond_stage_model\.", "cond_stage_models.0.", n): t
-        for n, t in state.items()
-        if not re.match(CONTROL_NET, n)
+        re.sub(r"^cond_stage_model\.", "cond_stage_models.0.", name): tensor
+        for name, tensor in state.items()
+        if not re.match(CONTROL_NET, name)
     }
     known = ("model.diffusion_model.", "first_stage_model.", "cond_stage_models.0.model.", "scale_factor")
     unknown = sorted(n for n in state if not n.startswith(known) and not dropped([n]))
@@ -107,47 +115,56 @@ def audioldm_from(state, source):
         "feature_extractor": ClapFeatureExtractor(frequency_min=50, frequency_max=14000),
         "vocoder": vocoder_from(state, source),
         "scheduler": DDIMScheduler(
-            beta_start=0.0015, beta_end=0.0195, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False,
+            beta_start=0.0015,
+            beta_end=0.0195,
+            beta_schedule="scaled_linear",
+            clip_sample=False,
+            set_alpha_to_one=False,
             steps_offset=1,
         ),
-    }  # fmt: skip
+    }
 
 
-def unet_from(state, source):
-    """UNet2DConditionModel from `model.diffusion_model.*`."""
+def unet_from(state: dict[str, torch.Tensor], source: str | Path) -> UNet2DConditionModel:
+    """U-Net from `model.diffusion_model.*`. Raises CheckpointError naming `source`."""
     return build(_unet, part(state, "model.diffusion_model.", UNET, but="control_net"), source)
 
 
-def vae_from(state, source):
-    """AutoencoderKL from `first_stage_model.*` and `scale_factor`."""
+def vae_from(state: dict[str, torch.Tensor], source: str | Path) -> AutoencoderKL:
+    """VAE from `first_stage_model.*` and `scale_factor`. Raises CheckpointError naming `source`."""
     tensors = part(state, "first_stage_model.", VAE, but=r"(vocoder|loss)\.")
     return build(lambda t: _vae(t, float(state["scale_factor"])), tensors, source)
 
 
-def vocoder_from(state, source):
-    """SpeechT5HifiGan from `first_stage_model.vocoder.*`."""
+def vocoder_from(state: dict[str, torch.Tensor], source: str | Path) -> SpeechT5HifiGan:
+    """HiFi-GAN from `first_stage_model.vocoder.*`. Raises CheckpointError naming `source`."""
     tensors = part(state, "first_stage_model.vocoder.", VOCODER)
     bins = tensors["conv_pre.weight"].shape[1] if "conv_pre.weight" in tensors else 0
-    # SpeechT5's normalisation of its input, which this one has not
+    # SpeechT5's vocoder normalises its input, AudioLDM's does not
     return build(_vocoder, tensors | {"mean": torch.zeros(bins), "scale": torch.ones(bins)}, source)
 
 
-def clap_from(state, source, prefix="cond_stage_models.0.model."):
-    """ClapModel, both towers, from tensors under LAION's names after `prefix`."""
+def clap_from(
+    state: dict[str, torch.Tensor], source: str | Path, prefix: str = "cond_stage_models.0.model."
+) -> ClapModel:
+    """CLAP, both towers, from tensors under LAION's names after `prefix`. Raises CheckpointError naming `source`."""
     return build(_clap, split_qkv(part(state, prefix, CLAP)), source)
 
 
-def split_qkv(tensors):
-    """The same tensors, where a layer holds query, key and value one below the other as three."""
-    split = {}
+def split_qkv(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Split each tensor that stacks query, key and value into three of their names; keep the others."""
+    split: dict[str, torch.Tensor] = {}
     for name, tensor in tensors.items():
-        parts = zip(("query", "key", "value"), tensor.chunk(3)) if ".attention.self.qkv." in name else [("qkv", tensor)]
-        split |= {name.replace("qkv", third): piece for third, piece in parts}
+        if ".attention.self.qkv." in name:
+            thirds = zip(("query", "key", "value"), tensor.chunk(3))
+            split |= {name.replace("qkv", third): piece for third, piece in thirds}
+        else:
+            split[name] = tensor
     return split
 
 
-def htsat(tensors, prefix):
-    """Keywords of ClapAudioConfig for an HTSAT of the size that its tensors have, named as transformers names them."""
+def htsat(tensors: dict[str, torch.Tensor], prefix: str) -> dict:
+    """Keywords of ClapAudioConfig for an HTSAT of the tensors' size. prefix: of its names, transformers' names."""
     stages = [n.removeprefix(f"{prefix}layers.").split(".") for n in tensors if n.startswith(f"{prefix}layers.")]
     count = 1 + max(int(n[0]) for n in stages)
     bias = "blocks.0.attention.self.relative_position_bias_table"
@@ -197,11 +214,17 @@ def _vocoder(tensors):
     start, bins, _ = tensors["conv_pre.weight"].shape
     return SpeechT5HifiGan(
         SpeechT5HifiGanConfig(
-            model_in_dim=bins, sampling_rate=16000, upsample_initial_channel=start, upsample_rates=[5, 4, 2, 2, 2],
-            upsample_kernel_sizes=[16, 16, 8, 4, 4], resblock_kernel_sizes=[3, 7, 11], resblock_dilation_sizes=[[1, 3, 5]] * 3,
-            leaky_relu_slope=0.1, normalize_before=False,
+            model_in_dim=bins,
+            sampling_rate=16000,
+            upsample_initial_channel=start,
+            upsample_rates=[5, 4, 2, 2, 2],
+            upsample_kernel_sizes=[16, 16, 8, 4, 4],
+            resblock_kernel_sizes=[3, 7, 11],
+            resblock_dilation_sizes=[[1, 3, 5]] * 3,
+            leaky_relu_slope=0.1,
+            normalize_before=False,
         )
-    )  # fmt: skip
+    )
 
 
 def _clap(tensors):
@@ -214,10 +237,14 @@ def _clap(tensors):
             projection_dim=dims,
             audio_config=htsat(tensors, "audio_model.audio_encoder.") | {"projection_dim": dims},
             text_config={
-                "vocab_size": vocabulary, "hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": hidden // 64,
+                "vocab_size": vocabulary,
+                "hidden_size": hidden,
+                "num_hidden_layers": layers,
+                "num_attention_heads": hidden // 64,
                 "intermediate_size": tensors[f"{text}encoder.layer.0.intermediate.dense.weight"].shape[0],
                 "max_position_embeddings": tensors[f"{text}embeddings.position_embeddings.weight"].shape[0],
-                "layer_norm_eps": 1e-5, "projection_dim": dims,
+                "layer_norm_eps": 1e-5,
+                "projection_dim": dims,
             },
         )
-    )  # fmt: skip
+    )

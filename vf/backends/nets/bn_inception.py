@@ -1,20 +1,22 @@
-"""BN-Inception (Ioffe and Szegedy, 2015), trained on ImageNet: what the paper reads each frame and its optical flow with.
+"""BN-Inception (Ioffe and Szegedy, 2015), trained on ImageNet: the paper's encoder of frames and of optical flow.
 
-Layers, poolings and names are those of the released file bn_inception-52deb4733.pth, which was translated from Caffe; so
-poolings count a last window that begins inside the picture (`ceil_mode`), and pictures come as blue, green, red.
+Layers, poolings and names are those of the released file bn_inception-52deb4733.pth. It was translated from Caffe:
+poolings include a last window that begins inside the picture (`ceil_mode`), and colours come as blue, green, red.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-SIZE, FEATURES = 224, 1024  # pixels of a side; numbers out
+SIZE = 224  # pixels of a side
+FEATURES = 1024
 MEAN = (104.0, 117.0, 128.0)  # of blue, green, red, 0 to 255
-REST = 128.0  # taken from the levels of flow
-LIMIT = 20.0  # pixels of flow that are told apart
+REST = 128.0  # subtracted from the levels of flow
+LIMIT = 20.0  # pixels; larger flow is clipped
 
 # channels of the branches: 1x1; 1x1 then 3x3; 1x1 then 3x3 twice; pool then 1x1
-BLOCKS = {
+BLOCKS: dict[str, tuple] = {
     "3a": (64, (64, 64), (64, 96), 32),
     "3b": (64, (64, 96), (64, 96), 64),
     "3c": (None, (128, 160), (64, 96), None),
@@ -26,17 +28,17 @@ BLOCKS = {
     "5a": (352, (192, 320), (160, 224), 128),
     "5b": (352, (192, 320), (192, 224), 128),
 }
-MAX_POOLED = ("3c", "4e", "5b")  # the others average, and count the zeros around the picture
-CLASSIFIER = ("last_linear.", "fc.")  # its names in the released file and in the one that was made from
+MAX_POOLED = ("3c", "4e", "5b")  # the others take the average, zeros around the picture included
+CLASSIFIER = ("last_linear.", "fc.")  # its names in the released file and in its source
 
 
 class BNInception(nn.Module):
-    """Pictures to 1024 numbers each: the average over the picture before the classifier, which is left out.
+    """Pictures to features, 1024 each: the average over the picture before the classifier, which is left out.
 
     channels: of the pictures; 3 for colour, 2 for optical flow.
     """
 
-    def __init__(self, channels=3):
+    def __init__(self, channels: int = 3):
         super().__init__()
         self.channels = channels
         self._add("conv1_7x7_s2", channels, 64, 7, stride=2)
@@ -44,7 +46,8 @@ class BNInception(nn.Module):
         self._add("conv2_3x3", 64, 192, 3)
         size = 192
         for name, (single, (narrow, wide), (double_narrow, double_wide), pooled) in BLOCKS.items():
-            block, stride = f"inception_{name}", 1 if single else 2
+            block = f"inception_{name}"
+            stride = 1 if single else 2
             if single:
                 self._add(f"{block}_1x1", size, single, 1)
             self._add(f"{block}_3x3_reduce", size, narrow, 1)
@@ -66,13 +69,16 @@ class BNInception(nn.Module):
             x = F.relu(self.get_submodule(f"{name}_bn")(self.get_submodule(name)(x)), inplace=True)
         return x
 
-    def stem(self, x):
+    def stem(self, x: torch.Tensor) -> torch.Tensor:
         """The layers before the first block: (b, channels, h, w) -> (b, 192, h / 8, w / 8)."""
         x = F.max_pool2d(self._units(x, "conv1_7x7_s2"), 3, stride=2, ceil_mode=True)
         return F.max_pool2d(self._units(x, "conv2_3x3_reduce", "conv2_3x3"), 3, stride=2, ceil_mode=True)
 
-    def block(self, x, name):
-        """One block of BLOCKS: its branches side by side along the channels, (b, c, h, w) -> (b, d, h, w), halved by 3c, 4e."""
+    def block(self, x: torch.Tensor, name: str) -> torch.Tensor:
+        """One block of BLOCKS, its branches joined along the channels: (b, c, h, w) -> (b, d, h, w).
+
+        Blocks 3c and 4e halve h and w.
+        """
         block = f"inception_{name}"
         single, *_, pooled = BLOCKS[name]
         branches = [self._units(x, f"{block}_1x1")] if single else []
@@ -85,8 +91,8 @@ class BNInception(nn.Module):
             branches.append(self._units(pool(x, 3, stride=1, padding=1), f"{block}_pool_proj"))
         return torch.cat(branches, 1)
 
-    def forward(self, x):
-        """x: (b, channels, 224, 224) of `rgb_input` or `flow_input`. Returns (b, 1024), at least 0.
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Features of pictures: (b, channels, 224, 224) of `rgb_input` or `flow_input` -> (b, 1024), at least 0.
 
         Raises ValueError for another shape.
         """
@@ -101,12 +107,13 @@ class BNInception(nn.Module):
         return x.mean((2, 3))
 
 
-def load(state, channels=3):
-    """BNInception in eval mode from the tensors of the released file, its classifier dropped.
+def load(state: dict[str, torch.Tensor], channels: int = 3) -> BNInception:
+    """BNInception in eval mode from the tensors of the released file, without its classifier.
 
-    channels: with 2 the first convolution, averaged over the colours, reads x and y of optical flow, as in the authors'
-    code; both with the same weights, so that it sees only their sum. The file this one was made from (bn_inception-9f5701afb96c8044.pth),
-    which stores the norms as rows, loads as well. Raises ValueError for other names or shapes.
+    channels: 3, or 2 for x and y of optical flow. With 2 the first convolution is averaged over the colours, as in the
+    authors' code: x and y have the same weights, so the network sees only their sum.
+    The source of the released file, bn_inception-9f5701afb96c8044.pth, loads as well; it stores norms as rows.
+    Raises ValueError for other names or shapes.
     """
     state = {name: value for name, value in state.items() if not name.startswith(CLASSIFIER)}
     state = {name: value[0] if value.ndim == 2 and len(value) == 1 else value for name, value in state.items()}
@@ -115,7 +122,7 @@ def load(state, channels=3):
         first = state["conv1_7x7_s2.weight"]
         if first.shape[1] == 3 != channels:
             state["conv1_7x7_s2.weight"] = first.mean(1, keepdim=True).expand(-1, channels, -1, -1)
-        # a plain dict: files older than `num_batches_tracked` then load strictly, with zeros for it
+        # a plain dict: files older than `num_batches_tracked` then load strictly, with zeros in its place
         model.load_state_dict(state)
     except (KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -124,12 +131,12 @@ def load(state, channels=3):
 
 
 def _squash(maps):
-    """(t, c, h, w) -> (t, c, 224, 224) whatever the proportions, smoothed where it shrinks, rounded to whole levels."""
+    """Resize to 224 x 224 in whole levels, antialiased, whatever the proportions: (t, c, h, w) -> (t, c, 224, 224)."""
     return F.interpolate(maps, (SIZE, SIZE), mode="bilinear", antialias=True).round()
 
 
-def rgb_input(frames):
-    """Frames as BNInception wants them: uint8 (t, h, w, 3), RGB -> float (t, 3, 224, 224), BGR, 0 to 255 less MEAN.
+def rgb_input(frames: np.ndarray | torch.Tensor) -> torch.Tensor:
+    """Input of a 3-channel BNInception: uint8 (t, h, w, 3), RGB -> float (t, 3, 224, 224), BGR, 0 to 255 less MEAN.
 
     Raises ValueError for anything but uint8 colour frames.
     """
@@ -138,16 +145,15 @@ def rgb_input(frames):
         raise ValueError(
             f"frames are {frames.dtype} {tuple(frames.shape)}; wanted uint8 (t, h, w, 3): decode the film to RGB"
         )
-    return (
-        _squash(frames.flip(-1).permute(0, 3, 1, 2).float()) - torch.tensor(MEAN, device=frames.device)[:, None, None]
-    )
+    mean = torch.tensor(MEAN, device=frames.device)[:, None, None]
+    return _squash(frames.flip(-1).permute(0, 3, 1, 2).float()) - mean
 
 
-def flow_input(flow):
-    """Optical flow as a 2-channel BNInception wants it: (t, h, w, 2) in pixels -> float (t, 2, 224, 224), -128 to 127.
+def flow_input(flow: np.ndarray | torch.Tensor) -> torch.Tensor:
+    """Input of a 2-channel BNInception: flow (t, h, w, 2) in pixels -> float (t, 2, 224, 224), -128 to 127.
 
-    -20..20 pixels become whole levels 0..255, rounded down as in the authors' pictures, so that rest is 127, less 128.
-    Raises ValueError for another shape.
+    -20 to 20 pixels become whole levels 0 to 255, rounded down as in the authors' pictures. No motion is 127. Then 128
+    is subtracted. Raises ValueError for another shape or for integers.
     """
     flow = torch.as_tensor(flow)
     if not flow.is_floating_point() or flow.ndim != 4 or flow.shape[-1] != 2:

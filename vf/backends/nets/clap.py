@@ -1,4 +1,6 @@
-"""Text and sound to CLAP's timbre vectors: one way for the released CLAP and for the small one."""
+"""Timbre vectors of text and of sound, by the released CLAP or by the small one."""
+
+from collections.abc import Sequence
 
 import librosa
 import numpy as np
@@ -7,8 +9,8 @@ import torch.nn.functional as F
 
 
 @torch.no_grad()
-def embed_text(clap, tokenizer, texts, batch=64):
-    """Texts -> vectors of unit norm, (b, e), on the model's device."""
+def embed_text(clap, tokenizer, texts: Sequence[str], batch: int = 64) -> torch.Tensor:
+    """Timbre vectors of b texts: (b, e), unit norm, on the model's device. clap: ClapModel or SmallClap."""
     parts = []
     for i in range(0, len(texts), batch):
         tokens = tokenizer(list(texts[i : i + batch]), padding=True, truncation=True, return_tensors="pt")
@@ -18,17 +20,17 @@ def embed_text(clap, tokenizer, texts, batch=64):
 
 
 @torch.no_grad()
-def embed_features(clap, features, batch=32):
-    """Log-mels of `log_mels`, (b, 1, frames, bins) -> vectors of unit norm, (b, e), on the model's device."""
+def embed_features(clap, features: torch.Tensor, batch: int = 32) -> torch.Tensor:
+    """Timbre vectors of `log_mels` (b, 1, frames, bins): (b, e), unit norm, on the model's device."""
     parts = [clap.get_audio_features(piece.to(clap.device)).pooler_output for piece in features.split(batch)]
     return F.normalize(torch.cat(parts), dim=-1)
 
 
-def log_mels(feature_extractor, audio, sample_rate):
-    """CLAP's log-mel of waveforms: (b, s) at `sample_rate` -> (b, 1, frames, bins), in decibels.
+def log_mels(feature_extractor, audio: np.ndarray, sample_rate: int) -> torch.Tensor:
+    """CLAP's log-mel of waveforms: (b, s) or (s,) at `sample_rate` -> (b, 1, frames, bins), in decibels.
 
-    Resamples to the extractor's rate and keeps its first `max_length_s` seconds (its own cut would be at random);
-    shorter sound is repeated. Raises ValueError for sound that is empty or not finite.
+    Resamples to the extractor's rate and keeps the first `max_length_s` seconds; the extractor's own cut would be
+    random. Shorter sound is repeated. Raises ValueError for sound that is empty or not finite.
     """
     audio = np.asarray(audio, dtype=np.float32)
     audio = audio[None] if audio.ndim == 1 else audio

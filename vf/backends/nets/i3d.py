@@ -1,5 +1,6 @@
-"""Inception I3D (Carreira and Zisserman, 2017), the picture half of FAVD's embedding, as in pytorch-i3d's rgb_imagenet.pt."""
+"""Inception I3D (Carreira and Zisserman, 2017), the picture half of FAVD's embedding. Weights are pytorch-i3d's."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -16,24 +17,24 @@ MIXED = {
     "5b": (256, 160, 320, 32, 128, 128),
     "5c": (384, 192, 384, 48, 128, 128),
 }
-POOLS = {
-    "3b": ((1, 3, 3), (1, 2, 2)),
-    "4b": ((3, 3, 3), (2, 2, 2)),
-    "5b": ((2, 2, 2), (2, 2, 2)),
-}  # kernel, stride, before
+# kernel and stride of the pooling before a block
+POOLS = {"3b": ((1, 3, 3), (1, 2, 2)), "4b": ((3, 3, 3), (2, 2, 2)), "5b": ((2, 2, 2), (2, 2, 2))}
 
 
-def pad_same(x, kernel, stride):
-    """Zeros around the last three axes of x, as TensorFlow's SAME: size n then gives ceil(n / stride), the odd zero behind."""
-    pads = []
+def pad_same(x: torch.Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> torch.Tensor:
+    """TensorFlow's SAME padding: zeros around the last three axes of x, so that size n gives ceil(n / stride).
+
+    Where the number of zeros is odd, the end gets one more. kernel, stride: of the three axes.
+    """
+    pads: list[int] = []
     for size, k, s in zip(x.shape[-3:], kernel, stride):
         total = max(k - (size % s or s), 0)
         pads = [total // 2, total - total // 2, *pads]  # F.pad begins with the last axis
     return F.pad(x, pads)
 
 
-def max_pool(x, kernel, stride):
-    """Maximum over SAME windows; the zeros at the edge cannot win, for x comes out of a ReLU."""
+def max_pool(x: torch.Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> torch.Tensor:
+    """Maximum pooling with SAME padding. The zeros at the edge do not matter, because x comes out of a ReLU."""
     return F.max_pool3d(pad_same(x, kernel, stride), kernel, stride)
 
 
@@ -63,25 +64,28 @@ class _Mixed(nn.Module):
 
 
 class I3D(nn.Module):
-    """Film to one vector of 16 * width numbers; the file's width is 64, so 1024. `logits` names Kinetics' classes; only kept."""
+    """Film to one vector of 16 * width numbers. The released file has width 64, so 1024 numbers.
 
-    def __init__(self, width=64, classes=400):
+    `logits`, the classifier of Kinetics' classes, is loaded but not used.
+    """
+
+    def __init__(self, width: int = 64, classes: int = 400):
         super().__init__()
         self.Conv3d_1a_7x7 = _Unit(3, width, 7, 2)
         self.Conv3d_2b_1x1 = _Unit(width, width, 1)
         self.Conv3d_2c_3x3 = _Unit(width, 3 * width, 3)
         size = 3 * width
-        for name, widths in MIXED.items():
-            widths = [w * width // 64 for w in widths]
+        for name, full_widths in MIXED.items():
+            widths = [w * width // 64 for w in full_widths]
             self.add_module(f"Mixed_{name}", _Mixed(size, widths))
             size = widths[0] + widths[2] + widths[4] + widths[5]
         self.logits = nn.ModuleDict({"conv3d": nn.Conv3d(size, classes, 1)})
 
-    def forward(self, x):
-        """Pictures in [-1, 1], (b, 3, t, h, w), made for h = w = 224 -> (b, 16 * width).
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Vectors of films: pictures (b, 3, t, h, w) in [-1, 1], made for h = w = 224 -> (b, 16 * width).
 
-        The average over the picture and over pairs of neighbours in time, as before the logits, then over time. Raises
-        ValueError for fewer than 9 frames, which leave no pair.
+        Averages over the picture and over pairs of neighbours in time, as before the logits, then over time.
+        Raises ValueError for fewer than 9 frames, which leave no pair.
         """
         if x.ndim != 5 or x.shape[1] != 3 or x.shape[2] < 9:
             raise ValueError(
@@ -97,11 +101,11 @@ class I3D(nn.Module):
         return (x[..., 1:] + x[..., :-1]).mean(2) / 2
 
 
-def frames_input(frames, size=224):
-    """Frames as I3D wants them: uint8 (t, h, w, 3) -> (1, 3, t, size, size) in [-1, 1].
+def frames_input(frames: np.ndarray | torch.Tensor, size: int = 224) -> torch.Tensor:
+    """Input of I3D: uint8 (t, h, w, 3) -> (1, 3, t, size, size) in [-1, 1].
 
-    The shorter side becomes size * 8 / 7 (256), bilinearly and smoothed where it shrinks, rounded to whole levels; then
-    the middle is cut out. Raises ValueError for anything but uint8 colour frames.
+    The shorter side is resized to size * 8 / 7 (256), bilinearly with antialiasing, in whole levels. Then the middle is
+    cut out. Raises ValueError for anything but uint8 colour frames.
     """
     frames = torch.as_tensor(frames)
     if frames.dtype != torch.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
@@ -111,9 +115,10 @@ def frames_input(frames, size=224):
     height, width = frames.shape[1:3]
     short = size * 8 // 7
     target = tuple(short * side // min(height, width) for side in (height, width))
-    top, left = (target[0] - size) // 2, (target[1] - size) // 2
+    top = (target[0] - size) // 2
+    left = (target[1] - size) // 2
     parts = []
-    for piece in frames.split(32):  # floats of a whole film at full size would not fit
+    for piece in frames.split(32):  # a whole film at full size, in floats, would not fit into memory
         piece = piece.permute(0, 3, 1, 2).float()
         if target != (height, width):
             piece = F.interpolate(piece, target, mode="bilinear", antialias=True).round()
@@ -121,11 +126,11 @@ def frames_input(frames, size=224):
     return (torch.cat(parts).transpose(0, 1)[None] * 2 / 255 - 1).contiguous()
 
 
-def load(state):
+def load(state: dict[str, torch.Tensor]) -> I3D:
     """I3D in eval mode from the tensors of the released file. Raises ValueError for other names or shapes."""
     try:
         model = I3D(len(state["Conv3d_1a_7x7.conv3d.weight"]), len(state["logits.conv3d.weight"]))
-        # a plain dict: files older than `num_batches_tracked` then load strictly, with zeros for it
+        # a plain dict: files older than `num_batches_tracked` then load strictly, with zeros in its place
         model.load_state_dict(dict(state))
     except (KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]

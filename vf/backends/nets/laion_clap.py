@@ -1,7 +1,8 @@
-"""LAION's CLAP with HTSAT-base and RoBERTa (Wu et al., 2023), the CLAP that scores, from its released file (App. C)."""
+"""LAION's CLAP with HTSAT-base and RoBERTa (Wu et al., 2023), the CLAP of the CLAP score (App. C)."""
 
 import numpy as np
-from transformers import ClapFeatureExtractor
+import torch
+from transformers import ClapFeatureExtractor, ClapModel
 
 from vf.backends.nets import clap
 from vf.backends.nets.audioldm import clap_from
@@ -9,7 +10,7 @@ from vf.backends.nets.audioldm import clap_from
 SOURCE = "music_speech_audioset_epoch_15_esc_89.98.pt"
 
 
-def load(state):
+def load(state: dict[str, torch.Tensor]) -> ClapModel:
     """ClapModel, both towers, from the tensors under `state_dict` in the released file.
 
     Raises tensors.CheckpointError for other names or shapes.
@@ -18,10 +19,11 @@ def load(state):
     return clap_from(named, SOURCE, prefix="module.")
 
 
-def embed(network, waves, rate):
-    """Sounds (b, s) at `rate` -> (b, e), unit norm, float32 numpy.
+def embed(network: ClapModel, waves: np.ndarray, rate: int) -> np.ndarray:
+    """Embeddings of sounds: (b, s) at `rate` -> (b, e) float32, unit norm.
 
-    The first 10 s at 48 kHz; shorter sound is repeated. As in the released code the sound goes through 16 bits first.
+    Takes the first 10 s at 48 kHz; shorter sound is repeated. Sound is rounded to 16 bits first, as in the released
+    code.
     """
     waves = (np.clip(np.asarray(waves, np.float32), -1, 1) * 32767).astype(np.int16) / np.float32(32767)
     extractor = ClapFeatureExtractor(frequency_min=50, frequency_max=14000)

@@ -1,25 +1,29 @@
-"""Starting a VAE from the best linear code of its data, instead of from noise."""
+"""Initial weights of a VAE: the best linear code of its data, instead of noise."""
 
 import torch
+from diffusers import AutoencoderKL
 
-OFFSET = 8.0  # constant that keeps a group norm from dividing by the sound's own spread
-SPREAD = 0.3  # of the log-mel inside the network: small beside the constant
+OFFSET = 8.0  # constant channels; without them a group norm would divide by the spread of the sound itself
+SPREAD = 0.3  # standard deviation of the log-mel inside the network: small beside OFFSET
 
 
 @torch.no_grad()
-def linear_start(vae, mels):
-    """Set a new AutoencoderKL's weights so that its encoder is the principal component analysis of patches of log-mels.
+def linear_start(vae: AutoencoderKL, mels: torch.Tensor) -> None:
+    """Set the weights of a new VAE so that its encoder is the principal component analysis of patches of log-mels.
 
-    vae: with 1 channel in and out and random weights. mels: (i, n, bins). A latent pixel is the leading components of a
-    4 x 4 patch (for strides of 4), whose reconstruction a few minutes of training from random weights do not reach. The
-    decoder starts linear, with random weights: nearest-neighbour upsampling has no exact inverse to set.
+    vae: AutoencoderKL with 1 channel in and out and random weights. mels: (i, n, bins). A latent pixel holds the
+    leading components of a patch (4 x 4 for strides of 4). A few minutes of training from random weights do not reach
+    their reconstruction. The decoder starts linear with random weights, because nearest-neighbour upsampling has no
+    exact inverse.
 
-    Residual branches start at zero. Before the last group norm of either half each signal comes with its negative: the
-    mean that the norm takes away is then 0, not the level of the clip, and silu(x) - silu(-x) is x. Constants, taken
-    off again after the norm, hold its spread. Nothing is fixed: training moves every weight.
+    Residual branches start at zero. Before the last group norm of encoder and decoder each signal is paired with its
+    negative. The mean that the norm subtracts is then 0 and not the level of the clip, and silu(x) - silu(-x) is x.
+    Constants keep the norm's spread fixed; they are subtracted again after it. Training moves all weights.
     Raises ValueError for a VAE too narrow to carry the patch.
     """
-    widths, latents, groups = vae.config.block_out_channels, vae.config.latent_channels, vae.config.norm_num_groups
+    widths = vae.config.block_out_channels
+    latents = vae.config.latent_channels
+    groups = vae.config.norm_num_groups
     patch = 4 ** (len(widths) - 1)
     need = [4 ** (i + 1) for i in range(len(widths) - 1)] + [2 * patch]
     grows = all(a < b for a, b in zip(widths, widths[1:]))
@@ -30,8 +34,10 @@ def linear_start(vae, mels):
         )
     if any(width // groups % 4 for width in (widths[0], widths[-1])):
         raise ValueError(f"channels {tuple(widths)} in {groups} groups; wanted groups of 4, 8, ...: take fewer")
-    mean, std = mels.mean(), mels.std()
-    encoder, decoder = vae.encoder, vae.decoder
+    mean = mels.mean()
+    std = mels.std()
+    encoder = vae.encoder
+    decoder = vae.decoder
     for name, module in vae.named_modules():
         if name.endswith("conv2"):
             module.weight.zero_()
@@ -74,7 +80,7 @@ def linear_start(vae, mels):
         convolution.weight.copy_(torch.eye(len(convolution.bias))[..., None, None])
         convolution.bias.zero_()
     vae.quant_conv.weight[latents:].mul_(0.1)
-    vae.quant_conv.bias[latents:] = -5  # little noise at first, or it drowns what there is to learn
+    vae.quant_conv.bias[latents:] = -5  # log-variance: little noise at first, or it would drown the signal
 
     shortcut = decoder.up_blocks[-1].resnets[0].conv_shortcut
     for tensor in (shortcut.weight, shortcut.bias):
@@ -85,6 +91,7 @@ def linear_start(vae, mels):
 
 
 def _straighten(before, norm):
+    """Make a group norm linear: add constants in the convolution before it, subtract them after it."""
     sign = 1 - 2 * (torch.arange(len(norm.bias)) // 2 % 2)  # one sign for a signal and its negative
     before.bias.copy_(OFFSET * sign)
     norm.weight.fill_(OFFSET)
@@ -92,7 +99,7 @@ def _straighten(before, norm):
 
 
 def _patch_components(mels, strides):
-    """Mean (p,), principal axes (p, p) and their spread (p,) of patches, pixels as the strides order them."""
+    """Mean (p,), principal axes (p, p) and their standard deviations (p,) of patches, pixels in the strides' order."""
     patches = mels[:: max(1, len(mels) // 100), None]
     for _ in range(strides):
         b, c, n, f = patches.shape

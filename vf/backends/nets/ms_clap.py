@@ -1,4 +1,4 @@
-"""The sound tower of Microsoft's CLAP of 2023 (Elizalde et al.), the embedding of FAD-C, from its released file (App. C)."""
+"""The audio tower of Microsoft's CLAP of 2023 (Elizalde et al.), the embedding of FAD-C (App. C)."""
 
 import librosa
 import numpy as np
@@ -11,48 +11,54 @@ from vf.backends.nets.audioldm import CLAP, htsat, split_qkv
 from vf.backends.tensors import build, part
 
 SOURCE = "CLAP_weights_2023.pth"
-SAMPLE_RATE, WINDOW, HOP, BINS, LOWEST, HIGHEST = 44100, 1024, 320, 64, 50.0, 8000.0
+SAMPLE_RATE = 44100
+WINDOW = 1024
+HOP = 320
+BINS = 64
+LOWEST = 50.0  # Hz
+HIGHEST = 8000.0  # Hz
 SECONDS = 7  # of a chunk; one begins every second, as in fadtk's `clap-2023`
 HTSAT = "audio_encoder.base.htsat."
-PROJECTION = [(r"^audio_encoder\.projection\.", "projection.")]
+PROJECTION: list[tuple] = [(r"^audio_encoder\.projection\.", "projection.")]
 
 
 class Projection(nn.Module):
-    """linear2(gelu(linear1(x))) added to linear1(x), then a layer norm; no biases in the linear layers."""
+    """linear1(x) + linear2(gelu(linear1(x))), then a layer norm. The linear layers have no biases."""
 
-    def __init__(self, size, dims):
+    def __init__(self, size: int, dims: int):
         super().__init__()
         self.linear1 = nn.Linear(size, dims, bias=False)
         self.linear2 = nn.Linear(dims, dims, bias=False)
         self.layer_norm = nn.LayerNorm(dims)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(b, size) -> (b, dims)."""
         first = self.linear1(x)
         return self.layer_norm(first + self.linear2(F.gelu(first)))
 
 
 class SoundTower(nn.Module):
-    """HTSAT and its projection. config: transformers' ClapAudioConfig; dims: of the embedding, 1024 in the file."""
+    """HTSAT and its projection. config: of the HTSAT. dims: of the embedding, 1024 in the released file."""
 
-    def __init__(self, config, dims):
+    def __init__(self, config: ClapAudioConfig, dims: int):
         super().__init__()
         self.htsat = ClapAudioModel(config)
         self.projection = Projection(config.hidden_size, dims)
 
-    def forward(self, mels):
-        """Log-mels of `log_mel`, (b, frames, 64) -> embeddings (b, dims), not normalised."""
+    def forward(self, mels: torch.Tensor) -> torch.Tensor:
+        """Embeddings of `log_mel` (b, frames, 64): (b, dims), not normalised."""
         return self.projection(self.htsat(mels[:, None]).pooler_output)
 
 
-def load(state):
-    """SoundTower in eval mode from the tensors under `model` in the released file; the tower of texts is left out.
+def load(state: dict[str, torch.Tensor]) -> SoundTower:
+    """SoundTower in eval mode from the tensors under `model` in the released file, without the text tower.
 
     Raises tensors.CheckpointError for other names or shapes.
     """
     # under LAION's names, so that one set of rules serves both HTSATs
-    branch = {f"{n.replace(HTSAT, 'htsat.audio_branch.')}": t for n, t in state.items() if n.startswith(HTSAT)}
-    tensors = {f"htsat.{n.removeprefix('audio_model.')}": t for n, t in split_qkv(part(branch, "htsat.", CLAP)).items()}
+    branch = {n.replace(HTSAT, "htsat.audio_branch."): t for n, t in state.items() if n.startswith(HTSAT)}
+    renamed = split_qkv(part(branch, "htsat.", CLAP))
+    tensors = {f"htsat.{n.removeprefix('audio_model.')}": t for n, t in renamed.items()}
     sound = {n: t for n, t in state.items() if n.startswith("audio_encoder.") and not n.startswith(HTSAT)}
     return build(_tower, tensors | part(sound, "", PROJECTION), SOURCE)
 
@@ -62,8 +68,8 @@ def _tower(tensors):
     return SoundTower(config, len(tensors["projection.linear1.weight"]))
 
 
-def log_mel(wave):
-    """Log-mel in decibels of sound at 44.1 kHz, as librosa makes it: (s,) -> (s // 320 + 1, 64), at least -100."""
+def log_mel(wave: np.ndarray) -> np.ndarray:
+    """librosa's log-mel of sound at 44.1 kHz: (s,) -> (s // 320 + 1, 64) float32, in decibels, at least -100."""
     power = librosa.feature.melspectrogram(
         y=wave, sr=SAMPLE_RATE, n_fft=WINDOW, hop_length=HOP, n_mels=BINS, fmin=LOWEST, fmax=HIGHEST, pad_mode="reflect"
     )
@@ -71,16 +77,16 @@ def log_mel(wave):
 
 
 @torch.no_grad()
-def embed(network, waves, rate):
-    """Sounds (b, s) at `rate` -> (b, w, dims): of each 7 s that begin at a whole second, zeros behind the end."""
-    device, rows = next(network.parameters()).device, []
+def embed(network: SoundTower, waves: np.ndarray, rate: int) -> np.ndarray:
+    """Embeddings of chunks of sounds: (b, s) at `rate` -> (b, w, dims) float32.
+
+    A chunk of 7 s begins at each whole second within the sound. Zeros follow the end of the sound.
+    """
+    device = next(network.parameters()).device
+    rows = []
     for wave in np.asarray(waves, np.float32):
-        wave = (
-            librosa.resample(wave, orig_sr=rate, target_sr=SAMPLE_RATE, res_type="polyphase")
-            if rate != SAMPLE_RATE
-            else wave
-        )
-        # a second that holds no sample of the sound gives no chunk
+        if rate != SAMPLE_RATE:
+            wave = librosa.resample(wave, orig_sr=rate, target_sr=SAMPLE_RATE, res_type="polyphase")
         starts = range(0, len(wave), SAMPLE_RATE)
         padded = np.pad(wave, (0, SECONDS * SAMPLE_RATE))
         mels = np.stack([log_mel(padded[s : s + SECONDS * SAMPLE_RATE]) for s in starts])

@@ -1,4 +1,4 @@
-"""PANNs' Wavegram-Logmel-CNN14 (Kong et al., 2020), the embedding of FAD-P, under the names of its released file."""
+"""PANNs' Wavegram-Logmel-CNN14 (Kong et al., 2020), the embedding of FAD-P. Layers have the released file's names."""
 
 import torch
 import torch.nn.functional as F
@@ -6,20 +6,20 @@ from torch import nn
 
 from vf.signal.mel import mel_filters
 
-SAMPLE_RATE, WINDOW, HOP = 32000, 1024, 320
+SAMPLE_RATE = 32000
+WINDOW = 1024
+HOP = 320
 MEL = (SAMPLE_RATE, WINDOW, 64, 50.0, 14000.0)
-STORED = (
-    "spectrogram_extractor.stft.conv_real.weight",
-    "spectrogram_extractor.stft.conv_imag.weight",
-    "logmel_extractor.melW",
-)
+MEL_FILTERS = "logmel_extractor.melW"
+# filters that the file stores and `log_mel` computes
+STORED = ("spectrogram_extractor.stft.conv_real.weight", "spectrogram_extractor.stft.conv_imag.weight", MEL_FILTERS)
 
 
-def log_mel(x):
+def log_mel(x: torch.Tensor) -> torch.Tensor:
     """Log-mel spectrogram in decibels: waveforms at 32 kHz, (b, s) -> (b, s // 320 + 1, 64), at least -100.
 
-    Power of centred frames under a Hann window (the paper says Hamming, the released filters are Hann), reflected at
-    the ends, through Slaney filters from 50 Hz to 14 kHz.
+    Power of centred frames under a Hann window, reflected at the ends, through Slaney filters from 50 Hz to 14 kHz.
+    The paper of PANNs says Hamming, but the released filters are Hann.
     """
     window = torch.hann_window(WINDOW, device=x.device)
     spectrum = torch.stft(x, WINDOW, HOP, window=window, pad_mode="reflect", return_complex=True)
@@ -54,13 +54,14 @@ class _Block(nn.Module):
 
 
 class WavegramLogmelCnn14(nn.Module):
-    """Waveforms to embeddings, 32 * width numbers each; the file's width is 64, so 2048.
+    """Waveforms to embeddings of 32 * width numbers. The released file has width 64, so 2048 numbers.
 
-    The wavegram is a spectrogram that a 1-d network learns: its 2 * width channels, 100 a second, are read as width / 16
-    maps of 32 frequencies and joined to the log-mel's own maps. `fc_audioset` names AudioSet's classes; it is only kept.
+    The wavegram is a spectrogram learnt by a 1-d network. Its 2 * width channels, 100 a second, are reshaped to
+    width / 16 maps of 32 frequencies and joined with the maps of the log-mel. `fc_audioset`, the classifier of
+    AudioSet's classes, is loaded but not used.
     """
 
-    def __init__(self, width=64, classes=527):
+    def __init__(self, width: int = 64, classes: int = 527):
         super().__init__()
         self.pre_conv0 = nn.Conv1d(1, width, 11, stride=5, padding=5, bias=False)
         self.pre_bn0 = nn.BatchNorm1d(width)
@@ -78,17 +79,17 @@ class WavegramLogmelCnn14(nn.Module):
         self.fc1 = nn.Linear(32 * width, 32 * width)
         self.fc_audioset = nn.Linear(32 * width, classes)
 
-    def forward(self, x):
-        """Waveforms at 32 kHz, (b, s) -> (b, 32 * width), not negative: the layer before the classes, after its ReLU.
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """One embedding per waveform, of any length: (b, s) at 32 kHz -> (b, 32 * width), at least 0.
 
-        One embedding per waveform, whatever its length. Raises ValueError where the two halves of the network would
-        disagree in frames (s % 640 from 320 to 635) or none would be left (s < 10236).
+        It is the layer before the classifier, after its ReLU. Raises ValueError where the two halves of the network
+        would differ in frames (s % 640 from 320 to 635) or no frame would be left (s < 10236).
         """
         frames = -(-x.shape[-1] // 5) // 128
         if x.ndim != 2 or frames < 16 or frames != (x.shape[-1] // HOP + 1) // 2:
             raise ValueError(
-                f"waveforms are {tuple(x.shape)}; wanted (b, s) with s whole times 640 (20 ms at 32 kHz), at least 10240: "
-                "cut or pad them"
+                f"waveforms are {tuple(x.shape)}; wanted (b, s) with s whole times 640 (20 ms at 32 kHz), "
+                "at least 10240: cut or pad them"
             )
         x = torch.cat([self._spectral(x), self._wavegram(x)], 1)
         for block in (self.conv_block2, self.conv_block3, self.conv_block4, self.conv_block5):
@@ -106,18 +107,18 @@ class WavegramLogmelCnn14(nn.Module):
         return self.conv_block1(x.permute(0, 3, 2, 1), 2)
 
 
-def load(state):
+def load(state: dict[str, torch.Tensor]) -> WavegramLogmelCnn14:
     """WavegramLogmelCnn14 in eval mode from {name: tensor}, as under `model` in the released file.
 
-    The Fourier and mel filters that the file also stores are left out: `log_mel` computes them. Raises ValueError for
-    other names or shapes, or where the stored mel filters are not `log_mel`'s.
+    The Fourier and mel filters of the file are left out, because `log_mel` computes them. Raises ValueError for other
+    names or shapes, or where the stored mel filters are not those of `log_mel`.
     """
-    stored = state.get(STORED[2])
+    stored = state.get(MEL_FILTERS)
     if stored is not None and not (
         stored.shape == (WINDOW // 2 + 1, 64) and torch.allclose(stored.float().T, mel_filters(*MEL), atol=1e-5)
     ):
         raise ValueError(
-            f"{STORED[2]} {tuple(stored.shape)} is not 64 bins, 50 Hz to 14 kHz, at 32 kHz: check which file it is"
+            f"{MEL_FILTERS} {tuple(stored.shape)} is not 64 bins, 50 Hz to 14 kHz, at 32 kHz: check which file it is"
         )
     try:
         model = WavegramLogmelCnn14(len(state["conv_block1.conv1.weight"]), len(state["fc_audioset.weight"]))

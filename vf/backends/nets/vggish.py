@@ -1,4 +1,4 @@
-"""VGGish (Hershey et al., 2017), the sound half of FAVD's embedding, under the names of torchvggish's released file."""
+"""VGGish (Hershey et al., 2017), the sound half of FAVD's embedding. Layers have the names of torchvggish's file."""
 
 from functools import lru_cache
 
@@ -6,13 +6,17 @@ import numpy as np
 import torch
 from torch import nn
 
-SAMPLE_RATE, WINDOW, HOP, FFT = 16000, 400, 160, 512
-FRAMES, BINS = 96, 64
+SAMPLE_RATE = 16000
+WINDOW = 400
+HOP = 160
+FFT = 512
+FRAMES = 96  # of an example
+BINS = 64
 
 
 @lru_cache(maxsize=1)
-def mel_filters():
-    """HTK mel filters from 125 to 7500 Hz, (257, 64): triangles of height 1 on the mel axis, not on that of hertz."""
+def mel_filters() -> torch.Tensor:
+    """HTK mel filters from 125 to 7500 Hz, (257, 64): triangles of height 1 over the mel axis, not over hertz."""
     bins = _mel(np.linspace(0, SAMPLE_RATE / 2, FFT // 2 + 1))[:, None]
     edges = np.linspace(_mel(125), _mel(7500), BINS + 2)
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
@@ -24,12 +28,12 @@ def _mel(hertz):
     return 1127 * np.log1p(np.asarray(hertz) / 700)
 
 
-def log_mel_examples(wave, hop_seconds=0.96):
-    """What VGGish hears: log(mel + 0.01), cut into examples of 0.96 s.
+def log_mel_examples(wave: np.ndarray | torch.Tensor, hop_seconds: float = 0.96) -> torch.Tensor:
+    """Input of VGGish: log(mel + 0.01) in examples of 0.96 s.
 
-    wave: at 16 kHz, (b, s). Returns (b, examples, 96, 64): magnitudes of frames of 25 ms every 10 ms under a Hann
-    window, the first at the start, through `mel_filters`. An example begins every `hop_seconds` (rounded to 10 ms);
-    what is left at the end is dropped. Raises ValueError for less than one example, 15600 samples.
+    wave: (b, s) at 16 kHz. Returns (b, examples, 96, 64): magnitudes of frames of 25 ms every 10 ms under a Hann
+    window, from the start of the sound, through `mel_filters`. An example begins every `hop_seconds`, rounded to 10 ms.
+    An incomplete example at the end is dropped. Raises ValueError for less than one example, 15600 samples.
     """
     wave = torch.as_tensor(wave, dtype=torch.float32)
     least = (FRAMES - 1) * HOP + WINDOW
@@ -43,14 +47,15 @@ def log_mel_examples(wave, hop_seconds=0.96):
 
 
 class VGGish(nn.Module):
-    """Examples to embeddings of `dims` numbers; the file's `width`, `hidden` and `dims` are 64, 4096 and 128.
+    """Examples to embeddings of `dims` numbers. The released file has width 64, hidden 4096 and dims 128.
 
-    Without the PCA and the 8 bits of AudioSet's release, which Frechet distances leave out.
+    AudioSet's release adds a PCA and rounds to 8 bits; Frechet distances are computed without them.
     """
 
-    def __init__(self, width=64, hidden=4096, dims=128):
+    def __init__(self, width: int = 64, hidden: int = 4096, dims: int = 128):
         super().__init__()
-        layers, size = [], 1
+        layers: list[nn.Module] = []
+        size = 1
         for depth, convolutions in enumerate((1, 1, 2, 2)):
             for _ in range(convolutions):
                 layers += [nn.Conv2d(size, width * 2**depth, 3, padding=1), nn.ReLU()]
@@ -66,14 +71,14 @@ class VGGish(nn.Module):
             nn.ReLU(),
         )
 
-    def forward(self, examples):
-        """Log-mels of `log_mel_examples`, (..., 96, 64) -> (..., dims), not negative: the last layer, after its ReLU."""
+    def forward(self, examples: torch.Tensor) -> torch.Tensor:
+        """Embeddings of `log_mel_examples`, after the last ReLU: (..., 96, 64) -> (..., dims), at least 0."""
         maps = self.features(examples.reshape(-1, 1, FRAMES, BINS))
         vectors = self.embeddings(maps.permute(0, 2, 3, 1).flatten(1))  # TensorFlow's order: channels last
         return vectors.reshape(*examples.shape[:-2], -1)
 
 
-def load(state):
+def load(state: dict[str, torch.Tensor]) -> VGGish:
     """VGGish in eval mode from the tensors of the released file. Raises ValueError for other names or shapes."""
     try:
         sizes = [len(state[f"{layer}.weight"]) for layer in ("features.0", "embeddings.0", "embeddings.4")]

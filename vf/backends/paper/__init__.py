@@ -1,1 +1,1 @@
-"""The paper profile: networks that others trained, frozen, behind the interface of the small profile."""
+"""The paper profile: frozen networks that others trained, with the interface of the small profile."""

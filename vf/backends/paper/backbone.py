@@ -1,4 +1,6 @@
-"""AudioLDM as the paper uses it: loaded from a folder in diffusers' format or from its original single file (App. B.2)."""
+"""The paper's AudioLDM, from a folder in diffusers' format or from its original single file (App. B.2)."""
+
+from pathlib import Path
 
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import RobertaTokenizer, SpeechT5HifiGan
@@ -8,11 +10,18 @@ from vf.backends.nets import audioldm
 from vf.backends.paper import clap
 
 
-def prepare(waves=None, captions=None, *, weights="audioldm-s-full", folder="weights", **nothing_to_train):
-    """Load the backbone; sounds and captions are the small profile's, which trains its own.
+def prepare(
+    waves=None,
+    captions=None,
+    *,
+    weights: str = "audioldm-s-full",
+    folder: str | Path = "weights",
+    **nothing_to_train,
+) -> tuple[dict, dict]:
+    """Load the backbone. Returns (parts, {}); RMS2Sound(**parts) is the pipeline without a ControlNet.
 
-    weights: file or folder in `folder`. Returns (parts, {}); RMS2Sound(**parts) is the pipeline without a control net.
-    Raises weights.MissingWeights for what is not there, tensors.CheckpointError for what is something else.
+    waves, captions: for the trainings of the small profile, not used here. weights: file or folder in `folder`.
+    Raises weights.MissingWeights for a missing file, tensors.CheckpointError for a file of other tensors.
     """
     path = released.find("audioldm", folder, weights)
     if path.is_dir():

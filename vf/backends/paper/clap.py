@@ -1,4 +1,6 @@
-"""AudioLDM's CLAP, where AudioLDM is a folder in diffusers' format, and the tokenizer of its texts."""
+"""CLAP of an AudioLDM in diffusers' format, and the tokenizer of its texts."""
+
+from pathlib import Path
 
 import torch
 from transformers import ClapFeatureExtractor, ClapModel, ClapTextModelWithProjection, RobertaTokenizer
@@ -6,28 +8,30 @@ from transformers import ClapFeatureExtractor, ClapModel, ClapTextModelWithProje
 from vf.backends import weights as released
 
 
-def tokenizer(folder):
-    """RoBERTa's tokenizer, which CLAP's text towers were trained with. Raises weights.MissingWeights."""
+def tokenizer(folder: str | Path) -> RobertaTokenizer:
+    """RoBERTa's tokenizer, with which CLAP's text towers were trained. folder: of the released files.
+
+    Raises weights.MissingWeights.
+    """
     return RobertaTokenizer.from_pretrained(released.find("roberta", folder))
 
 
-def whole(text_encoder, folder):
-    """(CLAP, its feature extractor): both towers, as diffusers' format has that of texts alone.
+def whole(text_encoder: str | Path, folder: str | Path) -> tuple[ClapModel, ClapFeatureExtractor]:
+    """CLAP with both towers, and its feature extractor. diffusers' format has only the text tower.
 
-    text_encoder: folder of that tower. folder: of the released files, with the whole CLAP among them.
-    Raises weights.MissingWeights, and ValueError where the two texts' towers differ: an audio prompt would then mean
+    text_encoder: folder of the text tower. folder: of the released files, among them the whole CLAP.
+    Raises weights.MissingWeights, and ValueError where the two text towers differ: an audio prompt would then mean
     something else to the U-Net.
     """
     text = ClapTextModelWithProjection.from_pretrained(text_encoder)
     path = released.find("clap", folder)
     clap = ClapModel.from_pretrained(path).eval()
-    ours, theirs = clap.state_dict(), text.state_dict()
-    off = max(
-        float((ours[name] - tensor).abs().max()) for name, tensor in theirs.items() if torch.is_floating_point(tensor)
-    )
-    if off > 1e-4:
+    whole_state = clap.state_dict()
+    text_state = {name: tensor for name, tensor in text.state_dict().items() if torch.is_floating_point(tensor)}
+    difference = max(float((whole_state[name] - tensor).abs().max()) for name, tensor in text_state.items())
+    if difference > 1e-4:
         raise ValueError(
-            f"{path}: its text tower differs from {text_encoder} by {off:.2g}; wanted the CLAP that this AudioLDM was "
-            "trained with: use AudioLDM's original single file"
+            f"{path}: its text tower differs from {text_encoder} by {difference:.2g}; wanted the CLAP that this "
+            "AudioLDM was trained with: use AudioLDM's original single file"
         )
     return clap, ClapFeatureExtractor.from_pretrained(path)

@@ -1,28 +1,36 @@
-"""What stands where the small profile trains a frame encoder: BN-Inception's features are final, nothing is learnt (App. B.1)."""
+"""The paper profile's counterpart of the small frame encoder: BN-Inception's features are final (App. B.1)."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 
 class Frozen:
-    """An encoder that changes nothing."""
+    """An encoder that returns its input."""
 
-    def save_pretrained(self, folder):
-        """Leaves a folder, as the other profile does."""
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Make an empty folder, where the small profile saves its encoder."""
         Path(folder).mkdir(parents=True, exist_ok=True)
 
 
-def train(maps, *_, **__):
-    """(encoder, losses) without training."""
+def train(maps: np.ndarray, *_, **__) -> tuple[Frozen, list[float]]:
+    """An encoder and no losses, without training."""
     return Frozen(), []
 
 
-def encode(encoder, maps, among=None, generator=None, kinds=None):
-    """Features (clips, t, d) as the reader gave them; `among`: indices of the clips wanted (default: all)."""
+def encode(
+    encoder: Frozen,
+    maps: np.ndarray,
+    among: Sequence[int] | None = None,
+    generator: torch.Generator | None = None,
+    kinds: Sequence[str] | None = None,
+) -> np.ndarray:
+    """The reader's features, unchanged: (clips, t, d) -> (clips, t, d). among: indices of the clips; None for all."""
     return np.array(maps if among is None else maps[among])
 
 
-def load(folder, reader, device="cpu"):
+def load(folder: str | Path, reader: Callable, device: str | torch.device = "cpu") -> Callable:
     """The reader itself: a function (frames, times) of one clip -> features (t, d)."""
     return reader

@@ -1,1 +1,1 @@
-"""The small profile: nothing is downloaded, every weight is trained here on the CPU."""
+"""The small profile: nothing is downloaded, all weights are trained on the CPU."""

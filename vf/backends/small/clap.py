@@ -1,7 +1,8 @@
-"""Training the small CLAP pair: the one that conditions, and another that scores."""
+"""Training of the small CLAP, which is trained twice: one conditions the backbone, the other is for the CLAP score."""
 
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,36 +16,39 @@ from vf.backends.nets.small_clap import SmallClap
 from vf.data.clips import words_of
 from vf.signal import fit
 
-SAMPLE_RATE, MEL_BINS = 16000, 64
+SAMPLE_RATE = 16000
+MEL_BINS = 64
 
 
-def vocabulary(captions, most=0.9):
-    """Words that tell captions apart: in more than one caption and in less than `most` of them. Sorted."""
+def vocabulary(captions: Sequence[str], most: float = 0.9) -> list[str]:
+    """Words that distinguish captions: in more than one caption and in less than a share `most` of them. Sorted."""
     count = Counter(word for caption in captions for word in set(words_of(caption)))
     return sorted(w for w, c in count.items() if 1 < c < most * len(captions) and w not in ("after", "that"))
 
 
-def bags(captions, words):
-    """Which of `words` each caption has: (i, words) of 0 and 1."""
-    return torch.tensor([[float(w in set(words_of(c))) for w in words] for c in captions]).reshape(
-        len(captions), len(words)
-    )
+def bags(captions: Sequence[str], words: Sequence[str]) -> torch.Tensor:
+    """Bag of words of each caption: (captions, words), 1 for a word that it contains, else 0."""
+    rows = [[float(word in set(words_of(caption))) for word in words] for caption in captions]
+    return torch.tensor(rows).reshape(len(captions), len(words))
 
 
-def overlap(captions, power=4):
-    """How much two captions say the same, (i, i) in [0, 1]: cosine of their words, rare words weighing more.
+def overlap(captions: Sequence[str], power: float = 4) -> torch.Tensor:
+    """Similarity of captions, (i, i) in [0, 1]: the cosine of their words to a power. Rare words have more weight.
 
-    `power` sharpens it: half the words in common is a sixteenth of the same caption. Equal captions have 1.
+    power: sharpens the similarity; with 4, half the words in common give 1/16. Equal captions have similarity 1.
     """
-    held = bags(captions, vocabulary(captions))
-    weighed = F.normalize(held * -held.mean(0).clamp(min=1e-6).log(), dim=-1)
-    kinds = {c: k for k, c in enumerate(sorted(set(captions)))}
-    kind = torch.tensor([kinds[c] for c in captions])
-    return torch.maximum((weighed @ weighed.T).clamp(0, 1) ** power, (kind[:, None] == kind).float())
+    bag = bags(captions, vocabulary(captions))
+    weighted = F.normalize(bag * -bag.mean(0).clamp(min=1e-6).log(), dim=-1)
+    numbers = {caption: number for number, caption in enumerate(sorted(set(captions)))}
+    number = torch.tensor([numbers[caption] for caption in captions])
+    return torch.maximum((weighted @ weighted.T).clamp(0, 1) ** power, (number[:, None] == number).float())
 
 
-def train_tokenizer(captions, size=400, length=77):
-    """A RobertaTokenizer whose byte-level vocabulary, of `size` tokens, is learnt from the captions."""
+def train_tokenizer(captions: Sequence[str], size: int = 400, length: int = 77) -> RobertaTokenizer:
+    """A RobertaTokenizer with a byte-level vocabulary learnt from captions.
+
+    size: tokens of the vocabulary. length: largest number of tokens of a text.
+    """
     bpe = ByteLevelBPETokenizer()
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     bpe.train_from_iterator(sorted(set(captions)), vocab_size=size, special_tokens=special, show_progress=False)
@@ -53,16 +57,23 @@ def train_tokenizer(captions, size=400, length=77):
         return RobertaTokenizer.from_pretrained(folder, model_max_length=length)
 
 
-def feature_extractor():
-    """CLAP's log-mel at 16 kHz: 20 ms frames, 5 s at most."""
+def feature_extractor() -> ClapFeatureExtractor:
+    """CLAP's log-mel at 16 kHz: hop 20 ms, 5 s at most."""
     return ClapFeatureExtractor(
-        sampling_rate=SAMPLE_RATE, hop_length=320, fft_window_size=1024, max_length_s=5, frequency_max=8000,
-        truncation="rand_trunc", padding="repeatpad",
-    )  # fmt: skip
+        sampling_rate=SAMPLE_RATE,
+        hop_length=320,
+        fft_window_size=1024,
+        max_length_s=5,
+        frequency_max=8000,
+        truncation="rand_trunc",
+        padding="repeatpad",
+    )
 
 
-def log_mels(extractor, waves, batch=32):
-    """CLAP's log-mels of many waveforms, (i, s) array-like -> (i, 1, frames, bins), in decibels."""
+def log_mels(
+    extractor: ClapFeatureExtractor, waves: Sequence[np.ndarray] | np.ndarray, batch: int = 32
+) -> torch.Tensor:
+    """CLAP's log-mels of waveforms at 16 kHz: (i, s), perhaps on disk -> (i, 1, frames, bins), in decibels."""
     parts = []
     for i in range(0, len(waves), batch):
         part = np.stack([np.asarray(waves[j], np.float32) for j in range(i, min(i + batch, len(waves)))])
@@ -74,8 +85,8 @@ def log_mels(extractor, waves, batch=32):
 class Options(fit.Training):
     """Training of a SmallClap; `backbone.clap` and `embedders.clap` of params.yaml have these keys.
 
-    width, dims: of SmallClap. crop: frames of a random piece. gain_db: level is varied by so much either way, as timbre is
-    not loudness.
+    width, dims: of SmallClap. crop: frames of a random piece. gain_db: largest random change of level, because timbre
+    is not loudness. steps, lr, ...: as in fit.Training.
     """
 
     width: int = 12
@@ -88,32 +99,35 @@ class Options(fit.Training):
     weight_decay: float = 0.05
 
 
-def train(features: torch.Tensor, captions: list, tokenizer, options: Options) -> tuple[SmallClap, list]:
-    """Train a SmallClap on sounds and their captions.
+def train(
+    features: torch.Tensor, captions: Sequence[str], tokenizer: RobertaTokenizer, options: Options
+) -> tuple[SmallClap, list[float]]:
+    """Train a SmallClap on sounds and their captions. Returns (clap, losses).
 
-    features: (i, 1, frames, bins) from `log_mels`. The loss is CLAP's symmetric cross-entropy, but a caption's target is
-    shared among all sounds of the batch by `overlap`: captions repeat, and to push such pairs apart would be noise.
-    Returns (clap, losses).
+    features: (i, 1, frames, bins) from `log_mels`. The loss is CLAP's symmetric cross-entropy with soft targets: a
+    caption is shared among all sounds of the batch in proportion to `overlap`. Captions repeat, so hard targets would
+    push sounds of the same caption apart.
     """
     torch.manual_seed(options.seed)
     captions = list(captions)
     lexicon = sorted({word for caption in captions for word in words_of(caption)})
     clap = SmallClap(len(tokenizer), dims=options.dims, width=options.width, lexicon=lexicon)
     tokens = tokenizer(captions, padding=True, truncation=True, return_tensors="pt")
-    alike = overlap(captions)
+    similarity = overlap(captions)
     crop = min(options.crop, features.shape[2])
 
     def loss(generator):
-        pick = torch.randint(len(captions), (options.batch,), generator=generator)
+        items = torch.randint(len(captions), (options.batch,), generator=generator)
         start = int(torch.randint(features.shape[2] - crop + 1, (), generator=generator))
-        gain = (2 * torch.rand(len(pick), 1, 1, 1, generator=generator) - 1) * options.gain_db
-        piece = features[pick, :, start : start + crop] + gain
+        gain = (2 * torch.rand(len(items), 1, 1, 1, generator=generator) - 1) * options.gain_db
+        piece = features[items, :, start : start + crop] + gain
         sound = clap.get_audio_features(piece.to(clap.device)).pooler_output
-        words = tokens.input_ids[pick].to(clap.device), tokens.attention_mask[pick].to(clap.device)
-        text = clap.get_text_features(*words).pooler_output
-        target = alike[pick][:, pick].to(clap.device)
+        text = clap.get_text_features(
+            tokens.input_ids[items].to(clap.device), tokens.attention_mask[items].to(clap.device)
+        ).pooler_output
+        target = similarity[items][:, items].to(clap.device)
         target = target / target.sum(-1, keepdim=True)
-        scores = F.normalize(sound, dim=-1) @ F.normalize(text, dim=-1).T * clap.logit_scale.exp()
-        return (F.cross_entropy(scores, target) + F.cross_entropy(scores.T, target)) / 2
+        logits = F.normalize(sound, dim=-1) @ F.normalize(text, dim=-1).T * clap.logit_scale.exp()
+        return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
     return clap, fit.fit(clap, loss, options, label="CLAP")

@@ -1,9 +1,10 @@
-"""Metric embedders small enough to train here: a sound tagger for FAD and materials, a projection of the picture for FAVD.
+"""Embedders of the metrics, small enough to train: a sound tagger for FAD and materials, a picture projection for FAVD.
 
-They stand where the paper profile has PANNs, VGGish and I3D. The CLAP that scores is another training of the one that
-conditions: other seed, other order of data (the paper's footnote 3).
+They take the place of the paper profile's PANNs, VGGish and I3D. The CLAP of the CLAP score is trained like the one
+that conditions, with another seed and another order of the data (the paper's footnote 3).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,17 +21,19 @@ from vf.backends.small import clap as small_clap
 from vf.signal import fit
 from vf.signal.mel import log_mel
 
-WINDOW, HOP = 12, 6  # of 80 ms frames: 0.96 s windows, half overlapping, as VGGish's
+# in frames of 80 ms: windows of 0.96 s, as long as VGGish's, half overlapping
+WINDOW = 12
+HOP = 6
 
 
 class Tagger(ModelMixin, ConfigMixin):
-    """A convolutional network that says which words of its caption a sound deserves, and embeds it on the way.
+    """A convolutional network that embeds a sound and predicts the words of its caption from the embedding.
 
     words: the tags. dims: size of an embedding. width: channels of the first convolution.
     """
 
     @register_to_config
-    def __init__(self, words=(), dims=20, width=24):
+    def __init__(self, words: Sequence[str] = (), dims: int = 20, width: int = 24):
         super().__init__()
         sizes = (1, width, 2 * width, 3 * width)
         self.blocks = nn.Sequential(
@@ -42,25 +45,31 @@ class Tagger(ModelMixin, ConfigMixin):
         self.embed = nn.Linear(4 * sizes[-1], dims)
         self.classify = nn.Linear(dims, len(words))
 
-    def forward(self, wave):
-        """wave: (b, s) at 16 kHz. Returns embeddings (b, w, dims) of its windows and logits (b, w, words)."""
+    def forward(self, wave: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embeddings (b, w, dims) and logits (b, w, words) of the windows of waveforms (b, s) at 16 kHz."""
         mel = (log_mel(wave)[:, None] + 5) / 4  # about zero mean and unit spread for sounds of the corpus
         maps = self.blocks(mel)
-        low, high = maps.chunk(2, dim=-1)  # material is in the spectrum: do not average it all away
+        low, high = maps.chunk(2, dim=-1)  # kept apart, because the spectrum identifies the material
         frames = torch.cat([low.mean(-1), high.mean(-1)], 1)
         pooled = torch.cat([F.avg_pool1d(frames, WINDOW, HOP), F.max_pool1d(frames, WINDOW, HOP)], 1)
         embedding = self.embed(pooled.transpose(1, 2))
         return embedding, self.classify(F.relu(embedding))
 
-    def tags(self, logits):
-        """Probability of each word for the whole sound, (b, w, words) -> (b, words): windows weigh by how sure they are."""
-        p = logits.sigmoid()
-        return (p * p).sum(1) / p.sum(1).clamp(min=1e-6)
+    def tags(self, logits: torch.Tensor) -> torch.Tensor:
+        """Probability of each word for the whole sound: (b, w, words) -> (b, words).
+
+        It is the mean of the windows' probabilities, weighted by themselves.
+        """
+        probability = logits.sigmoid()
+        return (probability * probability).sum(1) / probability.sum(1).clamp(min=1e-6)
 
 
 @dataclass(frozen=True)
 class TaggerOptions(fit.Training):
-    """Training of a Tagger; `embedders.tagger` of params.yaml has these keys. width, dims: of Tagger."""
+    """Training of a Tagger; `embedders.tagger` of params.yaml has these keys.
+
+    width, dims: of Tagger. steps, lr, ...: as in fit.Training.
+    """
 
     width: int = 24
     dims: int = 20
@@ -68,11 +77,13 @@ class TaggerOptions(fit.Training):
     warmup: float = 0.3
 
 
-def train_tagger(waves, captions: list, options: TaggerOptions) -> tuple[Tagger, list]:
-    """Train a Tagger on sounds and captions.
+def train_tagger(
+    waves: Sequence[np.ndarray] | np.ndarray, captions: Sequence[str], options: TaggerOptions
+) -> tuple[Tagger, list[float]]:
+    """Train a Tagger on sounds and captions. Returns (tagger, losses).
 
-    waves: (n, s) array-like at 16 kHz. captions: n texts. Level is varied by +-6 dB in training, as material is not
-    loudness. Returns (tagger, losses).
+    waves: (i, s) at 16 kHz, perhaps on disk. captions: i texts. Level is varied by up to 6 dB in training, because
+    material is not loudness.
     """
     words = small_clap.vocabulary(captions)
     target = small_clap.bags(captions, words)
@@ -81,45 +92,46 @@ def train_tagger(waves, captions: list, options: TaggerOptions) -> tuple[Tagger,
     rare = ((1 - target.mean(0)) / target.mean(0).clamp(min=1e-3)).sqrt()
 
     def loss(generator):
-        pick = torch.randint(len(captions), (options.batch,), generator=generator)
-        wave = torch.stack([torch.as_tensor(np.asarray(waves[i], np.float32)) for i in pick.tolist()])
-        gain = 10 ** ((torch.rand(len(pick), 1, generator=generator) - 0.5) * 0.6)
+        items = torch.randint(len(captions), (options.batch,), generator=generator)
+        wave = torch.stack([torch.as_tensor(np.asarray(waves[i], np.float32)) for i in items.tolist()])
+        gain = 10 ** ((torch.rand(len(items), 1, generator=generator) - 0.5) * 0.6)
         _, logits = tagger((wave * gain).to(tagger.device))
         probability = tagger.tags(logits).clamp(1e-6, 1 - 1e-6)
-        wanted = target[pick].to(tagger.device)
-        weight = 1 + wanted * (rare.to(tagger.device) - 1)
-        return F.binary_cross_entropy(probability, wanted, weight=weight)
+        labels = target[items].to(tagger.device)
+        weight = 1 + labels * (rare.to(tagger.device) - 1)
+        return F.binary_cross_entropy(probability, labels, weight=weight)
 
     return tagger, fit.fit(tagger, loss, options, label="sound tagger")
 
 
 @torch.no_grad()
-def embed_sound(tagger, waves, batch=16):
-    """FAD embeddings: (b, s) -> (b, w, dims), numpy."""
-    parts = [
-        tagger(torch.as_tensor(np.asarray(waves[i : i + batch], np.float32)))[0] for i in range(0, len(waves), batch)
-    ]
+def embed_sound(tagger: Tagger, waves: np.ndarray, batch: int = 16) -> np.ndarray:
+    """FAD embeddings of sounds at 16 kHz: (b, s) -> (b, w, dims)."""
+    parts = []
+    for start in range(0, len(waves), batch):
+        embedding, _ = tagger(torch.as_tensor(np.asarray(waves[start : start + batch], np.float32)))
+        parts.append(embedding)
     return torch.cat(parts).numpy()
 
 
 @torch.no_grad()
-def name_material(tagger, waves, materials, batch=16):
-    """The material the tagger hears in each sound: (b, s) -> list of b words among `materials`, or None if it knows none."""
+def name_material(tagger: Tagger, waves: np.ndarray, materials: Sequence[str], batch: int = 16) -> list[str | None]:
+    """Most probable material of each sound: (b, s) -> b words of `materials`, or None where the tagger knows none."""
     known = [m for m in materials if m in tagger.config.words]
     if not known:
         return [None] * len(waves)
     columns = [tagger.config.words.index(m) for m in known]
-    named = []
-    for i in range(0, len(waves), batch):
-        _, logits = tagger(torch.as_tensor(np.asarray(waves[i : i + batch], np.float32)))
-        named += [known[j] for j in tagger.tags(logits)[:, columns].argmax(-1).tolist()]
-    return named
+    names: list[str | None] = []
+    for start in range(0, len(waves), batch):
+        _, logits = tagger(torch.as_tensor(np.asarray(waves[start : start + batch], np.float32)))
+        names += [known[j] for j in tagger.tags(logits)[:, columns].argmax(-1).tolist()]
+    return names
 
 
-def picture_windows(features, fps, windows):
-    """Coarse description of the picture in each of the tagger's windows.
+def picture_windows(features: np.ndarray, fps: float, windows: int) -> np.ndarray:
+    """Coarse description of the picture in each window of the tagger: (windows, d).
 
-    features: (t, c, h, w) uint8 of one clip. windows: how many of 0.96 s, every 0.48 s. Returns (windows, d).
+    features: maps uint8 (t, c, h, w) of one clip. windows: number of windows; they last 0.96 s and begin every 0.48 s.
     """
     maps = torch.from_numpy(np.array(features)).float() / 255
     coarse = F.adaptive_avg_pool2d(maps, (4, 6)).flatten(1)
@@ -130,72 +142,86 @@ def picture_windows(features, fps, windows):
     return torch.stack([frames[s : s + length].mean(0) for s in starts]).numpy()
 
 
-def train_picture(descriptions, dims):
-    """Principal components of training descriptions (n, d): the frozen video embedder. Returns {mean (d,), axes (d, dims)}."""
+def train_picture(descriptions: np.ndarray, dims: int) -> dict[str, np.ndarray]:
+    """Projection of the picture: the principal components of training descriptions (n, d).
+
+    dims: number of components. Returns {"mean": (d,), "axes": (d, dims)}.
+    """
     mean = descriptions.mean(0)
     _, spread, axes = np.linalg.svd(descriptions - mean, full_matrices=False)
     scale = spread[:dims] / np.sqrt(max(1, len(descriptions) - 1))
     return {"mean": mean, "axes": axes[:dims].T / np.maximum(scale, 1e-6)}
 
 
-def embed_picture(projection, descriptions):
-    """(..., d) -> (..., dims), of unit variance on the training films."""
+def embed_picture(projection: dict[str, np.ndarray], descriptions: np.ndarray) -> np.ndarray:
+    """Picture embeddings: descriptions (..., d) -> (..., dims), of unit variance on the training films."""
     return (descriptions - projection["mean"]) @ projection["axes"]
 
 
 class Embedders:
-    """What the metrics listen with. tagger: Tagger. clap: the SmallClap that scores.
+    """Sound embedders of the metrics. clap: the SmallClap of the CLAP score.
 
-    few: whether a set of sounds may have fewer embeddings than they have dimensions.
+    few: whether a set of sounds may have fewer embeddings than an embedding has dimensions.
     """
 
     few = False
 
-    def __init__(self, tagger, clap):
-        self.tagger, self.clap, self.extractor = tagger, clap, small_clap.feature_extractor()
+    def __init__(self, tagger: Tagger, clap: SmallClap):
+        self.tagger = tagger
+        self.clap = clap
+        self.extractor = small_clap.feature_extractor()
 
-    def save(self, folder):
+    def save(self, folder: str | Path) -> None:
         """Write both networks into one folder."""
         self.tagger.save_pretrained(Path(folder) / "tagger")
         self.clap.save_pretrained(Path(folder) / "clap")
 
-    def windows(self, waves):
-        """Embeddings of each sound's windows, (b, s) -> {metric: (b, w, dims)}: of FAD, and of FAVD's sound."""
-        heard = embed_sound(self.tagger, waves)
-        return {"fad": heard, "favd": heard}
+    def windows(self, waves: np.ndarray) -> dict[str, np.ndarray]:
+        """Embeddings of the windows of sounds for FAD and FAVD: (b, s) -> {"fad", "favd"}, each (b, w, dims)."""
+        embedding = embed_sound(self.tagger, waves)
+        return {"fad": embedding, "favd": embedding}
 
-    def score(self, waves):
+    def score(self, waves: np.ndarray) -> np.ndarray:
         """CLAP embeddings for the CLAP score: (b, s) -> (b, e), unit norm."""
         return clap_net.embed_features(self.clap, small_clap.log_mels(self.extractor, waves)).cpu().numpy()
 
-    def materials(self, waves, materials):
-        """The material heard in each sound, a list of b words of `materials`; None where none was learnt."""
+    def materials(self, waves: np.ndarray, materials: Sequence[str]) -> list[str | None]:
+        """Most probable material of each sound: b words of `materials`, or None where the tagger knows none."""
         return name_material(self.tagger, waves, materials)
 
 
-def load(folder, device="cpu"):
-    """Read what `Embedders.save` wrote. device: of pretrained networks; these small ones stay on the CPU."""
-    folder = Path(folder)
-    return Embedders(
-        Tagger.from_pretrained(folder / "tagger").eval(), SmallClap.from_pretrained(folder / "clap").eval()
-    )
+def load(folder: str | Path, device: str | torch.device = "cpu") -> Embedders:
+    """Read a folder that `Embedders.save` wrote. device: not used; these small networks stay on the CPU."""
+    tagger = Tagger.from_pretrained(Path(folder) / "tagger")
+    clap = SmallClap.from_pretrained(Path(folder) / "clap")
+    return Embedders(tagger.eval(), clap.eval())
 
 
 def prepare(
-    waves, captions: list, *, dims: int, tagger: dict, clap: dict, seed: int, checkpoint=None, folder=None
+    waves: Sequence[np.ndarray] | np.ndarray,
+    captions: Sequence[str],
+    *,
+    dims: int,
+    tagger: dict,
+    clap: dict,
+    seed: int,
+    checkpoint: str | Path | None = None,
+    folder: str | Path | None = None,
 ) -> tuple[Embedders, dict]:
-    """Train the metrics' networks on sounds (n, s) and captions.
+    """Train the metrics' networks on sounds (i, s) at 16 kHz and i captions. Returns (Embedders, {part: losses}).
 
-    dims: of a FAD embedding. tagger, clap: of TaggerOptions and clap.Options. folder: of pretrained networks, which this
-    profile has not. Returns (Embedders, {part: losses}).
+    dims: of a FAD embedding. tagger, clap: keywords of TaggerOptions and clap.Options. checkpoint: folder for the state
+    of the trainings. folder: of the paper profile's released files, not used here.
     """
     losses = {}
 
     def state(part):
         return {"seed": seed, "checkpoint": checkpoint and Path(checkpoint) / part}
 
-    net, losses["tagger"] = train_tagger(waves, captions, TaggerOptions(**tagger, dims=dims, **state("tagger")))
+    network, losses["tagger"] = train_tagger(waves, captions, TaggerOptions(**tagger, dims=dims, **state("tagger")))
     tokenizer = small_clap.train_tokenizer(captions)
     features = small_clap.log_mels(small_clap.feature_extractor(), waves)
-    pair, losses["CLAP"] = small_clap.train(features, captions, tokenizer, small_clap.Options(**clap, **state("clap")))
-    return Embedders(net, pair), losses
+    towers, losses["CLAP"] = small_clap.train(
+        features, captions, tokenizer, small_clap.Options(**clap, **state("clap"))
+    )
+    return Embedders(network, towers), losses

@@ -1,10 +1,11 @@
-"""The frame encoder of the small profile: what stands where the paper has pretrained networks for picture and flow.
+"""The frame encoder of the small profile, in place of the paper's pretrained networks for picture and flow.
 
-Trained from a random start together with Video2RMS it stays on the plateau where everything is silence, since four frames
-of five are. So it is trained first, on short windows half of which lie around a sound, to tell how loud each frame of a
-training film is; then it is frozen, as the paper's are.
+Four frames of five are silent. Trained from a random start together with Video2RMS, the encoder would stay at
+predicting silence. It is therefore trained first, to predict the level of each frame of the training films, on short
+windows of which half lie around a sound. Then it is frozen, as the paper's encoders are.
 """
 
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,31 +20,41 @@ from tqdm.auto import tqdm
 from vf.signal import fit
 
 CHANNELS = {"difference": 3, "flow": 2, "colour": 6}  # of `frames.KINDS`
-FLOOR_DB, UNIT_DB = -45.0, 10.0  # levels are told in units of 10 dB above the quietest that counts
+FLOOR_DB = -45.0  # level 0
+UNIT_DB = 10.0  # a step of 1 in level
 
 
 class FrameEncoder(ModelMixin, ConfigMixin):
     """A small convolutional network over each frame and its neighbours.
 
-    channels: of a frame's maps. widths: channels of the convolutions, each of which halves the picture. The second sees
-    three frames at once, so that a sudden stop in one place can be told from a slow one. hidden, dropout: of the layers
-    over time that tell the level, used in training alone.
+    channels: of a frame's maps. widths: channels of the convolutions; each convolution halves the picture. The second
+    one covers three frames, to distinguish a sudden stop in one place from a slow one. hidden, dropout: of the layers
+    over time that estimate the level; they are used only in training.
     """
 
     @register_to_config
-    def __init__(self, channels=3, widths=(12, 32, 48, 96), hidden=96, dropout=0.1):
+    def __init__(
+        self,
+        channels: int = 3,
+        widths: Sequence[int] = (12, 32, 48, 96),
+        hidden: int = 96,
+        dropout: float = 0.1,
+    ):
         super().__init__()
         convolutions = [(channels, widths[0]), (widths[0], 3 * widths[1]), *zip(widths[1:], widths[2:])]
         self.convolutions = nn.ModuleList(nn.Conv2d(i, o, 3, stride=2, padding=1, bias=False) for i, o in convolutions)
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths)
         self.norm = nn.BatchNorm1d(2 * widths[-1], affine=False)
-        over_time = []
+        over_time: list[nn.Module] = []
         for size in (2 * widths[-1], hidden):
             over_time += [nn.Conv1d(size, hidden, 5, padding=2), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(dropout)]
         self.level = nn.Sequential(*over_time, nn.Conv1d(hidden, 1, 5, padding=2))
 
-    def forward(self, maps):
-        """maps: (b, t, c, h, w) uint8. Returns (b, t, 2 * widths[-1]): mean and maximum over the picture, normalised."""
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Features of frames: maps uint8 (b, t, c, h, w) -> (b, t, 2 * widths[-1]).
+
+        They are the mean and the maximum over the picture, normalised.
+        """
         b, t = maps.shape[:2]
         x = maps.flatten(0, 1).to(memory_format=torch.channels_last).float() / 64
         for depth, (convolution, norm) in enumerate(zip(self.convolutions, self.norms)):
@@ -57,38 +68,46 @@ class FrameEncoder(ModelMixin, ConfigMixin):
                 x[:, -1:] += after[:, -1:]
                 x = x.flatten(0, 1)
             x = F.relu(norm(x))
-        # the maximum beside the mean, as a stick is thin
+        # the maximum as well as the mean, because a stick is thin
         return self.norm(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)).unflatten(0, (b, t))
 
-    def tell(self, vectors):
-        """Level of each frame as `levels` gives it: (b, t, d) -> (b, t)."""
+    def estimate_levels(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Estimate of `levels` from the features of `forward`: (b, t, d) -> (b, t)."""
         return self.level(vectors.transpose(1, 2))[:, 0]
 
 
-def levels(curves, frames, groups=None):
-    """Loudest RMS within each video frame, in units of 10 dB above -45 dB, 0 below: (b, n) -> (b, frames).
+def levels(curves: np.ndarray | torch.Tensor, frames: int, groups: Sequence[Hashable] | None = None) -> torch.Tensor:
+    """Level of each video frame: its loudest RMS in units of 10 dB above -45 dB, at least 0. (b, n) -> (b, frames).
 
-    groups: the film of each clip. With them every film is turned up or down until its loud frames (the upper tenth of
-    those above 0) are as loud as the median film's: how near the microphone stood is not in the picture.
+    groups: film of each clip. With them each film is shifted so that its loud frames (the 0.9 quantile of its levels
+    above 0) are as loud as in the median film, because the picture does not show the distance of the microphone.
     """
     loudest = F.adaptive_max_pool1d(torch.as_tensor(curves)[:, None], frames)[:, 0]
     level = ((20 * loudest.clamp(min=1e-6).log10() - FLOOR_DB) / UNIT_DB).clamp(min=0)
     if groups is None:
         return level
     films = {g: [i for i, other in enumerate(groups) if other == g] for g in dict.fromkeys(groups)}
-    heard = {g: level[i][level[i] > 0] for g, i in films.items()}
-    loud = {g: h.quantile(0.9) for g, h in heard.items() if len(h)}
-    middle = torch.stack(list(loud.values())).median()
+    audible = {g: level[i][level[i] > 0] for g, i in films.items()}
+    loud = {g: values.quantile(0.9) for g, values in audible.items() if len(values)}
+    median = torch.stack(list(loud.values())).median()
     for g, top in loud.items():
-        level[films[g]] = torch.where(level[films[g]] > 0, level[films[g]] + middle - top, 0).clamp(min=0)
+        level[films[g]] = torch.where(level[films[g]] > 0, level[films[g]] + median - top, 0).clamp(min=0)
     return level
 
 
-def augment(maps, generator, kinds=("difference",), shift=0.07, zoom=0.3, hide=0.5):
-    """The same stretch of film as another camera would see it: mirrored, moved, nearer or further, paler, partly hidden.
+def augment(
+    maps: torch.Tensor,
+    generator: torch.Generator,
+    kinds: Sequence[str] = ("difference",),
+    shift: float = 0.07,
+    zoom: float = 0.3,
+    hide: float = 0.5,
+) -> torch.Tensor:
+    """Random view of a piece of film as from another camera: mirrored, moved, scaled, paler, partly hidden.
 
-    maps: uint8 (t, c, h, w), the channels of `frames.KINDS` one kind after the other. shift: furthest move, in picture sizes.
-    zoom: largest change of size, in octaves. hide: how often a box of a quarter of each side is blanked.
+    maps: uint8 (t, c, h, w), channels of `frames.KINDS`, one kind after the other. Returns the same shape and type.
+    shift: largest move, in picture sizes. zoom: largest change of scale, in octaves.
+    hide: probability that a box of a quarter of each side is blanked.
     """
     mirror, dy, dx, size, stretch, contrast, paler, grey, box, top, left = torch.rand(11, generator=generator).tolist()
     h, w = maps.shape[-2:]
@@ -96,34 +115,35 @@ def augment(maps, generator, kinds=("difference",), shift=0.07, zoom=0.3, hide=0
     tall = wide * 2 ** (zoom * (stretch - 0.5) / 2)
     flip = -1.0 if mirror < 0.5 else 1.0
     view = torch.tensor([[flip * wide, 0, 2 * shift * (2 * dx - 1)], [0, tall, 2 * shift * (2 * dy - 1)]])
-    grid = F.affine_grid(view[None], (1, 1, h, w), align_corners=False)
+    grid = F.affine_grid(view[None], [1, 1, h, w], align_corners=False)
     # one grid for all frames and channels
-    seen = F.grid_sample(maps.flatten(0, 1)[None].float(), grid, padding_mode="border", align_corners=False)[0]
-    seen = seen.unflatten(0, maps.shape[:2])
-    y, x = int(top * h * 0.75), int(left * w * 0.75)
+    warped = F.grid_sample(maps.flatten(0, 1)[None].float(), grid, padding_mode="border", align_corners=False)[0]
+    warped = warped.unflatten(0, maps.shape[:2])
+    y = int(top * h * 0.75)
+    x = int(left * w * 0.75)
     first = 0
     for kind in kinds:
-        part = seen[:, first : first + CHANNELS[kind]]  # a view: it is changed in place
-        if kind == "flow":  # turns and grows with the picture
+        part = warped[:, first : first + CHANNELS[kind]]  # a view: it is changed in place
+        if kind == "flow":  # flow is mirrored and scaled with the picture
             part[:, 0] = 128 + (part[:, 0] - 128) * flip / wide
             part[:, 1] = 128 + (part[:, 1] - 128) / tall
         else:
             part *= 2 ** (2 * contrast - 1)
-            # what the scene looks like must not give the film away; how it changes is what counts
-            looks = part[:, :1] if kind == "difference" else part[:, :3]
-            looks.mul_(0.5 + paler).add_(60 * (grey - 0.5))
+            # vary the look of the scene, so that the encoder learns from changes and does not recognise the film
+            picture = part[:, :1] if kind == "difference" else part[:, :3]
+            picture.mul_(0.5 + paler).add_(60 * (grey - 0.5))
         if box < hide:
             part[:, :, y : y + h // 4, x : x + w // 4] = 128 if kind == "flow" else 0
         first += CHANNELS[kind]
-    return seen.round().clamp(0, 255).to(torch.uint8)
+    return warped.round().clamp(0, 255).to(torch.uint8)
 
 
 @dataclass(frozen=True)
 class Options(fit.Training):
     """Training of a FrameEncoder; `features.encoder` of params.yaml has these keys.
 
-    widths: of the encoder. window: frames of a sample; a share `balance` of them lies around a frame drawn in proportion to
-    its level.
+    widths: of the encoder. window: frames of a sample. balance: share of samples that lie around a frame drawn in
+    proportion to its level. steps, lr, ...: as in fit.Training.
     """
 
     widths: tuple[int, ...] = (12, 32, 48, 96)
@@ -136,15 +156,21 @@ class Options(fit.Training):
 
 
 def train(
-    maps, curves, groups: list, among: list, kinds: tuple = ("difference",), start: Path | None = None, **options
-) -> tuple[FrameEncoder, list]:
+    maps: np.ndarray,
+    curves: np.ndarray | torch.Tensor,
+    groups: Sequence[Hashable],
+    among: Sequence[int],
+    kinds: Sequence[str] = ("difference",),
+    start: str | Path | None = None,
+    **settings,
+) -> tuple[FrameEncoder, list[float]]:
     """Train a FrameEncoder on training films.
 
-    maps: (clips, t, c, h, w) uint8, perhaps on disk. curves: (clips, n) RMS of the same clips, groups: their films. among:
-    indices of the clips to learn from. kinds: of the maps. start: folder of a trained encoder to go on from. options: of
-    Options. Returns (encoder, losses). Raises FileNotFoundError where `start` has no encoder.
+    maps: uint8 (clips, t, c, h, w), perhaps on disk. curves: (clips, n) RMS of the clips. groups: film of each clip.
+    among: indices of the clips to train on. kinds: of the maps. start: folder of a trained encoder to continue from.
+    settings: keywords of Options. Returns (encoder, losses). Raises FileNotFoundError where `start` has no encoder.
     """
-    options = Options(**options)
+    options = Options(**settings)
     torch.manual_seed(options.seed)
     if start and not Path(start).is_dir():
         raise FileNotFoundError(f"{start}: no frame encoder there; run that run first, or set features.start to null")
@@ -153,6 +179,7 @@ def train(
     target = dict(zip(among, level))
 
     def draw(generator):
+        """A random sample: maps (window, c, h, w) and levels (window,)."""
         i = among[int(torch.randint(len(among), (1,), generator=generator))]
         last = maps.shape[1] - options.window
         if torch.rand(1, generator=generator) < options.balance:
@@ -160,36 +187,49 @@ def train(
             first = min(max(loud - int(torch.randint(options.window, (1,), generator=generator)), 0), last)
         else:
             first = int(torch.randint(last + 1, (1,), generator=generator))
-        stretch = slice(first, first + options.window)
-        return augment(torch.from_numpy(np.array(maps[i, stretch])), generator, kinds), target[i][stretch]
+        window = slice(first, first + options.window)
+        return augment(torch.from_numpy(np.array(maps[i, window])), generator, kinds), target[i][window]
 
     def loss(generator):
-        x, y = (torch.stack(part) for part in zip(*(draw(generator) for _ in range(options.batch))))
-        estimate = encoder.tell(encoder(x.to(encoder.device)))
-        return F.mse_loss(estimate.float(), y.to(encoder.device))
+        samples = [draw(generator) for _ in range(options.batch)]
+        x = torch.stack([sample for sample, _ in samples])
+        reference = torch.stack([level for _, level in samples])
+        estimate = encoder.estimate_levels(encoder(x.to(encoder.device)))
+        return F.mse_loss(estimate.float(), reference.to(encoder.device))
 
     return encoder, fit.fit(encoder, loss, options, label="frame encoder")
 
 
 @torch.no_grad()
-def encode(encoder, maps, among=None, generator=None, batch=4, kinds=("difference",)):
-    """Vectors of many clips: (clips, t, c, h, w) uint8, perhaps on disk -> (clips, t, d) float16.
+def encode(
+    encoder: FrameEncoder,
+    maps: np.ndarray,
+    among: Sequence[int] | None = None,
+    generator: torch.Generator | None = None,
+    batch: int = 4,
+    kinds: Sequence[str] = ("difference",),
+) -> np.ndarray:
+    """Features of clips: maps uint8 (clips, t, c, h, w), perhaps on disk -> (clips, t, d) float16.
 
-    among: indices of the clips wanted (default: all). generator: with it each clip is seen as `augment` shows maps of these kinds.
+    among: indices of the clips; None for all. generator: if given, each clip is augmented (`augment`).
+    kinds: of the maps.
     """
-    parts, among = [], list(range(len(maps)) if among is None else among)
-    for i in tqdm(range(0, len(among), batch), desc="frames", mininterval=2.0):
-        x = torch.from_numpy(np.array(maps[among[i : i + batch]]))
+    parts = []
+    index = list(range(len(maps)) if among is None else among)
+    for start in tqdm(range(0, len(index), batch), desc="frames", mininterval=2.0):
+        x = torch.from_numpy(np.array(maps[index[start : start + batch]]))
         if generator is not None:
             x = torch.stack([augment(clip, generator, kinds) for clip in x])
         parts.append(encoder(x.to(encoder.device)).cpu().numpy().astype(np.float16))
     return np.concatenate(parts)
 
 
-def load(folder, reader, device="cpu"):
-    """A frozen encoder from `folder` as a function (frames, times) of one clip -> features (t, d) float16.
+def load(
+    folder: str | Path, reader: Callable, device: str | torch.device = "cpu"
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """A frozen encoder as a function (frames, times) of one clip -> features (t, d) float16.
 
-    reader: `frames.Reader` of the maps that it was trained on. device: where the encoder runs.
+    folder: of the encoder. reader: `frames.Reader` of the maps that it was trained on. device: of the encoder.
     """
     encoder = FrameEncoder.from_pretrained(folder).eval().to(device)
     return lambda frames, times: encode(encoder, reader(frames, times)[None])[0]

@@ -1,1 +1,1 @@
-"""The rendered corpus: films of a stick that hits and scratches things, and their sound, for machines without real film."""
+"""The rendered corpus: films of a stick that hits and scratches things, and their sound. It needs no download."""

@@ -1,11 +1,12 @@
-"""The rendered corpus: films of a stick that hits and scratches things, in Greatest Hits' own layout, and sound alone.
+"""The rendered corpus: films of a stick that hits and scratches things, in Greatest Hits' layout, and sound alone.
 
-A stand-in for machines without real film, and as hard in the ways that matter: near misses and waving, camera shake,
-occlusion, motion blur, noise, clutter, uneven light, loudness that the picture does not explain, background noise. What
-the renderer knows (force, contact, material) goes into `_times.txt` alone, as far as human annotators would have seen it.
+It stands in for real film and is as hard in the ways that matter: near misses and waving, camera shake, occlusion,
+motion blur, noise, clutter, uneven light, loudness that the picture does not explain, background noise. Of what the
+renderer knows (force, contact, material), `_times.txt` holds only what human annotators would have seen.
 """
 
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -19,17 +20,29 @@ from vf.data.clips import Event
 from vf.data.render import sound as render_sound
 from vf.data.render import strokes
 
-SUBFRAMES = 4  # of the shutter's half frame, averaged into motion blur
-# base colour (RGB) and grain of the texture of each material
+SUBFRAMES = 4  # drawn while the shutter is open, half a frame, and averaged into motion blur
+# base colour (RGB) and contrast of the texture of each material
 _LOOKS = {
-    "wood": ((150, 105, 60), 9), "metal": ((150, 155, 160), 2), "dirt": ((95, 75, 55), 14), "rock": ((125, 122, 115), 12),
-    "leaf": ((110, 95, 40), 22), "plastic": ((60, 110, 170), 3), "cloth": ((120, 60, 80), 7), "paper": ((215, 210, 195), 4),
-    "grass": ((70, 115, 45), 20), "water": ((70, 95, 105), 10), "drywall": ((200, 198, 190), 3), "gravel": ((135, 130, 125), 24),
-    "plastic-bag": ((190, 195, 200), 12), "ceramic": ((205, 190, 175), 2), "tile": ((165, 150, 140), 5),
-    "carpet": ((100, 80, 95), 11), "glass": ((140, 165, 165), 3),
-}  # fmt: skip
-_LOOSE = {"leaf", "grass", "gravel", "dirt", "water"}  # what scatters or splashes where the others jump
-_POOL = 12  # things of each material that training films share; test films have their own
+    "wood": ((150, 105, 60), 9),
+    "metal": ((150, 155, 160), 2),
+    "dirt": ((95, 75, 55), 14),
+    "rock": ((125, 122, 115), 12),
+    "leaf": ((110, 95, 40), 22),
+    "plastic": ((60, 110, 170), 3),
+    "cloth": ((120, 60, 80), 7),
+    "paper": ((215, 210, 195), 4),
+    "grass": ((70, 115, 45), 20),
+    "water": ((70, 95, 105), 10),
+    "drywall": ((200, 198, 190), 3),
+    "gravel": ((135, 130, 125), 24),
+    "plastic-bag": ((190, 195, 200), 12),
+    "ceramic": ((205, 190, 175), 2),
+    "tile": ((165, 150, 140), 5),
+    "carpet": ((100, 80, 95), 11),
+    "glass": ((140, 165, 165), 3),
+}
+_LOOSE = {"leaf", "grass", "gravel", "dirt", "water"}  # these scatter or splash; the others jump
+_POOL = 12  # objects of each material that training films share; test films have their own
 
 
 def _rng(*key):
@@ -37,7 +50,7 @@ def _rng(*key):
 
 
 def _texture(shape, colour, grain, rng):
-    """Cloudy noise around a colour, float32 (h, w, 3). grain: its contrast."""
+    """Cloudy noise around a colour, float32 (h, w, 3). grain: contrast of the noise, in levels."""
     h, w = shape
     texture = np.zeros((h, w), np.float32)
     for cells in (3, 8, 20, 50):
@@ -48,122 +61,133 @@ def _texture(shape, colour, grain, rng):
 
 
 def _outline(place, size, rng):
-    """A polygon (n, 2) in pixels around a place (x, y, half width, half height in picture units)."""
+    """Polygon (n, 2) in pixels. place: its centre x, y and half sizes, in picture widths and heights."""
     w, h = size
     corners = rng.choice([4, 24])
     angles = np.linspace(0, 2 * np.pi, corners, endpoint=False) + rng.uniform(0, 0.5)
     radius = 1.25 * rng.uniform(0.85, 1.15, corners)[:, None]
-    return (np.stack([np.cos(angles), np.sin(angles)], 1) * radius * place[2:] * (w, h) + place[:2] * (w, h)).astype(
-        np.float32
-    )
+    directions = np.stack([np.cos(angles), np.sin(angles)], 1)
+    return (directions * radius * place[2:] * (w, h) + place[:2] * (w, h)).astype(np.float32)
 
 
 class _Scene:
-    """What the camera sees before anything moves, and how it moves."""
+    """The picture before anything moves.
+
+    image: uint8 (h, w, 3), wider than the film's picture by `margin` on all sides. places: (things, 4) centre x, y and
+    half sizes, in picture widths and heights. boxes: (x, y, width, height) of each thing in the image, in pixels.
+    """
 
     def __init__(self, materials, size, rng, unseen):
         w, h = size
-        self.size, self.margin = size, 12
+        self.size = size
+        self.margin = 12
         full = (h + 2 * self.margin, w + 2 * self.margin)
         self.image = _texture(full, rng.uniform(50, 200, 3), rng.uniform(5, 25), rng)
         for _ in range(rng.integers(2, 9)):  # clutter
             place = np.array([*rng.uniform(0, 1.1, 2), *rng.uniform(0.02, 0.13, 2)])
-            cv2.fillPoly(
-                self.image,
-                [_outline(place, size, rng).astype(np.int32) + self.margin],
-                rng.uniform(20, 230, 3).tolist(),
-            )
+            outline = _outline(place, size, rng).astype(np.int32) + self.margin
+            cv2.fillPoly(self.image, [outline], rng.uniform(20, 230, 3).tolist())
         columns = rng.permutation(len(materials))
-        self.places, self.outlines = [], []
+        places = []
+        self.boxes = []
         for material, column in zip(materials, columns):
             x = (column + 0.5) / len(materials) * 0.7 + 0.15 + rng.uniform(-0.06, 0.06)
             half = np.array([rng.uniform(0.12, 0.2), rng.uniform(0.1, 0.18)]) / np.sqrt(len(materials))
             place = np.array([x, rng.uniform(0.55, 0.78), *half])
-            outline = _outline(place, size, rng) + self.margin
+            outline = (_outline(place, size, rng) + self.margin).astype(np.int32)
             mask = np.zeros(full, np.uint8)
-            cv2.fillPoly(mask, [outline.astype(np.int32)], 255)
+            cv2.fillPoly(mask, [outline], 255)
             colour, grain = _LOOKS[material]
             shift = rng.normal(0, 25 if unseen else 14, 3)
             self.image = np.where(mask[..., None] > 0, _texture(full, colour + shift, grain, rng), self.image)
-            cv2.polylines(
-                self.image,
-                [outline.astype(np.int32)],
-                True,
-                (self.image[mask > 0].mean(0) * 0.55).tolist(),
-                1,
-                cv2.LINE_AA,
-            )
-            self.places.append(place)
-            self.outlines.append(cv2.boundingRect(outline.astype(np.int32)))
+            cv2.polylines(self.image, [outline], True, (self.image[mask > 0].mean(0) * 0.55).tolist(), 1, cv2.LINE_AA)
+            places.append(place)
+            self.boxes.append(cv2.boundingRect(outline))
         yy, xx = np.mgrid[0 : full[0], 0 : full[1]].astype(np.float32)
-        angle, bend = rng.uniform(0, 2 * np.pi), rng.uniform(0.05, 0.45)
+        angle = rng.uniform(0, 2 * np.pi)
+        bend = rng.uniform(0.05, 0.45)
         light = 1 + bend * (np.cos(angle) * (xx / full[1] - 0.5) + np.sin(angle) * (yy / full[0] - 0.5)) * 2
         self.image = np.clip(self.image * light[..., None] * rng.uniform(0.6, 1.15), 0, 255).astype(np.uint8)
-        self.places = np.array(self.places)
+        self.places = np.array(places)
 
 
-def _film(materials, strokes_made, style, seconds, fps, size, rng, unseen):
-    """Pictures uint8 (t, h, w, 3) of a performance."""
+class _Player:
+    """Stick, hand and arm of one person under one light, as one camera sees them. Directions are in picture sizes."""
+
+    def __init__(self, rng, unseen):
+        tilt = rng.uniform(-0.5, 0.5) if unseen else rng.uniform(-0.3, 0.3)
+        self.up = np.array([np.sin(tilt), -np.cos(tilt)]) * rng.uniform(0.75, 1.05)
+        self.sun = np.array([rng.uniform(-0.7, 0.7), rng.uniform(0.1, 0.4)])
+        side = rng.choice([-1.0, 1.0])
+        self.reach = np.array([side * rng.uniform(0.32, 0.5), rng.uniform(-0.22, 0.1)])  # from the tip to the hand
+        self.colour = rng.uniform(30, 235, 3) if unseen else np.array([190, 150, 100]) + rng.normal(0, 20, 3)
+        self.thick = int(rng.integers(2, 5))  # of the stick, in pixels
+        self.skin = np.array([205, 160, 130]) + rng.normal(0, 25, 3)
+        self.sleeve = rng.uniform(15, 200, 3)
+
+    def draw(self, view, path, shift, darkness):
+        """Draw shadow, arm, stick and hand into a picture in place.
+
+        view: float32 (h, w, 3). path: (SUBFRAMES, 3) of `strokes.trajectory`. shift: of the camera, in pixels.
+        darkness: of the shadow, 0 to 1.
+        """
+        h, w = view.shape[:2]
+        shadow, arm, stick, hand = (np.zeros((h, w), np.float32) for _ in range(4))
+        for x, y, height in path:
+            ground = np.array([x, y])
+            foot = ground + self.sun * height  # of the shadow
+            grip = ground + self.reach + self.up * (0.12 + 0.45 * height)
+            _line(shadow, foot, foot + (self.reach * 0.9 + self.sun * 0.1), self.thick, shift)
+            _line(stick, ground + self.up * height, grip, self.thick, shift)
+            _line(hand, grip, grip + 0.04 * self.reach, 15, shift)
+            _line(arm, grip + 0.1 * self.reach, grip + 2.2 * self.reach, 19, shift)
+        layers = ((shadow * darkness, 0.0), (arm, self.sleeve), (stick, self.colour), (hand, self.skin))
+        for mask, ink in layers:
+            opacity = np.minimum(mask / SUBFRAMES, 1)[..., None]
+            view += opacity * (np.asarray(ink, np.float32) - view)
+
+
+def _film(materials, performance, style, seconds, fps, size, rng, unseen):
+    """Pictures uint8 (t, h, w, 3) of a performance. performance: a list of strokes. size: (width, height)."""
     w, h = size
     scene = _Scene(materials, size, rng, unseen)
     count = round(seconds * fps)
-    times = (
-        np.arange(count * SUBFRAMES) // SUBFRAMES + np.arange(count * SUBFRAMES) % SUBFRAMES / (2 * SUBFRAMES)
-    ) / fps
-    path = strokes.trajectory(strokes_made, scene.places, style, times)
+    index = np.arange(count * SUBFRAMES)
+    times = (index // SUBFRAMES + index % SUBFRAMES / (2 * SUBFRAMES)) / fps
+    path = strokes.trajectory(performance, scene.places, style, times)
     path[:, :2] += 0.004 * _wander(len(times), 4 * SUBFRAMES, rng)[:, :2]  # no hand is a machine
-    tilt = rng.uniform(-0.5, 0.5) if unseen else rng.uniform(-0.3, 0.3)  # of "up", as this camera sees it
-    up = np.array([np.sin(tilt), -np.cos(tilt)]) * rng.uniform(0.75, 1.05)
-    sun = np.array([rng.uniform(-0.7, 0.7), rng.uniform(0.1, 0.4)])
-    side = rng.choice([-1.0, 1.0])
-    reach = np.array([side * rng.uniform(0.32, 0.5), rng.uniform(-0.22, 0.1)])
-    colour = rng.uniform(30, 235, 3) if unseen else np.array([190, 150, 100]) + rng.normal(0, 20, 3)
-    thick = int(rng.integers(2, 5))
-    skin, sleeve = np.array([205, 160, 130]) + rng.normal(0, 25, 3), rng.uniform(15, 200, 3)
+    player = _Player(rng, unseen)
     shake = _wander(count, 10, rng)[:, :2] * rng.uniform(0, 2.2) + _wander(count, 3, rng)[:, :2] * rng.uniform(0, 0.5)
     exposure = 1 + 0.02 * _wander(count, 20, rng)[:, 0]
     noise = rng.normal(0, rng.uniform(2, 7), (6, h + 16, w + 16, 1)).astype(np.float32)
-    jolts = [(s, scene.outlines[s.thing], materials[s.thing]) for s in strokes_made if s.kind in ("hit", "scratch")]
-    debris = _wander_debris(rng)
-    blob = None
-    if rng.random() < 0.2:  # something near the lens
-        blob = (rng.uniform(0, 1), rng.uniform(-0.1, 0.1), rng.uniform(0.04, 0.12), rng.uniform(10, 120, 3))
+    impacts = [(s, scene.boxes[s.thing], materials[s.thing]) for s in performance if s.kind in ("hit", "scratch")]
+    debris = (rng.normal(0, 1, (10, 2)), rng.uniform(0.5, 1.3, 10))  # direction and speed of each piece
+    obstacle = None
+    if rng.random() < 0.2:  # something near the lens: position, drift, radius, colour
+        obstacle = (rng.uniform(0, 1), rng.uniform(-0.1, 0.1), rng.uniform(0.04, 0.12), rng.uniform(10, 120, 3))
 
     frames = np.empty((count, h, w, 3), np.uint8)
-    shadow_darkness = rng.uniform(0.35, 0.7)
+    darkness = rng.uniform(0.35, 0.7)
     for k in range(count):
         now = k / fps
-        image = _react(scene.image, jolts, now, debris, scene)
+        image = _react(scene, impacts, now, debris)
         dx, dy = np.clip(shake[k], -scene.margin + 1, scene.margin - 1)
-        view = cv2.warpAffine(
-            image, np.float32([[1, 0, dx - scene.margin], [0, 1, dy - scene.margin]]), (w, h), flags=cv2.INTER_LINEAR
-        ).astype(np.float32)
-        alpha, dark, flesh = (np.zeros((h, w), np.float32) for _ in range(3))
-        arm = np.zeros((h, w), np.float32)
-        for x, y, height in path[k * SUBFRAMES : (k + 1) * SUBFRAMES]:
-            ground = np.array([x, y])
-            tip = ground + up * height
-            hand = ground + reach + up * (0.12 + 0.45 * height)
-            _line(dark, ground + sun * height, ground + sun * height + (reach * 0.9 + sun * 0.1), thick, size, (dx, dy))
-            _line(alpha, tip, hand, thick, size, (dx, dy))
-            _line(flesh, hand, hand + 0.04 * reach, 15, size, (dx, dy))
-            _line(arm, hand + 0.1 * reach, hand + 2.2 * reach, 19, size, (dx, dy))
-        for mask, ink in ((dark * shadow_darkness, 0.0), (arm, sleeve), (alpha, colour), (flesh, skin)):
-            mask = np.minimum(mask / SUBFRAMES, 1)[..., None]
-            view += mask * (np.asarray(ink, np.float32) - view)
-        if blob is not None:
-            x, drift, radius, ink = blob
-            cv2.circle(
-                view, (int((x + drift * now) * w), int(h * 0.95)), int(radius * w), ink.tolist(), -1, cv2.LINE_AA
-            )
+        shift = np.float32([[1, 0, dx - scene.margin], [0, 1, dy - scene.margin]])
+        view = cv2.warpAffine(image, shift, (w, h), flags=cv2.INTER_LINEAR).astype(np.float32)
+        player.draw(view, path[k * SUBFRAMES : (k + 1) * SUBFRAMES], (dx, dy), darkness)
+        if obstacle is not None:
+            x, drift, radius, ink = obstacle
+            centre = (int((x + drift * now) * w), int(h * 0.95))
+            cv2.circle(view, centre, int(radius * w), ink.tolist(), -1, cv2.LINE_AA)
         oy, ox = rng.integers(16, size=2)
         view = view * exposure[k] + noise[k % 6, oy : oy + h, ox : ox + w]
         frames[k] = np.clip(view, 0, 255)
     return frames
 
 
-def _line(mask, a, b, thick, size, shift):
-    """Add an anti-aliased line between two points, in picture units, to a float mask."""
+def _line(mask, a, b, thick, shift):
+    """Add an anti-aliased line to a float mask (h, w). a, b: end points, in picture sizes. thick, shift: pixels."""
+    size = mask.shape[::-1]
     points = [tuple(int(round(16 * v)) for v in np.asarray(p) * size + shift) for p in (a, b)]
     layer = np.zeros(mask.shape, np.uint8)
     cv2.line(layer, points[0], points[1], 255, thick, cv2.LINE_AA, 4)
@@ -171,20 +195,20 @@ def _line(mask, a, b, thick, size, shift):
 
 
 def _wander(count, smooth, rng):
-    """Smooth random motion (count, 3) of unit variance. smooth: samples over which it changes."""
+    """Smooth random motion (count, 3) of about unit variance. smooth: samples from one random value to the next."""
     knots = rng.standard_normal((max(4, count // smooth + 3), 3))
     at = np.linspace(0, len(knots) - 1, count)
     return np.stack([np.interp(at, np.arange(len(knots)), knots[:, i]) for i in range(3)], 1)
 
 
-def _wander_debris(rng):
-    return rng.normal(0, 1, (10, 2)), rng.uniform(0.5, 1.3, 10)
+def _react(scene, impacts, now, debris):
+    """The scene's image after its strokes: solid things jump and settle, loose ones scatter, water makes rings.
 
-
-def _react(image, jolts, now, debris, scene):
-    """What a stroke does to its thing: the solid jumps and settles, the loose scatters, water rings."""
+    impacts: (stroke, box of its thing, material). now: seconds. debris: directions and speeds of pieces.
+    """
+    image = scene.image
     moved = None
-    for stroke, (x, y, w, h), material in jolts:
+    for stroke, (x, y, w, h), material in impacts:
         age = now - stroke.time
         if not 0 <= age < 0.4:
             continue
@@ -192,33 +216,29 @@ def _react(image, jolts, now, debris, scene):
         if material in _LOOSE:
             directions, speeds = debris
             centre = scene.places[stroke.thing][:2] * scene.size + scene.margin
+            ink = tuple(0.6 * c for c in _LOOKS[material][0])
             for direction, speed in zip(directions, speeds):
                 at = centre + direction * speed * 60 * stroke.force * age + (0, 160 * age**2 - 40 * stroke.force * age)
-                cv2.circle(
-                    moved, tuple(int(v) for v in at), 1, tuple(0.6 * c for c in _LOOKS[material][0]), -1, cv2.LINE_AA
-                )
+                cv2.circle(moved, tuple(int(v) for v in at), 1, ink, -1, cv2.LINE_AA)
             if material == "water":
                 cv2.circle(moved, tuple(int(v) for v in centre), int(4 + 50 * age), (180, 195, 200), 1, cv2.LINE_AA)
         else:
             give = 2.2 * stroke.force * np.exp(-age / 0.08) * np.cos(2 * np.pi * 9 * age)
-            y0, x0 = max(y, 3), max(x, 3)
+            x0 = max(x, 3)
+            y0 = max(y, 3)
             patch = image[y0 : y + h, x0 : x + w]
             if patch.size:
-                shifted = cv2.warpAffine(
-                    patch,
-                    np.float32([[1, 0, 0.4 * give], [0, 1, give]]),
-                    patch.shape[1::-1],
-                    borderMode=cv2.BORDER_REFLECT,
-                )
+                shift = np.float32([[1, 0, 0.4 * give], [0, 1, give]])
+                shifted = cv2.warpAffine(patch, shift, patch.shape[1::-1], borderMode=cv2.BORDER_REFLECT)
                 moved[y0 : y + h, x0 : x + w] = shifted
     return image if moved is None else moved
 
 
-def _sound(things, strokes_made, seconds, rate, rng):
+def _sound(things, performance, seconds, rate, rng):
     """Waveform (s,) of a performance in its room, with the gain of its recording."""
     count = round(seconds * rate)
     wave = np.zeros(count + 4 * rate)
-    for stroke in strokes_made:
+    for stroke in performance:
         if stroke.kind == "hit":
             sound = render_sound.hit(things[stroke.thing], stroke.force, rate, rng)
         elif stroke.kind == "scratch":
@@ -227,17 +247,17 @@ def _sound(things, strokes_made, seconds, rate, rng):
             continue
         begin = round(stroke.time * rate)
         wave[begin : begin + len(sound)] += stroke.surprise * sound[: len(wave) - begin]
-    gain = 0.26 * 10 ** (rng.normal(0, 4) / 20)  # recordings differ in level as the real ones do
+    gain = 0.26 * 10 ** (rng.normal(0, 4) / 20)  # level differs between recordings, as in Greatest Hits
     floor = np.exp(rng.normal(np.log(0.0032), 0.4))
     wave = gain * wave[:count] + floor * render_sound.room(seconds, rate, rng)
-    # microphones and their limiters round off what is too loud
+    # microphones and limiters saturate
     return (np.tanh(wave / 0.9) * 0.9).astype(np.float32)
 
 
-def _events(materials, strokes_made, rng, labelled=strokes.LABELLED):
-    """What annotators write down: each sound, 39% of them without label."""
+def _events(materials, performance, rng, labelled=strokes.LABELLED):
+    """Annotations of a performance: an Event for each sound. labelled: share of events with a label."""
     events = []
-    for stroke in strokes_made:
+    for stroke in performance:
         if stroke.kind in ("hit", "scratch"):
             known = rng.random() < labelled
             label = (materials[stroke.thing], stroke.kind) if known else (None, None)
@@ -246,22 +266,34 @@ def _events(materials, strokes_made, rng, labelled=strokes.LABELLED):
     return events
 
 
-def film(split, index, seconds=5.0, fps=30, size=(192, 144), sample_rate=16000, seed=0):
-    """One film. split: train, valid or test; test films have things, cameras and styles of their own.
+def film(
+    split: str,
+    index: int,
+    seconds: float = 5.0,
+    fps: int = 30,
+    size: tuple[int, int] = (192, 144),
+    sample_rate: int = 16000,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray, list[Event]]:
+    """One film. The same arguments give the same bytes.
 
-    Returns frames uint8 (t, h, w, 3), waveform (s,) and events. The same arguments give the same bytes.
+    split: train, valid or test. Test films have things, cameras and styles of their own. index: of the film in its
+    split. size: (width, height). Returns frames uint8 (t, h, w, 3), waveform (s,) float32 and events.
     """
-    rng, unseen = _rng(seed, split, index), split == "test"
-    materials, style = strokes.materials(rng), strokes.style(rng, unseen)
+    rng = _rng(seed, split, index)
+    unseen = split == "test"
+    materials = strokes.materials(rng)
+    style = strokes.style(rng, unseen)
     pool = [_rng(seed, m, int(rng.integers(_POOL)) + (_POOL if unseen else 0)) for m in materials]
     things = [render_sound.thing(m, r) for m, r in zip(materials, pool)]
-    made = strokes.plan(seconds, len(things), style, rng)
-    wave = _sound(things, made, seconds, sample_rate, rng)
-    events = _events(materials, made, rng)
-    return _film(materials, made, style, seconds, fps, size, rng, unseen), wave, events
+    performance = strokes.plan(seconds, len(things), style, rng)
+    wave = _sound(things, performance, seconds, sample_rate, rng)
+    events = _events(materials, performance, rng)
+    return _film(materials, performance, style, seconds, fps, size, rng, unseen), wave, events
 
 
 def _write(job, folder, seconds, fps, size, sample_rate, seed):
+    """Render and write one film. job: (split, index). Returns (split, name)."""
     split, index = job
     cv2.setNumThreads(1)
     frames, wave, events = film(split, index, seconds, fps, size, sample_rate, seed)
@@ -272,10 +304,20 @@ def _write(job, folder, seconds, fps, size, sample_rate, seed):
     return split, name
 
 
-def write_films(folder, count, seconds=5.0, fps=30, size=(192, 144), sample_rate=16000, seed=0, workers=2):
+def write_films(
+    folder: str | Path,
+    count: dict[str, int],
+    seconds: float = 5.0,
+    fps: int = 30,
+    size: tuple[int, int] = (192, 144),
+    sample_rate: int = 16000,
+    seed: int = 0,
+    workers: int = 2,
+) -> None:
     """Render films into a folder in Greatest Hits' layout, with train.txt, valid.txt and test.txt.
 
-    count: {split: films}. size: (width, height), even. workers: processes; they do not change the result.
+    count: {split: number of films}. seconds: of each film. size: (width, height), even.
+    workers: number of processes; it does not change the result.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -283,7 +325,7 @@ def write_films(folder, count, seconds=5.0, fps=30, size=(192, 144), sample_rate
     work = partial(
         _write, folder=folder, seconds=seconds, fps=fps, size=tuple(size), sample_rate=sample_rate, seed=seed
     )
-    names = {split: [] for split in count}
+    names: dict[str, list[str]] = {split: [] for split in count}
     with ProcessPoolExecutor(workers) as pool:
         for split, name in tqdm(pool.map(work, jobs), total=len(jobs), desc="rendering", mininterval=2.0):
             names[split].append(name)
@@ -293,21 +335,23 @@ def write_films(folder, count, seconds=5.0, fps=30, size=(192, 144), sample_rate
 
 def sound(
     index: int, seconds: float, sample_rate: int = 16000, seed: int = 0, unseen: float = 0.0
-) -> tuple[np.ndarray, list]:
-    """One performance without a picture: (waveform (s,), events), all events with their labels, as sound libraries have.
+) -> tuple[np.ndarray, list[Event]]:
+    """One performance without a picture: waveform (s,) float32 and events, all with labels, as in sound libraries.
 
-    Every thing is new. unseen: how often it is played in a style that no training film has.
+    All things are new. unseen: probability of a style that no training film has.
     """
     rng = _rng(seed, "sound", index)
     materials = strokes.materials(rng)
     style = strokes.style(rng, unseen=rng.random() < unseen)
     things = [render_sound.thing(m, rng, spread=1.3) for m in materials]
-    made = strokes.plan(seconds, len(things), style, rng)
-    wave = _sound(things, made, seconds, sample_rate, rng)
-    return wave, _events(materials, made, rng, labelled=1.0)
+    performance = strokes.plan(seconds, len(things), style, rng)
+    wave = _sound(things, performance, seconds, sample_rate, rng)
+    return wave, _events(materials, performance, rng, labelled=1.0)
 
 
-def sounds(count, seconds, sample_rate=16000, seed=0):
-    """Performances for RMS2Sound, broader than the films: yields `sound` `count` times, half in styles that no film has."""
+def sounds(
+    count: int, seconds: float, sample_rate: int = 16000, seed: int = 0
+) -> Iterator[tuple[np.ndarray, list[Event]]]:
+    """Yield `count` results of `sound` for RMS2Sound, half of them in styles that no training film has."""
     for index in range(count):
         yield sound(index, seconds, sample_rate, seed, unseen=0.5)

@@ -1,7 +1,7 @@
-"""What strokes on things sound like: modal synthesis for what rings, shaped noise and grains for what rustles.
+"""Sound of strokes on things: modal synthesis for ringing, filtered noise and grains for rustling.
 
-A stroke excites an object. What rings is a sum of decaying modes, what does not is noise with the material's spectrum; a
-scratch drives both for as long as the stick rubs. Figures in comments were measured on the Greatest Hits films.
+The sound of a stroke has two parts: decaying modes of the object, and noise with the spectrum of its material.
+A hit excites both at once, a scratch for as long as the stick rubs.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,12 @@ _MATTER = {
 
 @dataclass(frozen=True)
 class Thing:
-    """One object: its material with this object's own modes, spectrum and loudness."""
+    """One object, with modes, spectrum and loudness of its own.
+
+    material: one of MATERIALS. frequencies (Hz), decays (s, to -60 dB), gains: of each mode. ringing: the modes' share
+    of the power. centre (Hz), width (octaves), noise_decay (s, to -60 dB): of the noise. grains: a second; 0 for smooth
+    noise. level: RMS of a full hit, before the film's gain.
+    """
 
     material: str
     frequencies: np.ndarray
@@ -49,8 +54,8 @@ class Thing:
     level: float
 
 
-def thing(material, rng, spread=1.0):
-    """An object of a material. rng: numpy Generator. spread: how far objects differ (1: +-20% in pitch, +-2 dB).
+def thing(material: str, rng: np.random.Generator, spread: float = 1.0) -> Thing:
+    """A random object of a material. spread: scale of the differences between objects (1: 20% in pitch, 2 dB).
 
     Raises ValueError for a material that is not one of the 17.
     """
@@ -65,11 +70,17 @@ def thing(material, rng, spread=1.0):
     decays = decay * np.exp(rng.normal(0, 0.25 * spread)) * (frequencies / frequencies[0]) ** -0.4
     gains = rng.uniform(0.4, 1, len(frequencies)) * (frequencies / frequencies[0]) ** -0.5
     return Thing(
-        material, frequencies, decays, gains / np.linalg.norm(gains),
-        float(np.clip(ringing * np.exp(rng.normal(0, 0.1 * spread)), 0.01, 0.95)), centre * np.exp(rng.normal(0, 0.15 * spread)),
-        width, noise_decay * np.exp(rng.normal(0, 0.2 * spread)), grains * np.exp(rng.normal(0, 0.2 * spread)),
-        10 ** ((loudness + rng.normal(0, 2 * spread)) / 20),
-    )  # fmt: skip
+        material=material,
+        frequencies=frequencies,
+        decays=decays,
+        gains=gains / np.linalg.norm(gains),
+        ringing=float(np.clip(ringing * np.exp(rng.normal(0, 0.1 * spread)), 0.01, 0.95)),
+        centre=centre * np.exp(rng.normal(0, 0.15 * spread)),
+        width=width,
+        noise_decay=noise_decay * np.exp(rng.normal(0, 0.2 * spread)),
+        grains=grains * np.exp(rng.normal(0, 0.2 * spread)),
+        level=10 ** ((loudness + rng.normal(0, 2 * spread)) / 20),
+    )
 
 
 def _noise(count, centre, width, rate, rng):
@@ -82,7 +93,7 @@ def _noise(count, centre, width, rate, rng):
 
 
 def _grainy(noise, grains, rate, rng):
-    """Break noise into grains: clicks of random strength, `grains` a second, each 3 ms long."""
+    """Noise broken into grains: clicks of random strength, `grains` a second, each 3 ms long."""
     if grains <= 0:
         return noise
     train = (rng.random(len(noise)) < grains / rate) * rng.exponential(1.0, len(noise))
@@ -91,10 +102,10 @@ def _grainy(noise, grains, rate, rng):
     return noise * (0.15 + envelope / max(np.sqrt((envelope**2).mean()), 1e-6))
 
 
-def hit(thing, force, rate, rng):
-    """Sound of a hit, (s,), whose loudest 32 ms have about the RMS thing.level * force ** 1.3 (before the film's gain).
+def hit(thing: Thing, force: float, rate: int, rng: np.random.Generator) -> np.ndarray:
+    """Sound of a hit, (s,). Its loudest 32 ms have about the RMS thing.level * force ** 1.3 (before the film's gain).
 
-    A harder hit is also brighter: the stick is in contact for less long.
+    force: 0 to 1. rate: samples per second. A harder hit is also brighter, because the contact is shorter.
     """
     seconds = min(1.6, max(0.25, 1.2 * max(thing.decays.max(), thing.noise_decay)))
     t = np.arange(round(seconds * rate)) / rate
@@ -102,8 +113,8 @@ def hit(thing, force, rate, rng):
     gains = thing.gains * bright * rng.uniform(0.6, 1.4, len(thing.gains))
     phase = rng.uniform(0, 2 * np.pi, len(gains))
     modes = np.zeros(len(t))
-    for f, d, g, p in zip(thing.frequencies, thing.decays, gains, phase):
-        modes += g * np.exp(-6.9 * t / d) * np.sin(2 * np.pi * f * t + p)
+    for frequency, decay, gain, start in zip(thing.frequencies, thing.decays, gains, phase):
+        modes += gain * np.exp(-6.9 * t / decay) * np.sin(2 * np.pi * frequency * t + start)
     centre = min(7000.0, thing.centre * 2 ** (0.8 * (force - 0.6)))
     rustle = _grainy(_noise(len(t), centre, thing.width, rate, rng), thing.grains, rate, rng)
     rustle *= np.exp(-6.9 * t / thing.noise_decay)
@@ -112,30 +123,32 @@ def hit(thing, force, rate, rng):
     return thing.level * force**1.3 * _unit(sound, rate)
 
 
-def scratch(thing, speed, rate, rng):
-    """Sound of a scratch, (s,). speed: (s,) of the stick along the surface, 1 at a hard stroke's fastest."""
+def scratch(thing: Thing, speed: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
+    """Sound of a scratch, (s,).
+
+    speed: (s,) of the stick along the surface; 1 is the fastest of a hard stroke. rate: samples per second.
+    """
     count = len(speed)
     centre = min(7000.0, 1.5 * thing.centre)
     rub = _grainy(_noise(count, centre, thing.width, rate, rng), max(thing.grains, 60), rate, rng)
     t = np.arange(round(0.05 * rate)) / rate
     ring = np.zeros(len(t))
-    for f, g in zip(thing.frequencies, thing.gains):
-        ring += g * np.exp(-6.9 * t / 0.05) * np.sin(2 * np.pi * f * t)
+    for frequency, gain in zip(thing.frequencies, thing.gains):
+        ring += gain * np.exp(-6.9 * t / 0.05) * np.sin(2 * np.pi * frequency * t)
     body = np.convolve(rub, ring)[:count]
-    mixed = np.sqrt(1 - 0.5 * thing.ringing) * rub / max(rub.std(), 1e-9) + np.sqrt(0.5 * thing.ringing) * body / max(
-        body.std(), 1e-9
-    )
-    return 0.33 * thing.level * mixed * np.maximum(speed, 0) ** 1.2
+    noise = np.sqrt(1 - 0.5 * thing.ringing) * rub / max(rub.std(), 1e-9)
+    modes = np.sqrt(0.5 * thing.ringing) * body / max(body.std(), 1e-9)
+    return 0.33 * thing.level * (noise + modes) * np.maximum(speed, 0) ** 1.2
 
 
 def _unit(sound, rate):
-    """Scale so that the first 32 ms have RMS 1: the frame in which a hit is loudest."""
+    """Scale a sound so that its first 32 ms have RMS 1. A hit is loudest there."""
     head = sound[: round(0.032 * rate)]
     return sound / max(np.sqrt((head**2).mean()), 1e-9)
 
 
-def room(seconds, rate, rng):
-    """Background noise (s,), RMS 1: a rumble or hiss whose level drifts slowly, sometimes with wind or far sounds."""
+def room(seconds: float, rate: int, rng: np.random.Generator) -> np.ndarray:
+    """Background noise (s,), RMS 1: a rumble or hiss whose level drifts slowly. rate: samples per second."""
     count = round(seconds * rate)
     noise = _noise(count, np.exp(rng.uniform(np.log(80), np.log(2500))), rng.uniform(2, 5), rate, rng)
     knots = rng.normal(0, 1.5, max(2, round(seconds) + 1))
