@@ -327,12 +327,17 @@ def probe(path) -> Probe:
     return Probe(max(found.seconds, found.claimed or 0.0) if found.cut else found.seconds, rate, width, height, sound)
 
 
-def check_whole(path) -> None:
-    """Raises Truncated for a film whose picture was cut off, by its packets alone; MediaError for a file without picture."""
+def check_whole(path, decode=False) -> None:
+    """Raises Truncated for a film whose picture was cut off; MediaError for a file without picture.
+
+    decode: decode every picture, which also finds those that are broken; without it the packets are counted, in milliseconds.
+    """
     probe(path)
     found = extent(path)
     if found.cut and found.seconds < (found.claimed or 0.0) - MISSING:
         raise _truncated(path, "picture", found.seconds)
+    if decode:
+        deque(_pictures(path), maxlen=0)
 
 
 def readable(path) -> float:

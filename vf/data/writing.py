@@ -214,7 +214,8 @@ def _cannot_hold(film, output, why):
     suffixes = dict.fromkeys([film.suffix.lower(), ".mp4", ".mkv", ".mov", ".avi"])
     others = [s for s in suffixes if s in FORMATS and s != output.suffix.lower()]
     way = next((s for s in others if not _misfit(film, s)), None)
-    name = f"{output.stem}{'_foley' if way and (output.parent / f'{output.stem}{way}').resolve() == film.resolve() else ''}{way}"
+    same = way and (output.parent / (output.stem + way)).resolve() == film.resolve()
+    name = f"{output.stem}{'_foley' if same else ''}{way}"
     do = f"name it {name}" if way else "convert the film to mp4 (H.264) first"
     return MediaError(
         f"{output}: {output.suffix or 'it'} cannot hold the film's picture ({why}); wanted a container that can: {do}"
