@@ -94,7 +94,9 @@ def _entry_of(error, file):
     line = text.removeprefix(", line ").split(":")[0] if text.startswith(", line ") else None
     reason, _, wanted = text.removeprefix(f", line {line}").removeprefix(": ").partition("; wanted ")
     place = getattr(error, "seconds", None)
-    return _entry(file, reason, f"wanted {wanted}" if wanted else "see the reason", line, place and f"{place:.2f} s")
+    return _entry(
+        file, reason, f"wanted {wanted}" if wanted else "see the reason", line, None if place is None else f"{place:.2f} s"
+    )
 
 
 def _listed(root, split):

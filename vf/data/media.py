@@ -70,6 +70,8 @@ def opened(path):
         if not path.is_file():
             raise MediaError(f"{path}: no such file; wanted a film or a sound: check the path")
         with av.open(address(path), metadata_errors="replace") as container:
+            if not container.streams:
+                raise av.InvalidDataError(0, "it holds nothing")
             yield container
     except (av.FFmpegError, OSError) as error:
         raise MediaError(

@@ -69,7 +69,7 @@ def recordings(audio, captions=None, exclude=None):
     found = _of_wavcaps(audio, files, captions) if captions else _of_folder(audio, files)
     if exclude:
         try:
-            barred = json.loads(Path(exclude).read_text())
+            barred = json.loads(read_text(exclude))
             barred = {str(i) for i in (barred["FreeSound"] if isinstance(barred, dict) else barred)}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{exclude}: {error!r}; wanted WavCaps' blacklist, a list of ids under FreeSound") from error
@@ -79,7 +79,7 @@ def recordings(audio, captions=None, exclude=None):
 
 def _of_wavcaps(audio, files, captions):
     try:
-        listed = {str(item["id"]): item for item in json.loads(Path(captions).read_text())["data"]}
+        listed = {str(item["id"]): item for item in json.loads(read_text(captions))["data"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{captions}: {error!r}; wanted WavCaps' JSON, a list `data` of items with id and caption") from error
     by_id = {p.stem: p for p in files}
