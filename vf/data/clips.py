@@ -132,7 +132,8 @@ def read_text(path) -> str:
 def read_times(path):
     """Events of a film from its `_times.txt`: lines `time material action reaction`, each word perhaps None.
 
-    Returns a list of Event, by time. Raises ValueError that names file, line and remedy for a line it cannot read, and for a file that is no text.
+    Returns a list of Event, by time. Raises ValueError that names file, line and remedy for a line it cannot read, and the
+    file for one that is no text.
     """
     events = []
     for number, line in enumerate(read_text(path).splitlines(), 1):
