@@ -76,3 +76,22 @@ def test_material_of_a_clip():
 
     assert clips.material_of(clip("wood", None, "wood")) == "wood"
     assert clips.material_of(clip("wood", "rock")) is None and clips.material_of(clip(None)) is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_texts_of_spreadsheets_are_read(tmp_path, encoding):
+    (tmp_path / "a_times.txt").write_bytes("1.0 wood hit None\r\n2.0 metal hit None\r\n".encode(encoding))
+    assert [e.material for e in clips.read_times(tmp_path / "a_times.txt")] == ["wood", "metal"]
+
+
+def test_what_is_no_text_is_named(tmp_path):
+    for data, said in (
+        (b"\xff\xfe\x00", "not in UTF-8"),
+        (b"1.0 w\xf6d", "not in UTF-8"),
+        (b"1\x00.\x000\x00", "zero bytes"),
+    ):
+        (tmp_path / "a.txt").write_bytes(data)
+        with pytest.raises(ValueError, match=f"a.txt: .*{said}.*save it as UTF-8"):
+            clips.read_text(tmp_path / "a.txt")
+    with pytest.raises(ValueError, match="cannot be read"):
+        clips.read_text(tmp_path)

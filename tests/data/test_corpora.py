@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import soundfile
+import wild
 import yaml
 from project import NOTEBOOKS, ROOT, code_of
 
@@ -296,3 +297,137 @@ def test_real_films_are_cut_by_the_papers_rule():
     whole = media.read_sound(Path(made.clips[1].film), 16000)
     start = round(made.clips[1].start * 16000)
     assert np.allclose(made.wave(1), whole[start : start + 160000].clip(-1, 1), atol=1e-4)
+
+
+def moving(folder, name, seconds=2.0, events=("0.2 wood hit None",), wave=None, **options):
+    """A film whose picture has something in it, and its annotations."""
+    wild.film(folder / f"{name}_denoised.mp4", frames=round(25 * seconds), movflags="faststart", **options)
+    (folder / f"{name}_times.txt").write_text("\n".join(events) + "\n")
+
+
+def reasons(made):
+    return {item["file"]: item for item in made.left_out}
+
+
+def test_films_that_are_not_whole_are_left_out_with_the_place(tmp_path):
+    for name in ("good", "half", "broken", "zeros"):
+        moving(tmp_path, name)
+    path = tmp_path / "half_denoised.mp4"
+    wild.cut(path, 0.6, path)
+    path = tmp_path / "broken_denoised.mp4"
+    whole = path.rename(tmp_path / "whole.mp4")
+    wild.copied(whole, path, lambda kind, t, p, k: wild.noise(p, k) if kind == "video" and 1 < t < 1.5 else p)
+    soundfile.write(tmp_path / "zeros_denoised.wav", np.zeros(32000), 16000)
+    wild.cover_art(tmp_path / "song_denoised.mp4")
+    (tmp_path / "song_times.txt").write_text("0.2 wood hit None\n")
+    made = greatest_hits(tmp_path, folds=2)
+    assert {c.group for c in made.clips} == {"good"}
+    found = reasons(made)
+    assert set(found) == {"half_denoised.mp4", "broken_denoised.mp4", "zeros_denoised.wav", "song_denoised.mp4"}
+    for name in ("half", "broken"):
+        item = found[f"{name}_denoised.mp4"]
+        place = float(item["place"].removesuffix(" s"))
+        assert 0.3 < place < 1.7 and f"breaks off at {place:.2f} s" in item["reason"] and "fetch" in item["remedy"]
+    assert (
+        found["zeros_denoised.wav"]["reason"] == "is silent" and "cover picture" in found["song_denoised.mp4"]["reason"]
+    )
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_sound_beside_a_film_counts_and_must_be_numbers(tmp_path, bad):
+    for name in ("good", "bad"):
+        moving(tmp_path, name, sound=None)
+        wave = np.full(32000, 0.25, np.float32)
+        wave[20000] = bad if name == "bad" else 0.25
+        soundfile.write(tmp_path / f"{name}_denoised.wav", wave, 16000, subtype="FLOAT")
+    moving(tmp_path, "short", sound=None)
+    soundfile.write(tmp_path / "short_denoised.wav", np.full(4000, 0.25), 16000)
+    made = greatest_hits(tmp_path, folds=2)
+    assert {c.group for c in made.clips} == {"good"} and made.wave(0).mean() == pytest.approx(0.25, abs=1e-3)
+    assert "not numbers, at 1.250 s (sample 20000" in reasons(made)["bad_denoised.wav"]["reason"]
+    assert "sound ends at 0.25 s" in reasons(made)["short_denoised.mp4"]["reason"]
+
+
+def test_annotations_are_named_as_what_they_are(tmp_path):
+    text = "0.2 wood hit None\n"
+    kinds = {
+        "plain": text.encode(),
+        "mark": b"\xef\xbb\xbf" + text.encode(),
+        "utf16": text.encode("utf-16"),
+        "crlf": text.replace("\n", "\r\n").encode(),
+        "empty": b"\n",
+        "latin": b"0.2 w\xf6\xf6d hit None\n",
+        "bare16": text.encode("utf-16-le"),
+    }
+    for name, data in kinds.items():
+        moving(tmp_path, name)
+        (tmp_path / f"{name}_times.txt").write_bytes(data)
+    moving(tmp_path, "folder")
+    (tmp_path / "folder_times.txt").unlink()
+    (tmp_path / "folder_times.txt").mkdir()
+    made = greatest_hits(tmp_path, folds=2)
+    assert {c.group for c in made.clips} == {"plain", "mark", "utf16", "crlf"}
+    assert all(c.caption == "A person hit wood with a wooden stick." for c in made.clips)
+    found = reasons(made)
+    assert set(found) == {f"{name}_times.txt" for name in ("empty", "latin", "bare16", "folder")}
+    assert (
+        "no annotation" in found["empty_times.txt"]["reason"] and "not in UTF-8" in found["latin_times.txt"]["reason"]
+    )
+    assert "UTF-8" in found["bare16_times.txt"]["remedy"] and "cannot be read" in found["folder_times.txt"]["reason"]
+
+
+def test_names_with_spaces_and_marks_work_in_lists(tmp_path):
+    for name in ("my film", "other", "a b c"):
+        film(tmp_path, name)
+    (tmp_path / "train.txt").write_bytes("my film\r\na b c \r\n".encode("utf-8-sig"))
+    (tmp_path / "test.txt").write_bytes("\nother\n".encode("utf-16"))
+    made = greatest_hits(tmp_path, valid_share=0.0)
+    assert {c.group: c.split for c in made.clips} == {"my film": "train", "a b c": "train", "other": "test"}
+    assert corpora.beside_the_paper(made, tmp_path, SECOND)["train"]["films listed"] == 2
+    (tmp_path / "train.txt").write_text("my\nb\n")
+    (tmp_path / "test.txt").write_text("c\n")
+    with pytest.raises(ValueError, match="none of the 3 names in train.txt.*the first: my; a film: a b c") as caught:
+        greatest_hits(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_films_of_one_name_are_both_named(tmp_path):
+    for suffix in ("mp4", "mkv"):
+        wild.film(tmp_path / f"a.{suffix}", frames=50)
+    wild.film(tmp_path / "b.mp4", frames=50)
+    made = corpora.films("folder", tmp_path, None, SECOND, folds=2, workers=1)
+    assert {c.group for c in made.clips} == {"a", "b"} and len(made.clips) == 4
+    assert [(i["file"], i["reason"]) for i in made.left_out] == [("a.mp4", "goes by the name of a.mkv")]
+
+
+def test_sounds_that_are_of_no_use_are_all_named(tmp_path):
+    wave = np.random.default_rng(0).normal(0, 0.1, 48000).astype(np.float32)
+    soundfile.write(tmp_path / "good.wav", wave, 16000)
+    soundfile.write(tmp_path / "good.flac", wave, 16000)
+    soundfile.write(tmp_path / "zeros.wav", np.zeros(32000), 16000)
+    soundfile.write(tmp_path / "part.wav", np.r_[np.zeros(SECOND.sound_samples), wave], 16000)
+    for name, bad in (("nan", np.nan), ("inf", np.inf)):
+        soundfile.write(tmp_path / f"{name}.wav", np.r_[wave[:8000], np.float32(bad), wave], 16000, subtype="FLOAT")
+    for name in ("cut.flac", "cut.wav", "cut.mp3"):
+        soundfile.write(tmp_path / f"whole_{name}", wave, 16000)
+        wild.cut(tmp_path / f"whole_{name}", 0.6, tmp_path / f"half_{name.replace('.', '_')}").rename(
+            tmp_path / f"half {name[4:]}.{name[4:]}"
+        )
+        (tmp_path / f"whole_{name}").unlink()
+    made = corpora.sounds(["folder"], tmp_path, SECOND, valid_share=0.0)
+    found = reasons(made)
+    assert {c.group for c in made.clips} == {"good", "part"}
+    assert set(found) == {
+        "good.wav",
+        "zeros.wav",
+        "part.wav",
+        "nan.wav",
+        "inf.wav",
+        "half flac.flac",
+        "half wav.wav",
+        "half mp3.mp3",
+    }
+    assert found["part.wav"]["reason"] == "piece 0 is silent" and found["zeros.wav"]["reason"] == "is silent"
+    assert all(found[f"{name}.wav"]["place"] == "0.50 s" for name in ("nan", "inf"))
+    for name in ("flac", "wav", "mp3"):
+        assert 1.2 < float(found[f"half {name}.{name}"]["place"].removesuffix(" s")) < 2.1

@@ -220,3 +220,27 @@ def test_shards_are_a_source_of_sounds(folder, tmp_path, monkeypatch):
     (tmp_path / "out/shard-00000.tar").unlink()
     with pytest.raises(ValueError, match="shard-00000.tar not there"):
         next(shards.read(tmp_path / "out"))
+
+
+def test_cut_and_damaged_recordings_are_rejected_with_the_place(tmp_path):
+    wave = np.random.default_rng(0).normal(0, 0.1, 3 * RATE)
+    (tmp_path / "in").mkdir()
+    for suffix in ("wav", "flac", "mp3"):
+        soundfile.write(tmp_path / f"x.{suffix}", wave, RATE)
+        data = (tmp_path / f"x.{suffix}").read_bytes()
+        (tmp_path / "in" / f"half-{suffix}.{suffix}").write_bytes(data[: len(data) * 6 // 10])
+        (tmp_path / "in" / f"whole-{suffix}.{suffix}").write_bytes(data)
+    made = shards.write(shards.recordings(tmp_path / "in"), tmp_path / "out", 1.0, workers=1)
+    assert made["reasons"] == {"its sound breaks off": 3} and made["clips"] == 9
+    assert {r["id"] for r in made["rejected"]} == {"half-wav", "half-flac", "half-mp3"}
+    assert all(1.3 < float(r["place"].removesuffix(" s")) < 2.0 for r in made["rejected"])
+
+
+def test_captions_of_a_spreadsheet(folder):
+    table = "file,caption\r\ndog/a.wav,A dög.\r\n"
+    for encoding in ("utf-8-sig", "utf-16"):
+        (folder / "captions.csv").write_bytes(table.encode(encoding))
+        assert {r.id: r.caption for r in shards.recordings(folder)}["dog/a"] == "A dög."
+    (folder / "captions.csv").write_bytes(table.encode("latin-1"))
+    with pytest.raises(ValueError, match="captions.csv: is not in UTF-8"):
+        shards.recordings(folder)

@@ -1,4 +1,6 @@
+import shutil
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,4 +25,23 @@ def test_an_archive_that_is_none_leaves_nothing(tmp_path):
         archive.writestr("x.txt", "")
     with pytest.raises(ValueError, match="holds no film"):
         unpack(tmp_path / "b.zip", tmp_path / "films")
+    assert not (tmp_path / "films").exists() and not (tmp_path / ".films.partial").exists()
+
+
+def test_damaged_doubled_and_too_large_archives_leave_nothing(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("x/a_denoised.mp4", bytes(range(256)) * 100)
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[5000] ^= 255
+    (tmp_path / "damaged.zip").write_bytes(data)
+    with pytest.raises(ValueError, match="damaged.zip: is damaged"):
+        unpack(tmp_path / "damaged.zip", tmp_path / "films")
+    with zipfile.ZipFile(tmp_path / "twice.zip", "w") as archive:
+        archive.writestr("x/a_denoised.mp4", b"one")
+        archive.writestr("y/a_denoised.mp4", b"two")
+    with pytest.raises(ValueError, match="x/a_denoised.mp4 and y/a_denoised.mp4 have one name"):
+        unpack(tmp_path / "twice.zip", tmp_path / "films")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10))
+    with pytest.raises(ValueError, match="GB needed"):
+        unpack(tmp_path / "a.zip", tmp_path / "films")
     assert not (tmp_path / "films").exists() and not (tmp_path / ".films.partial").exists()

@@ -50,7 +50,8 @@ class Clip:
 class ClipSet:
     """Clips, their sound and what had to be left out.
 
-    waves: (n, s) int16, perhaps on disk; read them through `wave`. left_out: dicts of file, line, reason and remedy.
+    waves: (n, s) int16, perhaps on disk; read them through `wave`. left_out: dicts of file, line,
+    place (seconds or sample), reason and remedy, None where there is no such thing.
     """
 
     clips: list
@@ -114,13 +115,33 @@ def from_int16(wave):
     return np.asarray(wave, np.float32) / 32768
 
 
+def read_text(path) -> str:
+    """A text as editors and spreadsheets write it: UTF-8 with a byte order mark or without, or UTF-16 with one.
+
+    Raises ValueError that names the file for what cannot be read or is no such text.
+    """
+    try:
+        data = Path(path).read_bytes()
+        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except OSError as error:
+        raise ValueError(
+            f"{path}: cannot be read ({error.strerror}); wanted a text file: check what it is and its rights"
+        ) from error
+    except UnicodeError as error:
+        raise ValueError(f"{path}: is not in UTF-8 ({error.reason}); wanted a text: save it as UTF-8") from error
+    if "\0" in text:
+        raise ValueError(f"{path}: holds zero bytes, as UTF-16 without a mark does; wanted a text: save it as UTF-8")
+    return text
+
+
 def read_times(path):
     """Events of a film from its `_times.txt`: lines `time material action reaction`, each word perhaps None.
 
-    Returns a list of Event, by time. Raises ValueError that names file, line and remedy for a line it cannot read.
+    Returns a list of Event, by time. Raises ValueError that names file, line and remedy for a line it cannot read, and the
+    file for one that is no text.
     """
     events = []
-    for number, line in enumerate(Path(path).read_text().splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         words = line.split()
         if not words:
             continue

@@ -3,6 +3,7 @@
 import random
 import shutil
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,11 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from vf.data import media, shards
-from vf.data.clips import DEFAULT_PROMPT, Clip, ClipSet, cut, read_times, text_prompt, to_int16
+from vf.data.clips import DEFAULT_PROMPT, Clip, ClipSet, cut, read_text, read_times, text_prompt, to_int16
 from vf.data.render import film as render
 
+SPLITS = ("train", "valid", "test")
+LACKING = 0.1  # seconds of a segment that may be without sound at its end
 OFFICIAL = {"train": 2212, "test": 732}  # segments of Greatest Hits (section 3.1)
 
 
@@ -58,28 +61,73 @@ def films(
     split = _split(root, sorted(paths), seed, folds, fold, valid_share)
     jobs = [(name, str(paths[name]), split[name]) for name in sorted(paths) if name in split]
     read = partial(_segments, source=source, timeline=timeline)
-    clips, waves, left_out = [], [], []
+    if not jobs:
+        listed = [name for s in SPLITS for name in _listed(root, s)]
+        raise ValueError(
+            f"{root}: none of the {len(listed)} names in train.txt, valid.txt and test.txt is a film of this folder (the first: "
+            f"{listed[0] if listed else 'none'}; a film: {min(paths)}); wanted names like the film's, one a line: mend or remove the lists"
+        )
+    clips, waves, left_out = [], [], _doubles(root, source)
     with ProcessPoolExecutor(workers) as pool:
         for part in tqdm(pool.map(read, jobs, chunksize=4), total=len(jobs), desc="films", mininterval=2.0):
             clips += part[0]
             waves += part[1]
             left_out += part[2]
     if not clips:
-        raise ValueError(f"{root}: none of {len(jobs)} films can be used; the first: {left_out[0]}")
+        why = f"; the first: {left_out[0]['file']} {left_out[0]['reason']}" if left_out else ""
+        raise ValueError(f"{root}: none of {len(jobs)} films can be used{why}")
     return ClipSet(clips, np.stack(waves), timeline.sample_rate, left_out)
 
 
 def _film_paths(root, source, audio):
     if source == "folder":
-        return {p.stem: p for p in sorted(root.iterdir()) if p.suffix.lower() in media.SUFFIXES}
+        found = [p for p in sorted(root.iterdir(), reverse=True) if p.suffix.lower() in media.SUFFIXES and p.is_file()]
+        return {p.stem: p for p in found}  # of several the first counts
     return {p.name[: -len(f"_{audio}.mp4")]: p for p in sorted(root.glob(f"*_{audio}.mp4"))}
+
+
+def _doubles(root, source):
+    """Films of a folder that go by the name of another one, as entries of `left_out`."""
+    if source != "folder":
+        return []
+    used = _film_paths(root, source, None)
+    films = [p for p in sorted(root.iterdir()) if p.suffix.lower() in media.SUFFIXES and p.is_file()]
+    return [
+        _entry(p, f"goes by the name of {used[p.stem].name}", "rename one of the two")
+        for p in films
+        if used[p.stem] != p
+    ]
+
+
+def _entry(file, reason, remedy, line=None, place=None):
+    """What `left_out` says of a file."""
+    return {"file": Path(file).name, "line": line, "place": place, "reason": reason, "remedy": remedy}
+
+
+def _entry_of(error, file):
+    """The same, of an error that a file was refused with: "FILE[, line N]: reason; wanted remedy"."""
+    text = str(error).removeprefix(str(file))
+    line = text.removeprefix(", line ").split(":")[0] if text.startswith(", line ") else None
+    reason, _, wanted = text.removeprefix(f", line {line}").removeprefix(": ").partition("; wanted ")
+    place = getattr(error, "seconds", None)
+    return _entry(
+        file,
+        reason,
+        f"wanted {wanted}" if wanted else "see the reason",
+        line,
+        None if place is None else f"{place:.2f} s",
+    )
+
+
+def _listed(root, split):
+    """The names in a list of a split, one a line; none where there is no list."""
+    path = root / f"{split}.txt"
+    return [name for line in read_text(path).splitlines() if (name := line.strip())] if path.exists() else []
 
 
 def _split(root, names, seed, folds, fold, valid_share):
     """Split of each film. Films in no official list are dropped, so that the paper's counts come out."""
-    lists = {
-        s: (root / f"{s}.txt").read_text().split() for s in ("train", "valid", "test") if (root / f"{s}.txt").exists()
-    }
+    lists = {s: _listed(root, s) for s in SPLITS if (root / f"{s}.txt").exists()}
     shuffled = random.Random(seed).sample(names, len(names))
     if "train" in lists and "test" in lists:
         split = {name: s for s, members in lists.items() for name in members if name in set(names)}
@@ -107,60 +155,82 @@ def splits(films, root, folds=5, seed=0, valid_share=0.1):
     return [[split[clip.group] for clip in films.clips] for split in dealt]
 
 
+class _Unusable(Exception):
+    """A film that is left out: the entry that says why."""
+
+
 def _segments(job, source, timeline):
     """Clips, int16 waves and what was left out of one film."""
     name, path, split = job
-    left_out = []
-
-    def leave_out(file, reason, remedy, line=None):
-        left_out.append({"file": Path(file).name, "line": line, "reason": reason, "remedy": remedy})
-        return [], [], left_out
-
     try:
-        info = media.probe(path)
-        events = []
-        if source != "folder":
-            times = Path(path).with_name(f"{name}_times.txt")
-            if not times.exists():
-                return leave_out(times, "is missing", "put the film's annotations beside it")
-            events = read_times(times)
-        separate = Path(path).with_suffix(".wav")
-        if separate.exists():
-            sound = media.read_sound(separate, timeline.sample_rate)
-        elif info.has_sound:
-            sound = media.read_sound(path, timeline.sample_rate)
-        elif source == "folder" and split == "test":
-            sound = np.zeros(round(info.seconds * timeline.sample_rate), np.float32)
-        else:
-            return leave_out(
-                path, "has no sound", "give a film with sound, or use it for generation alone (test split)"
-            )
-    except ValueError as error:
-        message = str(error)
-        line = message.split(", line ")[1].split(":")[0] if ", line " in message else None
-        return leave_out(
-            path if line is None else f"{name}_times.txt", message.split(": ", 1)[-1], "see the reason", line
-        )
-    count = _whole(info, timeline)
-    if not count:
-        return leave_out(
-            path,
-            f"is {info.seconds:.2f} s long, shorter than one segment of {timeline.seconds:g} s",
-            "use a longer film",
-        )
-    clips, waves = [], []
-    for i in range(count):
+        info, events = _film(path, name, source, timeline)
+        sound, has_sound = _sound(path, info, source, split, timeline)
+    except _Unusable as error:
+        return [], [], [error.args[0]]
+    clips, waves, left_out = [], [], []
+    for i in range(_whole(info, timeline)):
         start = i * timeline.seconds
         inside = cut(events, start, timeline.seconds)
         if source != "folder" and not inside:
             continue
         begin = round(start * timeline.sample_rate)
         wave = sound[begin : begin + timeline.samples]
+        if has_sound and len(wave) < timeline.samples - LACKING * timeline.sample_rate:
+            place, end = f"{start:g} s", len(sound) / timeline.sample_rate
+            left_out.append(
+                _entry(path, f"its sound ends at {end:.2f} s", "give sound as long as the picture", place=place)
+            )
+            continue
         waves.append(to_int16(np.pad(wave, (0, timeline.samples - len(wave)))))
         caption = text_prompt(inside) if source != "folder" else DEFAULT_PROMPT
-        has_sound = info.has_sound or separate.exists()
         clips.append(Clip(f"{name}_{i:02d}", path, start, timeline.seconds, split, name, inside, caption, has_sound))
     return clips, waves, left_out
+
+
+def _film(path, name, source, timeline):
+    """(Probe, events) of a film that is whole and long enough. Raises _Unusable."""
+    with _refusals_of(path):
+        info = media.probe(path)
+        if source != "render":
+            media.check_whole(path, decode=True)
+    if not _whole(info, timeline):
+        reason = f"is {info.seconds:.2f} s long, shorter than one segment of {timeline.seconds:g} s"
+        raise _Unusable(_entry(path, reason, "use a longer film"))
+    if source == "folder":
+        return info, []
+    times = Path(path).with_name(f"{name}_times.txt")
+    if not times.exists():
+        raise _Unusable(_entry(times, "is missing", "put the film's annotations beside it"))
+    with _refusals_of(times):
+        events = read_times(times)
+    if not events:
+        raise _Unusable(_entry(times, "holds no annotation", "annotate the film, or remove both"))
+    return info, events
+
+
+def _sound(path, info, source, split, timeline):
+    """(sound (s,), whether there is any) of a film, or of the wav beside it. Raises _Unusable."""
+    separate = Path(path).with_suffix(".wav")
+    file = separate if separate.exists() else Path(path)
+    allowed = source == "folder" and split == "test"
+    remedy = "give a film with sound, or use it for generation alone (test split)"
+    if file == separate or info.has_sound:
+        with _refusals_of(file):
+            sound = media.read_sound(file, timeline.sample_rate)
+        if sound.any():
+            return sound, True
+    if not allowed:
+        raise _Unusable(_entry(file, "is silent" if file == separate or info.has_sound else "has no sound", remedy))
+    return np.zeros(round(info.seconds * timeline.sample_rate), np.float32), False
+
+
+@contextmanager
+def _refusals_of(file):
+    """What a file is refused with, as _Unusable."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise _Unusable(_entry_of(error, file)) from error
 
 
 def _whole(info, timeline):
@@ -221,19 +291,28 @@ def _folder_sounds(root, timeline, valid_share, seed, held_out, add, left_out):
     paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in shards.SUFFIXES)
     drawn = random.Random(seed).sample(paths, round(valid_share * len(paths)))
     valid = {p for p in paths if fnmatch(p.stem, held_out)} if held_out else set(drawn)
+    used = {}
     for path in tqdm(paths, desc="sound files", mininterval=2.0):
+        key = f"{path.relative_to(root).with_suffix('')}".replace("/", "_")
+        if (other := used.setdefault(key, path)) != path:
+            left_out.append(_entry(path, f"goes by the name of {other.name}", "rename one of the two"))
+            continue
         try:
             wave = media.read_sound(path, timeline.sample_rate)
         except media.MediaError as error:
-            reason = str(error).split(": ", 1)[-1]
-            left_out.append({"file": path.name, "line": None, "reason": reason, "remedy": "replace or remove it"})
+            left_out.append(_entry_of(error, path))
+            continue
+        if not wave.any():
+            left_out.append(_entry(path, "is silent", "replace or remove it"))
             continue
         caption = f"The sound of {path.parent.name.replace('-', ' ')}." if path.parent != root else "A sound."
         for i in range(max(1, len(wave) // timeline.sound_samples)):
             piece = wave[i * timeline.sound_samples : (i + 1) * timeline.sound_samples]
-            if np.abs(piece).max(initial=0) > 0:
-                name = f"{path.relative_to(root).with_suffix('')}_{i:02d}".replace("/", "_")
-                add(name, "valid" if path in valid else "train", path.stem, piece, caption)
+            if piece.any():
+                add(f"{key}_{i:02d}", "valid" if path in valid else "train", path.stem, piece, caption)
+            else:
+                place = f"{i * timeline.sound_seconds:.2f} s"
+                left_out.append(_entry(path, f"piece {i} is silent", "nothing, unless it should sound", place=place))
 
 
 def _sharded(root, timeline, valid_share, seed, folder, held_out):
@@ -274,8 +353,16 @@ def _sharded(root, timeline, valid_share, seed, folder, held_out):
         )
         for key, name, caption in texts
     ]
-    remedy = {"line": None, "remedy": "replace or remove it"}
-    left_out = [{"file": r["id"], "reason": r["reason"], **remedy} for r in made["rejected"]]
+    left_out = [
+        {
+            "file": r["id"],
+            "line": None,
+            "place": r.get("place"),
+            "reason": r["reason"],
+            "remedy": "replace or remove it",
+        }
+        for r in made["rejected"]
+    ]
     return ClipSet(clips, waves, timeline.sample_rate, left_out)
 
 
@@ -292,7 +379,7 @@ def beside_the_paper(films, root, timeline, audio="denoised"):
     paths, counts = _film_paths(root, "greatest_hits", audio), {}
     left_out = {item["file"].rsplit("_", 1)[0] for item in films.left_out}
     for split, paper in OFFICIAL.items():
-        listed = set((root / f"{split}.txt").read_text().split())
+        listed = set(_listed(root, split))
         used = listed & set(paths) - left_out
         here = len(films.indices(*(("train", "valid") if split == "train" else ("test",))))
         counts[split] = {

@@ -1,11 +1,12 @@
 """Writing small files and folders, whole or not at all: a stage that is killed leaves no half of a result behind."""
 
+import hashlib
 import json
 import math
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,21 @@ def whole(path: str | Path) -> Iterator[Path]:
     may write the same file at once. Raises OSError where the file cannot be written.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    partial = beside(path)
     try:
         yield partial
         partial.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that cannot be written says so once
+            partial.unlink(missing_ok=True)
+
+
+def beside(path: Path) -> Path:
+    """A hidden path beside another, of the same suffix; a digest of the name where 255 bytes would not hold it."""
+    name = f".{path.stem}.{os.getpid()}.partial{path.suffix}"
+    if len(os.fsencode(name)) > 255:
+        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.{os.getpid()}.partial{path.suffix}"
+    return path.with_name(name)
 
 
 @contextmanager

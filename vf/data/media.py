@@ -1,21 +1,65 @@
-"""Reading film and sound, through PyAV, which carries its own codecs."""
+"""Reading film and sound, through PyAV, which carries its own codecs.
 
-from collections import namedtuple
+Time is what the container says. Second 0 of a film is its first picture, of a sound file the container's start; sound lies where its
+stamps put it, and a gap between them is silence. A file that ends or breaks before its end is said to: Truncated.
+"""
+
+import re
+import struct
+from collections import deque
 from contextlib import contextmanager
+from fractions import Fraction
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
 
-Probe = namedtuple("Probe", "seconds fps width height has_sound")
-Probe.__doc__ = "A film's length (s), average frame rate, picture size and whether it has an audio stream."
-
 SUFFIXES = {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v"}
+GAP = 0.018  # seconds: rounded stamps jitter by less, a packet of AAC, MP3 or Opus is longer
+VORBIS_GAP = 0.05  # its blocks are of two lengths, and stamps off by the difference
+MISSING = 0.1  # seconds that a stream may end before its header's word
+COUNTED = {"flac", "ogg", "mp3"}  # sound files that count their samples: what is missing in them is damage, not a gap
+
+
+class Probe(NamedTuple):
+    """A film's length (s), average frame rate, picture size with square pixels, and whether it has an audio stream."""
+
+    seconds: float
+    fps: float
+    width: int
+    height: int
+    has_sound: bool
 
 
 class MediaError(ValueError):
-    """A file that cannot serve as film or sound: says which, what came, what was wanted and what to do."""
+    """A file that cannot serve as film or sound: says which, what came, what was wanted and what to do.
+
+    seconds: the place in the file, from its start, where there is one.
+    """
+
+    def __init__(self, message: str, seconds: float | None = None):
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class Truncated(MediaError):
+    """A film or sound that ends, or cannot be decoded, before its end. seconds: up to where it can be read."""
+
+
+def _truncated(path, kind, seconds, why=""):
+    return Truncated(
+        f"{path}: its {kind} breaks off at {seconds:.2f} s{why and f' ({why})'}; wanted a whole file: "
+        "fetch or export it again, or cut it there",
+        seconds,
+    )
+
+
+def address(path) -> str:
+    """A path as PyAV takes it: without this word, a name with a colon is a protocol."""
+    return f"file:{path}"
 
 
 @contextmanager
@@ -25,105 +69,401 @@ def opened(path):
     try:
         if not path.is_file():
             raise MediaError(f"{path}: no such file; wanted a film or a sound: check the path")
-        with av.open(str(path)) as container:
+        with av.open(address(path), metadata_errors="replace") as container:
+            if not container.streams:
+                raise av.InvalidDataError(0, "it holds nothing")
             yield container
-    except MediaError:
-        raise
     except (av.FFmpegError, OSError) as error:
         raise MediaError(
-            f"{path}: cannot be read ({error.strerror or error}); wanted a film or sound file: "
+            f"{path}: cannot be read ({_why(path, error)}); wanted a film or sound file: "
             "check its rights and that it plays, or convert it to mp4 (H.264, AAC)"
         ) from error
 
 
-def probe(path):
-    """Probe of a film, as it is shown. Raises MediaError for a file without a picture or that is unreadable."""
-    with opened(path) as container:
-        video = picture_stream(container, path)
-        rate = float(video.average_rate or video.base_rate or 0)
-        width, height, sound = video.codec_context.width, video.codec_context.height, bool(container.streams.audio)
-        seconds = float(video.duration * video.time_base) if video.duration else None
-        first = next(container.decode(video), None)
-        if first is not None and first.rotation % 180:
-            width, height = height, width
-    return Probe(_packed_seconds(path) if seconds is None else seconds, rate, width, height, sound)
+def _why(path, error):
+    try:
+        lacks = unwritten(path)
+    except OSError:
+        lacks = 0
+    return f"it was cut off: {lacks} bytes are missing" if lacks else error.strerror or str(error)
 
 
-def sound_rate(path):
-    """Samples per second of a film's or sound file's own sound. Raises MediaError for a file without sound or unreadable."""
-    with opened(path) as container:
-        if not container.streams.audio:
-            raise MediaError(
-                f"{path}: has no sound; wanted a film or file with an audio stream: use it for generation alone"
-            )
-        return container.streams.audio[0].rate
-
-
-def _packed_seconds(path):
-    """The picture's length where the container does not tell it: the end of its last packet."""
-    begin, end = float("inf"), 0.0
-    with opened(path) as container:
-        video = picture_stream(container, path)
-        frame = 1 / float(video.average_rate or 25)
-        for packet in container.demux(video):
-            stamp = packet.pts if packet.pts is not None else packet.dts
-            if stamp is not None and packet.size:
-                time = float(stamp * packet.time_base)
-                begin = min(begin, time)
-                end = max(end, time + (float(packet.duration * packet.time_base) if packet.duration else frame))
-    return max(0.0, end - begin) if end else 0.0
+def _picture(container):
+    """The video stream of an open film, None without one. A cover picture is none."""
+    cover = av.stream.Disposition.attached_pic
+    return next((stream for stream in container.streams.video if not stream.disposition & cover), None)
 
 
 def picture_stream(container, path):
     """The video stream of an open film. Raises MediaError for a file without one."""
-    if not container.streams.video:
-        raise MediaError(f"{path}: has no video stream; wanted a film: give a file with a picture")
-    return container.streams.video[0]
+    stream = _picture(container)
+    if stream is None:
+        what = "has a cover picture and no video stream" if container.streams.video else "has no video stream"
+        raise MediaError(f"{path}: {what}; wanted a film: give a file with a moving picture")
+    return stream
 
 
-def stream_frames(path, fps, size, start=0.0):
+def sound_stream(container, path):
+    """The first audio stream of an open file. Raises MediaError for a file without one."""
+    if not container.streams.audio:
+        raise MediaError(
+            f"{path}: has no sound; wanted a film or file with an audio stream: use it for generation alone"
+        )
+    return container.streams.audio[0]
+
+
+def origin(container, path) -> float:
+    """Second 0 on an open file's clock: the first picture's, without one the container's start."""
+    picture = _picture(container)
+    if picture is None:
+        return (container.start_time or 0) / av.time_base
+    return float(first_stamp(container, path) * picture.time_base)
+
+
+def first_stamp(container, path) -> int:
+    """The first picture's time, in units of its stream's clock. An AVI's start may lie before, as it counts empty packets."""
+    return extent(path).begin if by_order(container) else _picture(container).start_time or 0
+
+
+def by_order(container) -> bool:
+    """Whether a container tells when pictures are decoded and not when they are shown: an AVI's stamps are PyAV's guess."""
+    return container.format.name == "avi"
+
+
+def _rate(stream):
+    """Pictures a second, as the header has it."""
+    return stream.average_rate or stream.base_rate or Fraction(25)
+
+
+class Extent(NamedTuple):
+    """What a file holds, by its packets.
+
+    begin: time of the first picture, in units of its stream's clock. seconds, pictures: how long and how many. turned: degrees, None
+    where no picture decodes.
+
+    claimed: the length (s) that its header gives, of the film where there is one, else None. cut: the file ends before its end.
+    """
+
+    begin: int
+    seconds: float
+    pictures: int
+    turned: int | None
+    claimed: float | None
+    cut: bool
+
+
+def extent(path) -> Extent:
+    """Extent of a film or sound: reads its packets, which takes milliseconds, and decodes one picture. Raises MediaError."""
+    path = Path(path)
+    status = path.stat() if path.is_file() else None
+    return _extent(path, status and (status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+@lru_cache(256)
+def _extent(path, version):
+    """version: tells a file from the one that was there before."""
+    with opened(path) as container:
+        picture, reached, position, broken = _picture(container), 0.0, 0, False
+        count, begin, end, turned = 0, None, 0, None
+        try:
+            for packet in container.demux():
+                position = max(position, (packet.pos or 0) + packet.size)
+                until = _until(packet)
+                reached = max(reached, float(until * packet.time_base) if until is not None else 0.0)
+                if picture is None or packet.stream.index != picture.index or packet.is_discard:
+                    continue
+                if packet.size:
+                    count += 1
+                    if begin is None:
+                        begin = (stamp(packet) if by_order(container) else picture.start_time) or 0
+                    end = max(end, begin + _ticks(count, picture) if until is None else until)
+                turned = _rotation(packet) if turned is None else turned
+        except av.FFmpegError:
+            broken = True
+        claimed = container.duration / av.time_base if container.duration else None
+        cut = broken or _is_cut(container, path, claimed, reached, position)
+        if picture is not None and picture.duration:
+            claimed = float(picture.duration * picture.time_base)
+        seconds = 0.0 if begin is None else float((end - begin) * picture.time_base)
+    return Extent(begin or 0, seconds, count, turned, claimed, cut)
+
+
+def stamp(packet) -> int | None:
+    """When a packet's picture or sound begins, in units of its stream's clock; None where it is not told."""
+    if packet.pts is None or by_order(packet.stream.container):
+        return packet.dts
+    return packet.pts
+
+
+def _ticks(count, stream):
+    """How long `count` pictures are on screen by the header's rate, in units of the stream's clock."""
+    return round(count / _rate(stream) / stream.time_base)
+
+
+def _until(packet):
+    """When a packet's picture or sound ends, in units of its stream's clock; None where it carries no stamp."""
+    begin = stamp(packet)
+    if begin is None or not packet.size:
+        return None
+    if packet.duration or packet.stream.type != "video":
+        return begin + (packet.duration or 0)
+    return begin + _ticks(1, packet.stream)
+
+
+def _rotation(packet):
+    """Degrees by which the first picture that a packet gives is turned; None where it gives none."""
+    try:
+        return next((round(picture.rotation) for picture in packet.decode()), None)
+    except av.FFmpegError:  # a film that begins amid a picture
+        return None
+
+
+def _is_cut(container, path, claimed, reached, position):
+    """Whether a file ends before its end.
+
+    By its own structure, which says how many bytes it has; by its count of samples; or, as a reader stops where a Matroska breaks, by
+    a header that says more than came while much of the file was not read.
+    """
+    if unwritten(path):
+        return True
+    if not claimed or reached >= claimed - MISSING:
+        return False
+    name = container.format.name
+    if name == "flac" or name == "mp3" and _counts_frames(path):
+        return True
+    return "matroska" in name and position < 0.95 * Path(path).stat().st_size - 1024
+
+
+def _counts_frames(path):
+    """Whether an MP3 says how many frames it has (Xing's header); without, its length is a guess by its size."""
+    with open(path, "rb") as file:
+        head = file.read(10)
+        tag = sum((b & 127) << s for b, s in zip(head[6:10], (21, 14, 7, 0))) + 10 if head[:3] == b"ID3" else 0
+        file.seek(tag)
+        return re.search(b"Xing|Info|VBRI", file.read(4096)) is not None
+
+
+def unwritten(path) -> int:
+    """Bytes that a file lacks by the word of its own structure: MP4 and QuickTime, Matroska, RIFF, AIFF and Ogg; others lack 0."""
+    size = Path(path).stat().st_size
+    with open(path, "rb") as file:
+        head = file.read(4)
+        if head == b"\x1aE\xdf\xa3":
+            end = _matroska_end(file)
+        elif head in (b"RIFF", b"FORM"):
+            (length,) = struct.unpack("<I" if head == b"RIFF" else ">I", file.read(4).ljust(4, b"\0"))
+            end = 8 + length if 0 < length < 0x7FFFF000 else 0  # a stream that was piped does not know its length
+        elif head == b"OggS":
+            end = _ogg_end(file, size)
+        else:
+            end = _boxes_end(file, size)
+    return max(0, end - size)
+
+
+def _boxes_end(file, size):
+    """Where the last box of an MP4 ends; 0 where the file is none."""
+    known, at = (
+        {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"wide", b"free", b"skip", b"sidx", b"mfra", b"uuid", b"udta"},
+        0,
+    )
+    while at + 8 <= size:
+        file.seek(at)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        if kind not in known:
+            break
+        if length == 1:
+            (length,) = struct.unpack(">Q", file.read(8).ljust(8, b"\0"))
+        if length < 8:  # 0: to the end of the file
+            break
+        at += length
+    return at
+
+
+def _matroska_end(file):
+    """Where the segment of a Matroska ends; 0 where it was written without knowing."""
+
+    def number():
+        first = file.read(1)[0]
+        more = 8 - first.bit_length()
+        value = int.from_bytes(bytes([first & (0x7F >> more)]) + file.read(more), "big")
+        return None if value == (1 << 7 * (more + 1)) - 1 else value
+
+    try:
+        file.seek(4)
+        file.seek(number(), 1)
+        if file.read(4) != b"\x18\x53\x80\x67":
+            return 0
+        length = number()
+        return 0 if length is None else file.tell() + length
+    except (IndexError, TypeError, ValueError):
+        return 0
+
+
+def _ogg_end(file, size):
+    """Where the last page of an Ogg ends."""
+    start = max(0, size - (1 << 17))
+    file.seek(start)
+    tail = file.read()
+    at = tail.rfind(b"OggS")
+    if at < 0:
+        return 0
+    page = tail[at:]
+    count = page[26] if len(page) > 26 else 255
+    return start + at + 27 + count + sum(page[27 : 27 + count])
+
+
+def probe(path) -> Probe:
+    """Probe of a film, as it is shown: upright, with square pixels.
+
+    seconds: what is there, first picture to the end of the last; of a file that was cut off, what its header says (`readable` tells
+    how much of it can be read). Raises MediaError for a file without a picture or that is unreadable.
+    """
+    with opened(path) as container:
+        stream = picture_stream(container, path)
+        width, height, rate = stream.codec_context.width, stream.codec_context.height, float(_rate(stream))
+        shape = float(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
+        sound = bool(container.streams.audio)
+    found = extent(path)
+    if not found.pictures or found.turned is None:
+        raise MediaError(f"{path}: holds no picture that can be read; wanted a film: check that it plays")
+    if found.seconds and abs(found.pictures / found.seconds - rate) > 0.1 * rate and not found.cut:
+        rate = found.pictures / found.seconds
+    width = max(1, round(width * shape)) if shape > 0 else width
+    if round(found.turned / 90) % 2:
+        width, height = height, width
+    return Probe(max(found.seconds, found.claimed or 0.0) if found.cut else found.seconds, rate, width, height, sound)
+
+
+def check_whole(path, decode=False) -> None:
+    """Raises Truncated for a film whose picture was cut off; MediaError for a file without picture.
+
+    decode: decode every picture, which also finds those that are broken; without it the packets are counted, in milliseconds.
+    """
+    probe(path)
+    found = extent(path)
+    if found.cut and found.seconds < (found.claimed or 0.0) - MISSING:
+        raise _truncated(path, "picture", found.seconds)
+    if decode:
+        deque(_pictures(path), maxlen=0)
+
+
+def readable(path) -> float:
+    """Seconds of a film, from its first picture, that can be read; its whole length unless it was cut off or is broken.
+
+    Decodes every picture and converts none. Raises MediaError for a file without picture or unreadable.
+    """
+    try:
+        return max((until for _, _, until in _pictures(path)), default=0.0)
+    except Truncated as broken:
+        return broken.seconds
+
+
+def sound_rate(path) -> int:
+    """Samples per second of a film's or sound file's own sound. Raises MediaError for a file without sound or unreadable."""
+    with opened(path) as container:
+        return sound_stream(container, path).rate
+
+
+def stream_frames(path, fps, size, start=0.0, partial=False):
     """Frames of a film on an even clock, one by one, from `start` seconds to its end: yields (image, time).
 
     fps: frames per second wanted. size: (width, height). image: uint8 (height, width, 3), RGB, upright where the film says how it
     was held; time: the film's own timestamp (s) of the frame shown. Frame k is the last one on screen at start + k / fps.
-    Raises MediaError for a file without picture or unreadable.
+    Raises MediaError for a file without picture or unreadable; Truncated where it breaks off, unless `partial`, which ends there.
+    """
+    shown = 0
+    try:
+        for picture, time, until in _pictures(path, start):
+            for image in _shown(picture, until, start, fps, size, shown):
+                yield image, time
+                shown += 1
+    except Truncated:
+        if not partial:
+            raise
+
+
+def _pictures(path, start=0.0):
+    """Pictures of a film in order of time, one before `start` or at it the first: yields (picture, time, until), in seconds.
+
+    A picture stamped no later than the one before is late, and not shown. Raises Truncated behind the last picture that is whole.
     """
     for seek in [True, False] if start > 0 else [False]:  # where the index is wrong, from the beginning
-        held, shown = None, 0
         with opened(path) as container:
             stream = picture_stream(container, path)
             stream.thread_type = "AUTO"
-            origin = float((stream.start_time or 0) * stream.time_base)
+            zero, held, why = origin(container, path), None, ""
             if seek:
-                container.seek(int((start + origin) / stream.time_base), stream=stream, backward=True)
-            rate = float(stream.average_rate or fps)
-            for picture, time in _timed(container.decode(stream), stream, origin, 1 / rate):
-                if held is None and seek and time > start + 5e-4:
-                    break
-                if held is not None:
-                    for image in _shown(held, time, start, fps, size, shown):
-                        yield image, held[1]
-                        shown += 1
-                held = (picture, time)
+                container.seek(int((start + zero) / stream.time_base), stream=stream, backward=True)
+            try:
+                for picture, time in _timed(_decoded(container, stream), stream, zero):
+                    if held is None and seek and time > start + 5e-4:
+                        break
+                    if held is not None and time <= held[1]:
+                        continue
+                    if held is not None:
+                        yield *held, time
+                    held = picture, time
+            except av.FFmpegError as error:
+                why = error.strerror or str(error)
+            if held is None and seek:
+                continue
+            end = 0.0
             if held is not None:
-                last = float(held[0].duration * stream.time_base) if held[0].duration else 1 / rate
-                for image in _shown(held, held[1] + last, start, fps, size, shown):
-                    yield image, held[1]
-                return
+                end = held[1] + (
+                    float(held[0].duration * stream.time_base) if held[0].duration else 1 / float(_rate(stream))
+                )
+                yield *held, end
+            if why or _ends_early(container, path, stream, end):
+                raise _truncated(path, "picture", end, why)
+            return
 
 
-def _timed(pictures, stream, origin, step):
-    """Pictures with their times (s); one without a timestamp comes `step` after the one before."""
+def _decoded(container, stream):
+    """What decodes of a stream. Raises av.FFmpegError where it breaks; what comes before the first whole frame is passed over."""
+    whole, told = False, deque()
+    ordered = stream.type == "video" and by_order(container)
+    for packet in container.demux(stream):
+        if ordered and packet.size:
+            told.append(packet.dts)
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            if whole:
+                raise
+            continue
+        for frame in frames:
+            if frame.is_corrupt and whole:
+                raise av.InvalidDataError(0, "damaged")
+            whole = whole or not frame.is_corrupt
+            if told:  # pictures are shown in the order of these times
+                frame.pts = told.popleft()
+            yield frame
+
+
+def _claimed(container, stream):
+    """Length (s) of a stream by the header's word; that of the longest where it tells no more; 0 where it does not say."""
+    return float(stream.duration * stream.time_base) if stream.duration else (container.duration or 0) / av.time_base
+
+
+def _ends_early(container, path, stream, end):
+    """Whether a stream that came to `end` seconds should have gone on."""
+    by_size = container.format.name in ("wav", "ogg", "aiff")  # whose length is not the header's word
+    return (by_size or end < _claimed(container, stream) - MISSING) and extent(path).cut
+
+
+def _timed(pictures, stream, zero):
+    """Pictures with their times (s); one without a timestamp comes one step after the one before."""
+    step = 1 / float(_rate(stream))
     time = -step
     for picture in pictures:
-        stamp = picture.pts if picture.pts is not None else picture.dts
-        time = float(stamp * stream.time_base) - origin if stamp is not None else time + step
+        when = picture.pts if picture.pts is not None else picture.dts
+        time = float(when * stream.time_base) - zero if when is not None else time + step
         yield picture, time
 
 
-def _shown(held, until, start, fps, size, shown):
-    """The held picture once for each output time before `until`; half a millisecond forgives rounded timestamps."""
-    picture, image = held[0], None
+def _shown(picture, until, start, fps, size, shown):
+    """The picture once for each output time before `until`; half a millisecond forgives rounded timestamps."""
+    image = None
     while start + shown / fps < until - 5e-4:
         if image is None:
             turns = round(picture.rotation / 90) % 4
@@ -134,64 +474,125 @@ def _shown(held, until, start, fps, size, shown):
         shown += 1
 
 
-def read_frames(path, fps, size, start=0.0, seconds=None):
+def read_frames(path, fps, size, start=0.0, seconds=None, partial=False):
     """Frames of a film on an even clock, whatever its own rate: `stream_frames`, as arrays.
 
     seconds: length of the stretch, to the end without; the last frame of the film stays on screen to the end of the stretch.
     Returns frames uint8 (t, height, width, 3), RGB, and times (t,): the film's own timestamp (s) of the frame shown, so that a
-    repeated frame shows as a repeated time. Raises MediaError for a file without picture, without a frame in the stretch, or unreadable.
+    repeated frame shows as a repeated time. Raises MediaError for a file without picture, without a frame in the stretch, or
+    unreadable; Truncated where it breaks off in the stretch, unless `partial`.
     """
     wanted = None if seconds is None else round(seconds * fps)
-    seen = list(islice(stream_frames(path, fps, size, start), wanted))
+    seen = list(islice(stream_frames(path, fps, size, start, partial), wanted))
     if not seen:
         raise MediaError(f"{path}: no frame from {start:g} s on; wanted a film that is longer: check its length")
     seen += [seen[-1]] * (0 if wanted is None else wanted - len(seen))
     return np.stack([image for image, _ in seen]), np.array([time for _, time in seen])
 
 
-def sound_seconds(path):
+def sound_seconds(path) -> float | None:
     """Length of a film or sound file as its header has it; None where it does not say. Raises MediaError."""
     with opened(path) as container:
         return container.duration / av.time_base if container.duration else None
 
 
-def read_sound(path, sample_rate, start=0.0, seconds=None):
+def read_sound(path, sample_rate, start=0.0, seconds=None, partial=False):
     """The sound of a film or sound file: mono float32 (s,) at `sample_rate`, channels averaged, level untouched.
 
-    start, seconds: the stretch, on the film's clock; to the end without `seconds`. Where the audio stream starts late or
-    ends early the stretch is filled with zeros. Raises MediaError for a file without sound or unreadable.
+    start, seconds: the stretch, on the film's clock; to the end without `seconds`. Where the audio stream starts late, has a gap or
+    ends early the stretch is filled with zeros. Raises MediaError for a file without sound, unreadable, or with samples that are no
+    numbers; Truncated where it breaks off in the stretch, unless `partial`.
     """
-    with opened(path) as container:
-        if not container.streams.audio:
-            raise MediaError(
-                f"{path}: has no sound; wanted a film or file with an audio stream: use it for generation alone"
-            )
-        stream = container.streams.audio[0]
-        resampler = av.AudioResampler(format="fltp", rate=sample_rate)
-        video = container.streams.video[0] if container.streams.video else None
-        # pictures and sound share the container's clock; the picture's first frame is second 0
-        origin = float((video.start_time or 0) * video.time_base) if video else 0.0
-        stream.thread_type = "AUTO"
-        if start > 1:
-            container.seek(int((start - 1 + origin) * av.time_base), backward=True)
-        parts, begins = [], None
-        end = None if seconds is None else start + seconds + 0.1
-        for frame in container.decode(stream):
-            if begins is None:
-                begins = float((frame.pts or 0) * stream.time_base) - origin
-            for piece in resampler.resample(frame):
-                # averaged here: PyAV's own float downmix is sqrt(2) louder
-                parts.append(piece.to_ndarray().mean(0))
-            if end is not None and float((frame.pts or 0) * stream.time_base) - origin > end:
-                break
-        for piece in resampler.resample(None):
-            parts.append(piece.to_ndarray().mean(0))
-    if begins is None:
-        raise MediaError(f"{path}: its audio stream is empty; wanted sound: use it for generation alone")
-    wave = np.concatenate(parts).astype(np.float32)
-    lead = round((begins - start) * sample_rate)
-    wave = np.concatenate([np.zeros(lead, np.float32), wave]) if lead > 0 else wave[-lead:]
+    parts = list(stream_sound(path, sample_rate, start, seconds, partial))
+    wave = np.concatenate(parts) if parts else np.zeros(0, np.float32)
     if seconds is not None:
         samples = round(seconds * sample_rate)
         wave = np.pad(wave[:samples], (0, max(0, samples - len(wave))))
     return wave
+
+
+def stream_sound(path, sample_rate, start=0.0, seconds=None, partial=False):
+    """The sound of `read_sound` in blocks, float32 (s,) each, one after the other; it ends where the sound ends."""
+    filled, skip, samples = 0, 0, None if seconds is None else round(seconds * sample_rate)
+    try:
+        for begins, wave in _runs(path, sample_rate, start):
+            if begins is not None:
+                gap = round((begins - start) * sample_rate) - filled
+                skip = max(0, -gap)  # before the stretch, or heard already
+                for block in _silence(gap if samples is None else min(gap, samples - filled)):
+                    yield block
+                    filled += len(block)
+            wave, skip = wave[skip:], max(0, skip - len(wave))
+            _check_numbers(path, wave, start, filled, sample_rate)
+            yield wave
+            filled += len(wave)
+            if samples is not None and filled >= samples:
+                return
+    except Truncated:
+        if not partial:
+            raise
+
+
+def _silence(samples):
+    """Zeros in blocks of a million samples at most."""
+    for begin in range(0, samples, 1 << 20):
+        yield np.zeros(min(1 << 20, samples - begin), np.float32)
+
+
+def _check_numbers(path, wave, start, filled, sample_rate):
+    bad = None if np.isfinite(wave.sum()) else ~np.isfinite(wave)  # the sum is quick, and rarely anything else
+    if bad is not None and bad.any():
+        place = start + (filled + int(bad.argmax())) / sample_rate
+        raise MediaError(
+            f"{path}: has NaN or infinite samples, not numbers, at {place:.3f} s (sample {round(place * sample_rate)} at "
+            f"{sample_rate} Hz); wanted samples in [-1, 1]: write the file again",
+            place,
+        )
+
+
+def _runs(path, sample_rate, start):
+    """Mono sound at `sample_rate`, from `start` on or a second earlier: yields (begins, wave).
+
+    begins: the second at which the wave begins where it does not simply go on, as behind a gap or where rate or layout change; else
+    None. Raises Truncated behind the last sample that is whole.
+    """
+    with opened(path) as container:
+        stream, zero = sound_stream(container, path), origin(container, path)
+        stream.thread_type = "AUTO"
+        if start > 1:
+            container.seek(int((start - 1 + zero) * av.time_base), backward=True)
+        allowed = VORBIS_GAP if stream.codec_context.name == "vorbis" else GAP
+        run, kind, clock, why = None, None, 0.0, ""
+        try:
+            for frame in _decoded(container, stream):
+                time = clock if frame.pts is None else float(frame.pts * stream.time_base) - zero
+                jumps = run is not None and abs(time - clock) > allowed
+                if jumps and time > clock and container.format.name in COUNTED:
+                    why = "samples are missing"
+                    break
+                form = frame.format.name, frame.layout.name, frame.sample_rate
+                begins = time if run is None or jumps or form != kind else None
+                if begins is not None:
+                    if run is not None:
+                        yield None, _mono(run, None)
+                    run, kind, clock = av.AudioResampler(format="flt", rate=sample_rate), form, time
+                yield begins, _mono(run, frame)
+                clock += frame.samples / frame.sample_rate
+        except av.FFmpegError as error:
+            why = error.strerror or str(error)
+        if run is None:
+            raise MediaError(
+                f"{path}: its audio stream is empty{why and f' ({why})'}; wanted sound: use it for generation alone"
+            )
+        yield None, _mono(run, None)
+        if _ends_early(container, path, stream, clock) or why and clock < _claimed(container, stream) - MISSING:
+            raise _truncated(path, "sound", max(0.0, clock), why)
+
+
+def _mono(run, frame):
+    """What a resampler makes of a frame (None: what it still holds), its channels averaged: PyAV's own downmix is sqrt(2) louder.
+
+    Packed, as PyAV reads beyond a planar frame of 8 channels.
+    """
+    pieces = [p.to_ndarray().reshape(-1, p.layout.nb_channels).T.mean(0) for p in run.resample(frame)]
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)

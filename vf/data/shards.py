@@ -18,6 +18,7 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -31,6 +32,7 @@ import webdataset
 from tqdm.auto import tqdm
 
 from vf.data import files, media
+from vf.data.clips import read_text
 
 SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a", ".aiff", ".aif"}
 PIECES = 6  # of one recording at most, so that an hour of rain does not drown a thousand door knocks
@@ -67,7 +69,7 @@ def recordings(audio, captions=None, exclude=None):
     found = _of_wavcaps(audio, files, captions) if captions else _of_folder(audio, files)
     if exclude:
         try:
-            barred = json.loads(Path(exclude).read_text())
+            barred = json.loads(read_text(exclude))
             barred = {str(i) for i in (barred["FreeSound"] if isinstance(barred, dict) else barred)}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
@@ -79,7 +81,7 @@ def recordings(audio, captions=None, exclude=None):
 
 def _of_wavcaps(audio, files, captions):
     try:
-        listed = {str(item["id"]): item for item in json.loads(Path(captions).read_text())["data"]}
+        listed = {str(item["id"]): item for item in json.loads(read_text(captions))["data"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{captions}: {error!r}; wanted WavCaps' JSON, a list `data` of items with id and caption"
@@ -97,13 +99,10 @@ def _of_wavcaps(audio, files, captions):
 def _of_folder(audio, files):
     said, table = {}, audio / "captions.csv"
     if table.exists():
-        with table.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
-            if not {"file", "caption"} <= set(reader.fieldnames or ()):
-                raise ValueError(
-                    f"{table}: its columns are {reader.fieldnames}; wanted file, caption and perhaps licence"
-                )
-            said = {row["file"]: row for row in reader}
+        reader = csv.DictReader(io.StringIO(read_text(table), newline=""))
+        if not {"file", "caption"} <= set(reader.fieldnames or ()):
+            raise ValueError(f"{table}: its columns are {reader.fieldnames}; wanted file, caption and perhaps licence")
+        said = {row["file"]: row for row in reader}
     names = sorted(
         {p.relative_to(audio).as_posix() for p in files} | set(said)
     )  # what is listed and not there is rejected
@@ -130,18 +129,18 @@ def cut(recording, seconds, sample_rate, pieces=PIECES):
     """Pieces of a recording, (s,) float32 each: one after the other from its start, the last perhaps shorter.
 
     At most `pieces`; a rest shorter than half a piece is dropped, unless it is all there is, and so is a silent piece.
-    Raises ValueError with the reason for a file that is missing, unreadable, too short or silent.
+    Raises ValueError with the reason for a file that is missing, unreadable, cut off, no numbers, too short or silent.
     """
     if recording.refused:
         raise ValueError(recording.refused)
     if not Path(recording.path).exists():
         raise ValueError("the file is missing")
-    length = media.sound_seconds(recording.path)
-    wave = media.read_sound(recording.path, sample_rate, 0.0, min(length, pieces * seconds) if length else None)
+    wave = np.concatenate(
+        [np.zeros(0, np.float32), *media.stream_sound(recording.path, sample_rate, 0.0, pieces * seconds)]
+    )
+    wave = wave[: round(pieces * seconds * sample_rate)]
     if len(wave) < SHORTEST * sample_rate:
         raise ValueError(f"is shorter than {SHORTEST} s")
-    if not np.isfinite(wave).all():
-        raise ValueError("holds values that are not numbers")
     size = round(seconds * sample_rate)
     count = min(pieces, max(1, int(len(wave) / size + 0.5)))
     parts = [wave[i * size : (i + 1) * size] for i in range(count)]
@@ -154,7 +153,7 @@ def cut(recording, seconds, sample_rate, pieces=PIECES):
 def write_shard(part, folder, seconds, sample_rate, pieces):
     """Write one shard and its own manifest, each whole or not at all; a shard that is there is kept.
 
-    part: (number, recordings). Returns its manifest {clips, seconds, rejected: [{id, reason}]}.
+    part: (number, recordings). Returns its manifest {clips, seconds, rejected: [{id, reason, perhaps place}]}.
     """
     number, items = part
     tar, notes = (Path(folder) / f"shard-{number:05d}.{end}" for end in ("tar", "json"))
@@ -170,8 +169,7 @@ def write_shard(part, folder, seconds, sample_rate, pieces):
             try:
                 parts = cut(item, seconds, sample_rate, pieces)
             except ValueError as error:  # media.MediaError is one
-                reason = str(error).removeprefix(f"{item.path}: ").split("; wanted")[0]
-                rejected.append({"id": item.id, "reason": reason})
+                rejected.append({"id": item.id, **_reason(error, item.path)})
                 continue
             text = json.dumps({"caption": item.caption, "id": item.id, "licence": item.licence})
             for k, wave in enumerate(parts):
@@ -181,6 +179,14 @@ def write_shard(part, folder, seconds, sample_rate, pieces):
     summary = {"clips": len(made), "seconds": sum(made), "rejected": rejected}
     files.write_json(notes, summary)
     return summary
+
+
+def _reason(error, path):
+    """{reason, and place where the error has one}; the reason without the place, so that equal ones are counted together."""
+    reason, place = str(error).removeprefix(f"{path}: ").split("; wanted")[0], getattr(error, "seconds", None)
+    if place is None:
+        return {"reason": reason}
+    return {"reason": re.split(r",? at \d", reason)[0], "place": f"{place:.2f} s"}
 
 
 def _flac(wave, sample_rate):

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -22,20 +23,56 @@ def unpack(archive, folder):
     if not zipfile.is_zipfile(archive):
         raise ValueError(f"{archive}: is not a zip archive; fetch it again: dvc update data.dvc")
     with zipfile.ZipFile(archive) as source:
-        members = [
-            m for m in source.infolist() if Path(m.filename).suffix in (".mp4", ".wav", ".txt") and not m.is_dir()
-        ]
-        if not any(m.filename.endswith(".mp4") for m in members):
+        members = _members(source, archive)
+        _extract(source, members, archive, folder)
+
+
+def _members(source, archive):
+    """Entries of films, wavs, labels and lists, by bare name. Raises ValueError for an archive without films."""
+    members = {}
+    for member in source.infolist():
+        name = Path(member.filename).name
+        if Path(name).suffix not in (".mp4", ".wav", ".txt") or member.is_dir():
+            continue
+        if name in members:
             raise ValueError(
-                f"{archive}: holds no film; wanted the 'full-res videos and labels' archive of Greatest Hits"
+                f"{archive}: {members[name].filename} and {member.filename} have one name; wanted one of them: remove one"
             )
+        members[name] = member
+    if not any(name.endswith(".mp4") for name in members):
+        raise ValueError(f"{archive}: holds no film; wanted the 'full-res videos and labels' archive of Greatest Hits")
+    return members
+
+
+def _extract(source, members, archive, folder):
+    try:
         with files.whole_folder(folder) as partial:
-            for member in tqdm(members, desc="unpacking", mininterval=2.0):
-                with source.open(member) as data, open(partial / Path(member.filename).name, "wb") as out:
+            needed, free = sum(m.file_size for m in members.values()), shutil.disk_usage(partial).free
+            if needed > free:
+                raise ValueError(
+                    f"{folder}: {needed / 1e9:.1f} GB needed, {free / 1e9:.1f} free; make room or name another disk"
+                )
+            for name, member in tqdm(members.items(), desc="unpacking", mininterval=2.0):
+                with source.open(member) as data, open(partial / name, "wb") as out:
                     shutil.copyfileobj(data, out)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(
+            f"{archive}: is damaged ({error}); wanted a whole archive: fetch it again: dvc update data.dvc"
+        ) from error
+    except OSError as error:
+        raise ValueError(
+            f"{folder}: cannot be written ({error.strerror}); wanted a folder with room: check its rights"
+        ) from error
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit("usage: python -m vf.data.unpack ARCHIVE.zip FOLDER")
+    try:
+        unpack(*sys.argv[1:])
+    except ValueError as error:
+        sys.exit(f"vf.data.unpack: {error}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: python -m vf.data.unpack ARCHIVE.zip FOLDER")
-    unpack(*sys.argv[1:])
+    main()

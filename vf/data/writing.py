@@ -1,14 +1,25 @@
 """Writing film and sound, whole or not at all, through PyAV."""
 
-from contextlib import contextmanager
+import re
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from itertools import islice, zip_longest
 from pathlib import Path
 
 import av
 import numpy as np
 import soundfile
 
-from vf.data import files
-from vf.data.media import SUFFIXES, MediaError, opened, picture_stream, probe
+from vf.data import files, media
+from vf.data.media import MediaError, Truncated, address, opened, picture_stream
+
+FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
+# what containers hold beside AAC: the delay of an encoder has no place in an AVI
+SOUND = {"webm": "libopus", "avi": "pcm_s16le"}
+BIT_RATE = 96000
+ROUNDED = 0.0015  # seconds: a Matroska counts milliseconds
+TRIED = 60  # pictures that tell whether a container can hold a film's
 
 
 @contextmanager
@@ -18,30 +29,48 @@ def whole(path):
         with files.whole(path) as partial:
             yield partial
     except (OSError, av.FFmpegError, soundfile.LibsndfileError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise MediaError(f"{path}: cannot be written ({why}); check the folder, its rights and its disk") from error
+        raise _cannot_be_written(path, error) from error
+
+
+def _cannot_be_written(path, error):
+    why = getattr(error, "strerror", None) or error
+    return MediaError(
+        f"{path}: cannot be written ({why}); wanted a folder with room: check the folder, its rights and its disk"
+    )
+
+
+class _Unfit(MediaError):
+    """A container that does not take what it is given, or does not give it back: why."""
+
+    def __init__(self, path, why):
+        super().__init__(f"{path}: cannot be written ({why}); wanted a container that takes it: name it .mp4 or .mkv")
+        self.why = why
 
 
 @contextmanager
-def _written(path, **options):
-    """Open a container that appears whole or not at all."""
-    with whole(path) as partial:
-        try:
-            container = av.open(str(partial), "w", **options)
-        except ValueError as error:  # av's word for an unknown suffix
-            raise MediaError(
-                f"{path}: no container is called {Path(path).suffix!r}; wanted one of {', '.join(sorted(SUFFIXES))}"
-            ) from error
-        with container:
+def _written(path, target):
+    """Open the container `target`, which is to become `path`. Raises _Unfit for what it does not take, MediaError."""
+    try:
+        with av.open(address(target), "w", format=FORMATS[path.suffix.lower()]) as container:
             yield container
-
-
-SOUND = {"webm": "libopus", "avi": "libmp3lame"}  # what containers hold beside AAC
+    except MediaError:
+        raise
+    except (
+        av.InvalidDataError,
+        av.ArgumentError,
+        av.PatchWelcomeError,
+        ValueError,
+    ) as error:  # the last one is av's own word
+        raise _Unfit(path, getattr(error, "strerror", None) or error) from error
+    except (av.FFmpegError, OSError) as error:
+        raise _cannot_be_written(path, error) from error
 
 
 def _add_sound(container, sample_rate):
-    stream = container.add_stream(SOUND.get(container.format.name, "aac"), rate=sample_rate, layout="mono")
-    stream.bit_rate = 96000
+    codec = SOUND.get(container.format.name, "aac")
+    stream = container.add_stream(codec, rate=sample_rate, layout="mono")
+    if not codec.startswith("pcm"):
+        stream.bit_rate = BIT_RATE
     return stream
 
 
@@ -64,12 +93,16 @@ def write_film(path, frames, fps, wave=None, sample_rate=16000, quality=23):
     frames: uint8 (t, h, w, 3), RGB, even sizes. fps: frames per second. wave: mono (s,) in [-1, 1]. quality: x264's crf,
     lower is better. The file appears whole or not at all. Raises MediaError where it cannot be written.
     """
-    frames = np.asarray(frames)
+    path, frames = Path(path), np.asarray(frames)
+    if path.suffix.lower() not in FORMATS:
+        raise MediaError(
+            f"{path}: no film is called {path.suffix!r}; wanted one of {', '.join(sorted(FORMATS))}: name it so"
+        )
     if frames.ndim != 4 or not len(frames) or frames.shape[1] % 2 or frames.shape[2] % 2:
         raise MediaError(
             f"{path}: frames are {frames.shape}; wanted (t, h, w, 3) with at least one frame and even h and w"
         )
-    with _written(path) as container:
+    with whole(path) as partial, _written(path, partial) as container:
         track = container.add_stream("libx264", rate=fps)
         track.width, track.height, track.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
         # x264's macroblock tree reads memory it has not set: with it the same frames give other bytes now and then
@@ -82,10 +115,19 @@ def write_film(path, frames, fps, wave=None, sample_rate=16000, quality=23):
             _mux_sound(container, sound, wave, sample_rate)
 
 
+def _is_sound(path):
+    kind = Path(path).suffix.lstrip(".").upper()
+    return kind in soundfile.available_formats() and soundfile.check_format(kind, "PCM_16")
+
+
+def _check_sound_name(path):
+    if not _is_sound(path):
+        raise MediaError(f"{path}: no sound file of 16 bits is called {Path(path).suffix!r}; wanted .wav or .flac")
+
+
 def write_sound(path, wave, sample_rate):
     """Write a mono sound (s,) in [-1, 1], as 16-bit samples in the format of the path's suffix. Raises MediaError where it cannot."""
-    if Path(path).suffix.lstrip(".").upper() not in soundfile.available_formats():
-        raise MediaError(f"{path}: no sound file is called {Path(path).suffix!r}; wanted .wav or .flac")
+    _check_sound_name(path)
     with whole(path) as partial, soundfile.SoundFile(partial, "w", sample_rate, 1, "PCM_16") as file:
         for begin in range(0, len(wave), 1 << 20):
             file.write(np.clip(wave[begin : begin + (1 << 20)], -1, 1))
@@ -94,30 +136,131 @@ def write_sound(path, wave, sample_rate):
 def replace_sound(film, output, wave, sample_rate):
     """Copy a film with another sound: the picture's packets unchanged to its last frame, `wave` (s,) beside them.
 
-    The sound is AAC (Opus in webm, MP3 in avi), cut or filled with silence to the picture's length; it replaces all that the film had.
-    The film is not touched; `output` appears whole or not at all. Raises MediaError for a film without picture, for an
-    output that is the film itself, that cannot hold this picture, or that cannot be written.
+    The sound is AAC (Opus in webm, 16 bits in avi), cut or filled with silence to the picture's length; it replaces all that the
+    film had. An output that is named as a sound (.wav, .flac) gets the sound alone. The film is not touched. What was written is
+    read back, and `output` appears whole or not at all. Raises Truncated for a film that was cut off, MediaError for one without
+    picture, for an output that is the film itself, that cannot hold this picture, or that cannot be written.
     """
     film, output = Path(film), Path(output)
-    if output.resolve() == film.resolve():
+    wave = _Lasting(wave, round(_check_names(film, output) * sample_rate))
+    if _is_sound(output):
+        write_sound(output, wave, sample_rate)
+        return
+    with whole(output) as partial:
+        try:
+            _copy(film, output, partial, wave, sample_rate)
+            _compare(film, partial, wave, sample_rate)
+        except _Unfit as error:
+            raise _cannot_hold(film, output, error.why) from error
+
+
+def check_output(film, output, sample_rate=16000):
+    """Whether a film with a new sound can be written to `output`: tried on its first pictures, before anything is rendered.
+
+    film: None for a sound alone. Leaves nothing behind. Raises MediaError for an output that is the film itself, whose container
+    cannot hold this picture, whose folder cannot be written to, or whose disk is too small; Truncated for a film that was cut off.
+    """
+    output, size = Path(output), 0
+    if film is None:
+        _check_sound_name(output)
+    else:
+        film = Path(film)
+        seconds = _check_names(film, output)
+        if _is_sound(output):
+            size = round(seconds * sample_rate * 2)
+        else:
+            if why := _misfit(film, output.suffix, sample_rate):
+                raise _cannot_hold(film, output, why)
+            size = round(seconds * sample_rate * 2) + film.stat().st_size
+    _check_folder(output, size)
+
+
+def _check_folder(output, size):
+    """Raises MediaError where no file of `size` bytes can be written beside `output` and moved there."""
+    partial = files.beside(output)
+    try:
+        partial.write_bytes(b"")
+        free = shutil.disk_usage(partial.parent).free
+    except OSError as error:
+        raise _cannot_be_written(output, error) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+    if output.is_dir():
+        raise MediaError(f"{output}: is a folder; wanted the name of a file: add one")
+    if size > free:
+        raise MediaError(
+            f"{output}: about {size / 1e6:.1f} MB needed, {free / 1e6:.1f} MB free; make room or name another disk"
+        )
+
+
+def _check_names(film, output):
+    """The length of a film that is whole (s). Raises MediaError for an output that is the film, or no film nor sound by its name."""
+    if output.resolve() == film.resolve() or output.exists() and film.exists() and output.samefile(film):
         raise MediaError(f"{output}: is the film itself; wanted another name, so that the original stays")
-    samples = round(probe(film).seconds * sample_rate)
-    wave = wave[:samples] if len(wave) >= samples else np.concatenate([wave, np.zeros(samples - len(wave), np.float32)])
-    with opened(film) as source, _written(output) as container:
+    media.check_whole(film)
+    if not _is_sound(output) and output.suffix.lower() not in FORMATS:
+        raise _cannot_hold(film, output, f"no film with sound is called {output.suffix!r}")
+    return media.probe(film).seconds
+
+
+def _cannot_hold(film, output, why):
+    """MediaError that names a container which was tried and works."""
+    suffixes = dict.fromkeys([film.suffix.lower(), ".mp4", ".mkv", ".mov", ".avi"])
+    others = [s for s in suffixes if s in FORMATS and s != output.suffix.lower()]
+    way = next((s for s in others if not _misfit(film, s)), None)
+    same = way and (output.parent / (output.stem + way)).resolve() == film.resolve()
+    name = f"{output.stem}{'_foley' if same else ''}{way}"
+    do = f"name it {name}" if way else "convert the film to mp4 (H.264) first"
+    return MediaError(
+        f"{output}: {output.suffix or 'it'} cannot hold the film's picture ({why}); wanted a container that can: {do}"
+    )
+
+
+def _misfit(film, suffix, sample_rate=16000):
+    """Why a container cannot hold a film's picture, tried on its first pictures with a little silence; "" where it can."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / f"tried{suffix}"
+        silence = _Lasting(np.zeros(0, np.float32), sample_rate // 2)
+        try:
+            _copy(film, target, target, silence, sample_rate, TRIED)
+            _compare(film, target, silence, sample_rate, TRIED)
+        except _Unfit as error:
+            return error.why
+    return ""
+
+
+class _Lasting:
+    """A waveform as long as a film: cut, or followed by zeros, without a copy of it in memory."""
+
+    def __init__(self, wave, samples):
+        self.wave, self.samples = wave, samples
+
+    def __len__(self):
+        return self.samples
+
+    def __getitem__(self, part):
+        begin, end, _ = part.indices(self.samples)
+        found = np.asarray(self.wave[begin:end], np.float32)
+        return np.pad(found, (0, max(0, end - begin - len(found))))
+
+
+def _copy(film, output, target, wave, sample_rate, pictures=None):
+    """Write the film's picture, or its first `pictures`, and `wave` to the file `target`, which is to become `output`."""
+    with opened(film) as source, _written(output, target) as container:
         picture = picture_stream(source, film)
         codec = picture.codec_context.codec.canonical_name
         if codec not in container.supported_codecs:
-            raise MediaError(
-                f"{output}: {output.suffix} cannot hold {codec}, the film's picture; name it {film.suffix} or .mkv"
-            )
-        track = container.add_stream_from_template(picture)
+            raise _Unfit(output, f"takes no {codec}")
+        track = container.add_stream_from_template(picture, opaque=True)
         sound = _add_sound(container, sample_rate)
-        shift, begin = picture.start_time or 0, 0
-        for packet in _packets(source, picture, film):
-            if packet.dts is None and packet.pts is None:
-                continue
-            packet.pts = (packet.pts if packet.pts is not None else packet.dts) - shift
-            packet.dts = (packet.dts if packet.dts is not None else packet.pts + shift) - shift
+        shown, shift, begin = _times_shown(film) if media.by_order(source) else {}, None, 0
+        for packet in islice(_stamped(_packets(source, picture, film)), pictures):
+            packet.pts = shown.get(packet.pts, packet.pts)
+            if shift is None:
+                shift = packet.dts if media.by_order(container) else packet.pts
+            packet.pts -= shift
+            packet.dts -= shift
             packet.stream = track
             # side by side in the file, so that a player need not look ahead
             begin = _mux_sound(container, sound, wave, sample_rate, begin, float(packet.dts * picture.time_base) + 0.1)
@@ -125,13 +268,114 @@ def replace_sound(film, output, wave, sample_rate):
         _mux_sound(container, sound, wave, sample_rate, begin)
 
 
+def _times_shown(film):
+    """Of a film that tells only when its pictures are decoded: {PyAV's guess for a packet: when it is shown}, found by decoding."""
+    decoded, order = {}, []
+    with opened(film) as container:
+        stream = picture_stream(container, film)
+        stream.thread_type = "AUTO"
+        for packet in _packets(container, stream, film):
+            decoded[packet.pts] = packet.dts
+            order += [picture.pts for picture in packet.decode()]
+        order += [picture.pts for picture in stream.codec_context.decode(None)]
+    times = dict(zip(order, decoded.values()))
+    delay = max((time - times.get(guess, time) for guess, time in decoded.items()), default=0)
+    return {guess: time + delay for guess, time in times.items()}
+
+
 def _packets(source, stream, path):
-    """Packets of a stream with something in them; MediaError, not the writer's, where the file breaks off."""
+    """Packets of a stream with something in them; Truncated, not the writer's error, where the file breaks off."""
     try:
         for packet in source.demux(stream):
-            if packet.size:
+            if packet.size and not packet.is_discard:
                 yield packet
     except av.FFmpegError as error:
-        raise MediaError(
+        raise Truncated(
             f"{path}: breaks off ({error.strerror or error}); wanted a whole film: check that it plays"
         ) from error
+
+
+def _stamped(packets):
+    """Packets with their decoding times filled in: a Matroska does not tell those of the first ones before a B-frame."""
+    waiting, last = [], None
+    for packet in packets:
+        if packet.pts is None:
+            packet.pts = packet.dts
+        if packet.pts is None:
+            continue
+        waiting.append(packet)
+        if packet.dts is not None:
+            last = yield from _backdated(waiting, packet.dts, last)
+            waiting = []
+    # none was told: as late as they can be, in order
+    stamps = sorted(packet.pts for packet in waiting)
+    delay = max((stamp - packet.pts for stamp, packet in zip(stamps, waiting)), default=0)
+    for stamp, packet in zip(stamps, waiting):
+        packet.dts = stamp - delay if last is None else max(stamp - delay, last + 1)
+        last = packet.dts
+        yield packet
+
+
+def _backdated(packets, end, last):
+    """Packets decoded at even steps up to `end`, all of them later than `last`. Returns the last one's time."""
+    step = packets[-1].duration or 1
+    if last is not None:
+        step = min(step, (end - last) // len(packets))
+    for k, packet in enumerate(packets, 1 - len(packets)):
+        stamp = end + k * max(1, step)
+        packet.dts = stamp if last is None else max(stamp, last + 1)
+        last = packet.dts
+        yield packet
+    return last
+
+
+def _compare(film, made, wave, sample_rate, pictures=None):
+    """Raises _Unfit where a written film gives back other pictures, times, shape or length of sound than it was given.
+
+    pictures: how many of the film's were written; all without.
+    """
+    order = ".avi" in (film.suffix.lower(), made.suffix.lower())  # the time of decoding is all that it tells
+    for k, (old, new) in enumerate(zip_longest(islice(_shown(film, order), pictures), _shown(made, order))):
+        if old is None or new is None:
+            raise _Unfit(made, f"gives back {'more' if old is None else 'fewer'} than {k + (old is None)} pictures")
+        if abs(old[0] - new[0]) > ROUNDED:
+            raise _Unfit(made, f"shows picture {k} at {new[0]:.3f} s, not at {old[0]:.3f} s")
+        if old[2] != new[2] and _units(*old[1:]) != _units(*new[1:]):
+            raise _Unfit(made, f"gives back another picture {k}")
+    old, new = ((media.extent(path).turned, media.probe(path)[2:4]) for path in (film, made))
+    if old != new:
+        raise _Unfit(made, f"shows the picture {new[1][0]} x {new[1][1]}, turned by {new[0]}, not {old}")
+    heard = sum(len(block) for block in media.stream_sound(made, sample_rate))
+    if abs(heard - len(wave)) > sample_rate / media.probe(film).fps + 1024:
+        raise _Unfit(made, f"holds {heard / sample_rate:.2f} s of sound, not {len(wave) / sample_rate:.2f} s")
+
+
+def _shown(path, order):
+    """Pictures of a film in order of decoding: yields (second, codec, bytes), counted from the first.
+
+    order: count when they are decoded, not when they are shown.
+    """
+    with opened(path) as container:
+        stream = picture_stream(container, path)
+        codec, zero = stream.codec_context.name, None
+        for packet in _stamped(_packets(container, stream, path)):
+            when = packet.dts if order else packet.pts
+            zero = when if zero is None else zero
+            yield float((when - zero) * stream.time_base), codec, bytes(packet)
+
+
+def _units(codec, data):
+    """The coded slices of an H.264 or HEVC picture, whichever way their lengths are told; the bytes of any other codec's."""
+    first = {"h264": lambda b: 1 <= b & 31 <= 5, "hevc": lambda b: b >> 1 & 63 < 32}.get(codec)
+    if first is None:
+        return data
+    units = re.split(b"\0\0\0?\1", data) if data.startswith((b"\0\0\1", b"\0\0\0\1")) else _lengths(data)
+    return [unit.rstrip(b"\0") for unit in units if unit and first(unit[0])]
+
+
+def _lengths(data):
+    at = 0
+    while at + 4 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        yield data[at + 4 : at + 4 + length]
+        at += 4 + length
