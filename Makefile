@@ -84,5 +84,7 @@ install: .venv/installed
 lock:                   ## requirements.in -> requirements.txt
 	$(BIN)/uv pip compile --universal --python-version 3.11 --quiet requirements.in -o requirements.txt
 
-lint: install
-	$(RUN) ruff check vf tests && $(RUN) ruff format --check vf tests
+lint: install           ## style and types
+	$(RUN) ruff check vf tests
+	$(RUN) ruff format --check vf tests
+	$(RUN) mypy

@@ -47,6 +47,7 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
 def one(maker: VideoFoley, film: Path, wanted: argparse.Namespace, several: bool) -> tuple[Foley, Path]:
     """One film and its sound, written. Raises media.MediaError and ValueError as VideoFoley.render and Foley.save do."""
     output = command.target(film, wanted.output, several)
+    writing.check_output(film, output, maker.timeline.sample_rate)  # before minutes of rendering
     curve = None
     if wanted.curve:
         seconds = media.probe(film).seconds
