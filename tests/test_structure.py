@@ -1,5 +1,6 @@
 """The house stands as the README draws it: floors, notebooks, stages, two profiles of one shape."""
 
+import ast
 import json
 import re
 
@@ -69,6 +70,15 @@ def test_notebooks_explain_and_define_nothing(notebook):
     assert [c for c in code if "parameters" in c["metadata"].get("tags", [])] == code[:1]
     assert not re.search(r"^\s*(def|class) ", code_of(notebook), re.M)
     assert not re.search(r"[\"']runs/", code_of(notebook)), "paths come from params"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda n: n.stem)
+def test_a_notebook_keeps_the_names_it_imports(notebook):
+    """A value of the same name as a module, some cells later, breaks the call after it."""
+    tree = ast.parse(code_of(notebook))
+    imports = {a.asname or a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) for a in n.names}
+    stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    assert not imports & stored
 
 
 def command(stage):
