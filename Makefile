@@ -34,8 +34,8 @@ test-slow: install      ## every test
 lab: install            ## JupyterLab on the notebooks
 	$(RUN) jupyter lab notebooks
 
-# The whole pipeline in minutes: the small profile with less of everything, in a run of its own. It edits params.yaml and
-# dvc.lock in place; `git checkout params.yaml dvc.lock` brings the published ones back.
+# The whole pipeline in minutes: the small profile with less of everything, in a run of its own. It edits params.yaml in
+# place; `git checkout params.yaml` brings the project's own back.
 SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_films.count.valid=4 \
 	small.clips.render_films.count.test=8 small.sounds.count=48 small.features.encoder.steps=6 \
 	small.video2rms.train.steps=6 small.backbone.vae.steps=8 small.backbone.vocoder.steps=8 small.backbone.clap.steps=6 small.backbone.unet.steps=8 \
@@ -52,7 +52,7 @@ smoke: params
 	$(RUN) dvc exp run $(foreach s,$(SMOKE),-S '$(s)')
 
 # make real FILMS=folder SOUNDS=folder: the whole pipeline on real films, as run=real; fewer steps, as there is less data, and
-# a frame encoder that starts from the rendered films' (`make repro` first). Like smoke it edits params.yaml and dvc.lock in place.
+# a frame encoder that starts from the rendered films' (`make repro` first). Like smoke it edits params.yaml in place.
 FILMS ?= data/greatest-hits
 SOUNDS ?= data/sounds
 AUDIO ?= mic

@@ -97,6 +97,7 @@ def target(film: Path, output: Path | None, several: bool) -> Path:
     if several or output.is_dir() or not output.suffix:
         output.mkdir(parents=True, exist_ok=True)
         return output / name
+    output.parent.mkdir(parents=True, exist_ok=True)
     return output
 
 
