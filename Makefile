@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export MPLBACKEND := agg
 
-.PHONY: repro paper-figures params doctor test test-slow lab smoke real greatest-hits weights install lock lint
+.PHONY: repro paper-figures params doctor test test-slow lab smoke real pretrain greatest-hits weights install lock lint
 
 repro: params           ## the small profile: both stages, sound, tables, report
 	$(RUN) dvc repro report
@@ -64,6 +64,11 @@ REAL := run=real films.source=greatest_hits films.root=$(abspath $(FILMS)) films
 
 real: params
 	$(RUN) dvc exp run $(foreach s,$(REAL),-S $(s)) report video2rms_repeats video2rms_variants@width_0
+
+# The parts that the small profile takes pretrained, trained once by pretrained/recipe.yaml: tens of hours; goes on where it stopped
+ESC10 ?= data/esc10
+pretrain: install       ## VAE, vocoder, CLAP, U-Net and the metrics' networks, into `pretrained`
+	$(RUN) python -m vf.models.pretrain --real "$(ESC10)"
 
 greatest-hits: install  ## fetches the data set of Greatest Hits (about 40 GB) from its authors and unpacks it
 	$(RUN) dvc update data.dvc

@@ -53,6 +53,18 @@ def test_imports_point_down(module):
         assert used <= set(PACKAGES[: PACKAGES.index(room(module))])
 
 
+def test_the_drawing_of_the_packages_is_what_they_import():
+    drawn = set()
+    for line in re.search(r"```mermaid\ngraph TD\n(.*?)```", (ROOT / "docs/design.md").read_text(), re.S)[1].splitlines():
+        package, others = line.strip().split(" --> ")
+        drawn |= {(package, other) for other in others.split(" & ")}
+    one = {"check": "params", "schema": "params"}
+    rooms = {m: one.get(room(m), room(m)) for m in MODULES}
+    real = {(rooms[m], rooms[other]) for m in MODULES for other in imported(m.read_text())}
+    packages = set(PACKAGES) - set(one)
+    assert drawn == {(a, b) for a, b in real if a != b and {a, b} <= packages}
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(ROOT)))
 def test_modules_stay_plain(module):
     text = module.read_text()
