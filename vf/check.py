@@ -41,7 +41,8 @@ def read(path: Path) -> tuple[dict, dict[tuple, int], list[tuple[int, str]]]:
     try:
         loader = _Loader(path.read_bytes().decode())
         node = loader.get_single_node()
-        places, twice = {}, []
+        places: dict[tuple, int] = {}
+        twice: list[tuple[int, str]] = []
         if node is not None:
             _walk(node, (), places, twice)
         values = None if node is None else loader.construct_document(node)

@@ -77,9 +77,9 @@ class Foley:
     sample_rate: int
     window: int
     hop: int
-    adherence: dict = field(default=None, repr=False)
-    uncorrected: dict | None = field(default=None, repr=False)
-    session: dict = field(default=None, repr=False)
+    adherence: dict = field(repr=False)
+    uncorrected: dict | None = field(repr=False)
+    session: dict = field(repr=False)
 
     @property
     def rms(self):
@@ -125,8 +125,9 @@ class VideoFoley:
         """
         if name is None:
             name = SHIPPED if (SHIPPED / SAVED).is_file() else "small"
-        if str(name) not in ("small", "paper", "authors"):
-            return cls._saved(_fetched(str(name)), device, hold, str(name))
+        name = str(name)
+        if name not in ("small", "paper", "authors"):
+            return cls._saved(_fetched(name), device, hold, name)
         p = params.load("paper" if name == "authors" else name)
         backend = importlib.import_module(f"vf.backends.{p.profile}.frame_encoder")
         frames = importlib.import_module(f"vf.backends.{p.profile}.frames")

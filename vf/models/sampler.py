@@ -91,8 +91,8 @@ class SeededNoise:
 
     def __init__(self, shape: tuple[int, int, int], spans: list[tuple[int, int, int]], clips: tuple[int, ...] = (0,)):
         self.shape, self.spans, self.clips = shape, spans, clips
-        self._generators = {}  # (sound, span, block): (generator, the step it has drawn)
-        self._latest = {}  # (sound, span): (block, step, values), as a block may be needed in two parts
+        self._generators: dict[tuple, tuple] = {}  # (sound, span, block): (generator, the step it has drawn)
+        self._latest: dict[tuple, tuple] = {}  # (sound, span): (block, step, values), as a block may be needed in two parts
 
     def __len__(self):
         return len(self.clips)

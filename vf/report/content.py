@@ -210,7 +210,7 @@ def beyond_tables(run: str, saved: dict) -> list[Section]:
 
 def films(folder: Path) -> dict[str, dict[str, Path]]:
     """Generated films by clip, {clip: {name: path}}: names as in `captions.FILMS`, else the whole stem of the file."""
-    found = {}
+    found: dict[str, dict[str, Path]] = {}
     for path in sorted(folder.glob("*.mp4")):
         name = next((name for name in captions.FILMS if path.stem.endswith(f"_{name}")), None)
         clip = path.stem.removesuffix(f"_{name}") if name else path.stem
@@ -235,7 +235,7 @@ def minutes(folder: Path) -> list[tuple]:
 
     Variants of an ablation, which lie in folders of their own, are one row.
     """
-    taken = {}
+    taken: dict[str, list[float]] = {}
     for path in sorted(folder.rglob("*.ipynb")):
         record = json.loads(path.read_text())["metadata"].get("papermill", {})
         if record.get("duration"):
@@ -250,7 +250,7 @@ def minutes(folder: Path) -> list[tuple]:
 
 def by_section(rows: list[tuple]) -> dict[str, list[tuple]]:
     """Claims by the section of the paper that they begin with, in the order of sections; our own last."""
-    found = {}
+    found: dict[str, list[tuple]] = {}
     for row in rows:
         found.setdefault(row[0].split(",")[0], []).append(row)
     return dict(sorted(found.items(), key=lambda item: (item[0] == claims.OWN, item[0][0].isalpha(), item[0])))
