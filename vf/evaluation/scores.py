@@ -194,9 +194,9 @@ def _sets(reference, estimates, few):
 def picture_embeddings(backend, pictures, films, fps, windows, dims):
     """The picture's part of an embedding of FAVD, of every test clip (section 3.2).
 
-    backend: the profile's module of embedders. pictures: (clips, t, ...) of all clips, perhaps on disk. films: clips.ClipSet of the
-    same. windows: of the sound's embeddings. dims: of the projection, which is fitted on training clips; None where the backend
-    needs none. Returns (test clips, windows, e).
+    backend: the profile's module of embedders. pictures: (clips, t, ...) of all clips, perhaps on disk. films:
+    clips.ClipSet of the same. windows: of the sound's embeddings. dims: of the projection, which is fitted on training
+    clips; None where the backend needs none. Returns (test clips, windows, e).
     """
     described = {i: backend.picture_windows(pictures[i], fps, windows) for i in films.indices("train", "test")}
     projection = backend.train_picture(np.concatenate([described[i] for i in films.indices("train")]), dims)

@@ -13,9 +13,9 @@ def predict(film, frames, model, features, size, timeline, rule="mean", tick=lam
     """The curve of a film, (frames,) RMS at the 512/128 rate.
 
     model: Video2RMS. features: callable (frames, times) -> features of a clip. size: (width, height) it wants. rule: of
-    video2rms.decode. Windows of a clip's length share about a fifth with the next, over which their curves are cross-faded; the film is read
-    once and only one window is in memory. tick: called with the share that is done; may raise to stop.
-    Raises media.MediaError for a file that is no film, or of a single picture.
+    video2rms.decode. Windows of a clip's length share about a fifth with the next, over which their curves are
+    cross-faded; the film is read once and only one window is in memory. tick: called with the share that is done; may
+    raise to stop. Raises media.MediaError for a file that is no film, or of a single picture.
     """
     window = timeline.video_rms_frames
     # the longest hop that is whole on both clocks
@@ -43,8 +43,8 @@ def predict(film, frames, model, features, size, timeline, rule="mean", tick=lam
 def glances(path, fps, size, length, hop):
     """A film in windows of `length` frames, `hop` apart, read once: yields (frames (length, h, w, 3), times (length,)).
 
-    The last window holds its last picture, in which nothing moves, to its end. Raises media.MediaError for a film of fewer than two
-    pictures.
+    The last window holds its last picture, in which nothing moves, to its end. Raises media.MediaError for a film of
+    fewer than two pictures.
     """
     held, first, stamps = [], True, set()
     for seen in media.stream_frames(path, fps, size):

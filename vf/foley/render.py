@@ -117,11 +117,12 @@ class VideoFoley:
     def from_pretrained(cls, name: str | Path | None = None, device: str = "cpu", hold: float = 0.0) -> "VideoFoley":
         """Both stages, trained, with the settings of the tables: the system of Table 2.
 
-        name: "small" or "paper", what `dvc repro` left of that profile in runs/<run>; "authors", the checkpoints that they
-        released, from the folder `weights` of params.yaml; a folder that `save_pretrained` wrote; or a repository of the
-        Hugging Face hub, `user/name`. Without it, what the project ships, or "small" where that is not there. device: where
-        the networks run. hold: how firmly the sampler is held to the curve, beyond the paper (sampler.hold), 0 (off) to 1.
-        Raises FileNotFoundError when the profile has not run, and for a file or repository that is not there.
+        name: "small" or "paper", what `dvc repro` left of that profile in runs/<run>; "authors", the checkpoints that
+        they released, from the folder `weights` of params.yaml; a folder that `save_pretrained` wrote; or a repository
+        of the Hugging Face hub, `user/name`. Without it, what the project ships, or "small" where that is not there.
+        device: where the networks run. hold: how firmly the sampler is held to the curve, beyond the paper
+        (sampler.hold), 0 (off) to 1. Raises FileNotFoundError when the profile has not run, and for a file or
+        repository that is not there.
         """
         if name is None:
             name = SHIPPED if (SHIPPED / SAVED).is_file() else "small"
@@ -267,9 +268,9 @@ class VideoFoley:
     def render(self, film, request: Request | None = None, progress=None, stop=None, **choices) -> Foley:
         """A film in, a Foley out.
 
-        film: path, or None for the sound of a curve alone. request: every choice a hand can make; its fields may also be
-        given as keywords. progress, stop: see `sound`. Raises media.MediaError for a film that cannot be read, ValueError
-        for a request that cannot be met, Stopped.
+        film: path, or None for the sound of a curve alone. request: every choice a hand can make; its fields may also
+        be given as keywords. progress, stop: see `sound`. Raises media.MediaError for a film that cannot be read,
+        ValueError for a request that cannot be met, Stopped.
         """
         r = request or Request(**choices)
         t, regions, net, floor = self.timeline, list(r.regions), self.pipeline, self.model.classes.floor

@@ -76,7 +76,8 @@ def examples(
 def prompts(films):
     """Both prompts of every clip, as keywords of the sampler: {"audio": {"audio": (b, s)}, "text": {"prompts": b texts}}.
 
-    films: clips.ClipSet. Audio is the clip's own sound, silent before its first event; text comes from the annotations (section 3.2).
+    films: clips.ClipSet. Audio is the clip's own sound, silent before its first event; text comes from the annotations
+    (section 3.2).
     """
     heard = [clips.mute_before_onset(films.wave(i), c.events, films.sample_rate) for i, c in enumerate(films.clips)]
     return {"audio": {"audio": np.stack(heard)}, "text": {"prompts": [c.caption for c in films.clips]}}

@@ -160,9 +160,9 @@ def decode(probability: torch.Tensor, bins: rms.Bins, rule: str = "mean") -> tor
 def targets(curves, among, count, low_pass=False, room_tone=False):
     """What Video2RMS learns to predict, and the classes it is told in (Eq. 2).
 
-    curves: (clips, n) RMS of each clip's own sound; no annotation is used. among: indices of the training clips, whose room tone
-    class 0 stands for where `room_tone` asks for it. count: classes. low_pass: smooth the curves first, as the authors do.
-    Returns (the target curves, (clips, n); rms.Bins).
+    curves: (clips, n) RMS of each clip's own sound; no annotation is used. among: indices of the training clips, whose
+    room tone class 0 stands for where `room_tone` asks for it. count: classes. low_pass: smooth the curves first, as
+    the authors do. Returns (the target curves, (clips, n); rms.Bins).
     """
     wanted = rms.low_pass(curves) if low_pass else curves
     return wanted, rms.Bins(count, silence=rms.room_tone(wanted[among]) if room_tone else 0.0)
@@ -171,8 +171,8 @@ def targets(curves, among, count, low_pass=False, room_tone=False):
 def with_views(features, views, wanted, among):
     """Training clips and their other views, one after the other: (features ((1 + v) * k, t, d), targets ((1 + v) * k, n)).
 
-    features: (clips, t, d). views: v arrays (k, t, d), the training films as other cameras would see them. wanted: tensor
-    (clips, n) of targets, which a view does not change. among: indices of the k training clips.
+    features: (clips, t, d). views: v arrays (k, t, d), the training films as other cameras would see them. wanted:
+    tensor (clips, n) of targets, which a view does not change. among: indices of the k training clips.
     """
     return np.concatenate([features[among], *views]), wanted[among].repeat(1 + len(views), 1)
 

@@ -13,8 +13,8 @@ from vf.signal import rms
 def typical(score, quality, shown=(), share=0.1):
     """Index of a clip to show: of the share of clips with the highest score, and at least one, the one of median quality.
 
-    score: (b,) what the figure is about. quality: (b,) how well it went. shown: indices that come only where there is no other.
-    The best would flatter, the first may be anything.
+    score: (b,) what the figure is about. quality: (b,) how well it went. shown: indices that come only where there is
+    no other. The best would flatter, the first may be anything.
     """
     fresh = np.array([i for i in range(len(score)) if i not in shown] or range(len(score)))
     top = fresh[np.argsort(np.asarray(score)[fresh], kind="stable")[::-1][: max(1, round(share * len(score)))]]
@@ -25,8 +25,8 @@ def typical(score, quality, shown=(), share=0.1):
 def case(frames, sounds, timeline, events=(), predicted=None, title=""):
     """Figures 3 and 4: the film's strip, then the log-mel and RMS of each system on the same axes.
 
-    frames: (t, h, w, 3) uint8. sounds: {system: (s,) waveform}. events: clips.Event, marked on the strip. predicted: (n,) curve of
-    Video2RMS at the 512/128 rate, drawn as an area into every RMS panel. Returns the figure.
+    frames: (t, h, w, 3) uint8. sounds: {system: (s,) waveform}. events: clips.Event, marked on the strip. predicted:
+    (n,) curve of Video2RMS at the 512/128 rate, drawn as an area into every RMS panel. Returns the figure.
     """
     rows = 1 + len(sounds)
     figure, axes = plt.subplots(rows, 2, figsize=(WIDTH, 1.15 * rows + 0.3), sharex=True, width_ratios=(1.1, 1))

@@ -76,8 +76,8 @@ def curve(saved, timeline):
 def features(probe, losses, energy, level, name, fps):
     """03: what each kind of map knows about loudness, the frame encoder's training, and one film.
 
-    probe: {kind: correlation}. losses: of every step. energy, level: change of the picture and RMS of a film's frames, (t,). name: its
-    name.
+    probe: {kind: correlation}. losses: of every step. energy, level: change of the picture and RMS of a film's frames,
+    (t,). name: its name.
     """
     figure, axes = plt.subplots(1, 3, figsize=(figures.WIDTH, 2.2), width_ratios=(1, 1, 1.6))
     axes[0].barh(list(probe), list(probe.values()), color=figures.SKY)
