@@ -13,7 +13,10 @@ from vf.report import captions, claims, paper, tables, text, verdicts
 
 CORE = ("video2rms", "rms2sound", "foley", "case_studies")  # metrics that `dvc repro report` measures
 BEYOND = ("video2rms_repeats", "rms2sound_repeats", "onsets", "ablations", "benchmark")  # and those of the other stages
-REMARK = "Of `make paper-figures`, not of `make repro`: what was last saved in results/{run}, in a fresh clone the published values."
+REMARK = (
+    "Of `make paper-figures`, not of `make repro`: what was last saved in results/{run}, in a fresh clone the "
+    "published values."
+)
 CURVES = (
     "e_l1_sounding",
     "e_l1_event",
@@ -40,9 +43,10 @@ MINUTES = ("stage", "budget (minutes)", "took")
 
 # minutes that a stage of the small profile may take, on two cores that do nothing else
 BUDGET = {
-    "01_data": 4, "02_rms": 1, "03_features": 8, "04_video2rms": 3, "05_backbone": 15, "06_rms_controlnet": 8, "07_generate": 7,
-    "08_evaluate": 2, "09_case_studies": 2, "10_studio": 1, "14_benchmark": 2, "13_onsets": 35,
-    "15_ablations": 1, "11_video2rms_variants, variants": 95, "03_features, variants": 20, "12_rms2sound_variants, variants": 80,
+    "01_data": 4, "02_rms": 1, "03_features": 8, "04_video2rms": 3, "05_backbone": 15, "06_rms_controlnet": 8,
+    "07_generate": 7, "08_evaluate": 2, "09_case_studies": 2, "10_studio": 1, "14_benchmark": 2, "13_onsets": 35,
+    "15_ablations": 1, "11_video2rms_variants, variants": 95, "03_features, variants": 20,
+    "12_rms2sound_variants, variants": 80,
 }  # fmt: skip
 
 
