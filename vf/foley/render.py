@@ -82,11 +82,11 @@ class Foley:
     session: dict = field(repr=False)
 
     @property
-    def rms(self):
+    def rms(self) -> np.ndarray:
         """RMS of the sound, (n,), on the clock of `wanted`."""
         return adherence.loudness(self.waveform, self.window, self.hop)
 
-    def save(self, output):
+    def save(self, output: str | Path) -> Path:
         """Write the film with this sound, and the session beside it as JSON; without a film the sound alone, as wav.
 
         The picture is copied, the original stays. Returns the path. Raises media.MediaError where it cannot be written.
@@ -118,11 +118,10 @@ class VideoFoley:
         """Both stages, trained, with the settings of the tables: the system of Table 2.
 
         name: "small" or "paper", what `dvc repro` left of that profile in runs/<run>; "authors", the checkpoints that
-        they released, from the folder `weights` of params.yaml; a folder that `save_pretrained` wrote; or a repository
-        of the Hugging Face hub, `user/name`. Without it, what the project ships, or "small" where that is not there.
-        device: where the networks run. hold: how firmly the sampler is held to the curve, beyond the paper
-        (sampler.hold), 0 (off) to 1. Raises FileNotFoundError when the profile has not run, and for a file or
-        repository that is not there.
+        they released, in the folder `weights` of params.yaml; a folder that `save_pretrained` wrote; or a repository of
+        the Hugging Face hub, `user/name`. The default is what the project ships, or "small" where that is missing.
+        device: where the networks run. hold: strength of sampler.hold, which is beyond the paper, 0 (off) to 1. Raises
+        FileNotFoundError when the profile has not run, and for a file or repository that is missing.
         """
         if name is None:
             name = SHIPPED if (SHIPPED / SAVED).is_file() else "small"
@@ -163,7 +162,8 @@ class VideoFoley:
             profile, kinds, pool = (reading[key] for key in ("profile", "kinds", "pool"))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FileNotFoundError(
-                f"{folder}: is no saved VideoFoley ({error}); wanted a folder with {SAVED}: save one with save_pretrained"
+                f"{folder}: is no saved VideoFoley ({error}); "
+                f"wanted a folder with {SAVED}: save one with save_pretrained"
             ) from error
         frames = importlib.import_module(f"vf.backends.{profile}.frames")
         backend = importlib.import_module(f"vf.backends.{profile}.frame_encoder")
@@ -214,7 +214,7 @@ class VideoFoley:
 
     @property
     def vocabulary(self) -> tuple[list[str], list[str]]:
-        """Materials and actions among the words that the text encoder was trained on; empty lists where it reads any text."""
+        """Materials and actions that the text encoder was trained on; empty lists where it reads any text."""
         lexicon = set(getattr(self.pipeline.clap.config, "lexicon", None) or ())
         return [m for m in MATERIALS if m in lexicon], [a for a in ACTIONS if a in lexicon]
 
@@ -224,17 +224,17 @@ class VideoFoley:
         return [word for word in dict.fromkeys(words_of(prompt)) if word not in lexicon] if lexicon else []
 
     @cached_property
-    def digest(self):
+    def digest(self) -> str:
         """SHA-256 of all weights that make the sound, and of Video2RMS."""
         parts = [part for _, part in sorted(self.pipeline.components.items()) if isinstance(part, torch.nn.Module)]
         return record.digest(self.model, *parts)
 
     @property
-    def rate(self):
+    def rate(self) -> float:
         """Values of the curve a second."""
         return self.timeline.sample_rate / self.timeline.video_hop
 
-    def frames(self, film):
+    def frames(self, film: str | Path) -> int:
         """How many values the curve of a film has. Raises media.MediaError for a file that is no film."""
         return int(media.probe(film).seconds * self.rate + 1e-6)
 

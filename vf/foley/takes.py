@@ -93,7 +93,10 @@ def likeness(pipeline, timeline, wave, voices, floor):
 
 
 def best(takes):
-    """Of takes (adherence, CLAP score or None, ...) the one closest to its curve among those of at least median CLAP score."""
+    """The take that is closest to its curve among those of at least the median CLAP score.
+
+    takes: tuples (adherence, CLAP score or None, ...). Where a score is None, all takes count.
+    """
     scores = [t[1] for t in takes]
     middle = -np.inf if None in scores else np.median(scores)
     return min((t for t in takes if None in scores or t[1] >= middle), key=lambda t: t[0]["raw"]["e_l1"])
