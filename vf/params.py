@@ -157,7 +157,7 @@ def _fingerprint(params, stage):
 
 
 def main() -> int:
-    """Check params.yaml. Returns the exit status; what is said of a right file never changes, so DVC reruns nothing."""
+    """Check params.yaml. Returns the exit status; the line on a right file never changes, so DVC reruns nothing."""
     try:
         check.check(project_root() / FILE)
     except (FileNotFoundError, check.ParamsError) as error:

@@ -103,9 +103,9 @@ def _check_entry(name, entry):
     if set(entry) - KEYS or not entry.get("folder"):
         raise ValueError(f"{name}: the entry has {', '.join(k for k in entry if entry[k] is not None)}; {wanted}")
     for key, value in entry.items():
-        kind, said = ((int, float), "a number") if key in ("rate", "fps") else (str, "a text")
+        kind, form = ((int, float), "a number") if key in ("rate", "fps") else (str, "a text")
         if value is not None and not isinstance(value, kind):
-            raise ValueError(f"{name}: {key} is {value!r}; wanted {said}: set benchmark.systems.{name}.{key}")
+            raise ValueError(f"{name}: {key} is {value!r}; wanted {form}: set benchmark.systems.{name}.{key}")
     if (entry.get("prompt") or "none") not in PROMPTS:
         raise ValueError(f"{name}: prompt is {entry['prompt']!r}; wanted one of {', '.join(PROMPTS)}")
 

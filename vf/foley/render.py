@@ -4,14 +4,17 @@ import importlib
 import json
 import shutil
 import tempfile
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 from transformers import RobertaTokenizer
 
@@ -238,7 +241,7 @@ class VideoFoley:
         """How many values the curve of a film has. Raises media.MediaError for a file that is no film."""
         return int(media.probe(film).seconds * self.rate + 1e-6)
 
-    def predict(self, film, tick=lambda share: None):
+    def predict(self, film: str | Path, tick: Callable[[float], object] = lambda share: None) -> np.ndarray:
         """The loudness curve of a silent film, (n,) at the 512/128 rate, to its end.
 
         tick: called with the share that is done; may raise to stop. Raises media.MediaError for a file that is no film,
@@ -248,24 +251,38 @@ class VideoFoley:
             film, self.frames(film), self.model, self.features, self.size, self.timeline, self.decode, tick
         )
 
-    def sound(self, wanted, prompt=None, audio=None, seed=0, regions=(), progress=None, stop=None):
-        """Sound that follows a curve: (n,) at the 512/128 rate, any length -> waveform (n * hop,) float32, perhaps
-        mapped from disk.
+    def sound(
+        self,
+        wanted: ArrayLike,
+        prompt: str | None = None,
+        audio: object = None,
+        seed: int = 0,
+        regions: Iterable[Region] = (),
+        progress: Callable[[float], object] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> np.ndarray:
+        """Sound that follows a curve: (n * hop,) float32, perhaps mapped from disk.
 
-        prompt: text, or audio: a path to a sound or film, (path, start, end) in seconds, or a waveform (s,), whose
-        timbre to take; neither: no prompt. seed: of the noise. regions: Region, the later one counts where two overlap.
-        progress: called with the share that is done, 0 to 1. stop: polled between denoising steps; where it returns
-        true, Stopped is raised. Raises ValueError for a curve that is not (n,) values in [0, 1], for regions outside it
-        and for both prompt and audio.
+        wanted: the curve, (n,) RMS at the 512/128 rate, of any length. prompt: text, or audio: a path to a sound or
+        film, (path, start, end) in seconds, or a waveform (s,), whose timbre to take; neither: no prompt. seed: of the
+        noise. regions: Region, the later one counts where two overlap. progress: called with the share that is done, 0
+        to 1. stop: polled between denoising steps; where it returns true, Stopped is raised. Raises ValueError for a
+        curve that is not (n,) values in [0, 1], for regions outside it and for both prompt and audio.
         """
-        t, regions = self.timeline, list(regions)
-        wanted, voices = takes.prepare(self.pipeline, t, wanted, self.settings, prompt, audio, seed, regions)
+        t, places = self.timeline, list(regions)
+        curve, voices = takes.prepare(self.pipeline, t, wanted, self.settings, prompt, audio, seed, places)
         with _bar(progress) as show:
-            return takes.take(
-                self.pipeline, t, wanted, voices, seed, regions, self.settings, _ticker(show, stop, 0.0, 1.0)
-            )
+            tick = _ticker(show, stop, 0.0, 1.0)
+            return takes.take(self.pipeline, t, curve, voices, seed, places, self.settings, tick)
 
-    def render(self, film, request: Request | None = None, progress=None, stop=None, **choices) -> Foley:
+    def render(
+        self,
+        film: str | Path | None,
+        request: Request | None = None,
+        progress: Callable[[float], object] | None = None,
+        stop: Callable[[], bool] | None = None,
+        **choices: Any,
+    ) -> Foley:
         """A film in, a Foley out.
 
         film: path, or None for the sound of a curve alone. request: every choice a hand can make; its fields may also
@@ -283,7 +300,8 @@ class VideoFoley:
             )
         with _bar(progress) as show:
             ready = 0.2 if wanted is None else 0.0
-            wanted = self.predict(film, _ticker(show, stop, 0.0, ready)) if wanted is None else wanted
+            if wanted is None and film is not None:
+                wanted = self.predict(film, _ticker(show, stop, 0.0, ready))
             wanted, voices = takes.prepare(net, t, wanted, self.settings, prompt, audio, seed, regions)
             scaled = wanted * takes.factors(t, len(wanted), regions)
             tried = []
@@ -313,10 +331,18 @@ class VideoFoley:
             "uncorrected": before,
         }
         return Foley(
-            film and Path(film), wave, wanted, t.sample_rate, t.video_window, t.video_hop, scores, before, session
+            None if film is None else Path(film),
+            wave,
+            wanted,
+            t.sample_rate,
+            t.video_window,
+            t.video_hop,
+            scores,
+            before,
+            session,
         )
 
-    def __call__(self, film, prompt=None, audio=None, seed=0) -> Foley:
+    def __call__(self, film: str | Path, prompt: str | None = None, audio: object = None, seed: int = 0) -> Foley:
         """A film in, a Foley out: `render` at its plainest."""
         return self.render(film, Request(prompt=prompt, audio=audio, seed=seed))
 

@@ -273,7 +273,7 @@ def _first_line(error):
 def examine(root: Path) -> list[Finding]:
     """Findings on a checkout, in the order of the page.
 
-    What a missing package or a wrong params.yaml hides is said in one line.
+    A check that fails, as where a package is missing or params.yaml is wrong, becomes one line.
     """
     findings: list[Finding] = []
     subjects = {

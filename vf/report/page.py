@@ -121,7 +121,9 @@ def _glossary():
     ]
     terms += [(name, meaning) for name, meaning in captions.ROWS.items()]
     return (
-        "<dl>" + "".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(said)}</dd>" for term, said in terms) + "</dl>"
+        "<dl>"
+        + "".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(meaning)}</dd>" for term, meaning in terms)
+        + "</dl>"
     )
 
 
@@ -152,8 +154,8 @@ def page(found: content.Content) -> str:
         parts += [f"<h3>{html.escape(s.title)}</h3>" + _table(s.columns, s.rows) for s in found.beyond]
     parts.append('<h2 id="figures">Figures</h2>')
     for path, caption in found.figures:
-        said = html.escape(caption)
-        parts.append(f'<figure><img src="{_embed(path)}" alt="{said}"><figcaption>{said}</figcaption></figure>')
+        shown = html.escape(caption)
+        parts.append(f'<figure><img src="{_embed(path)}" alt="{shown}"><figcaption>{shown}</figcaption></figure>')
     top = _on_top(found.films)
     rest = [(c, n, f) for c, of in found.films.items() for n, f in of.items() if c not in top or n not in PAIR]
     parts.append(

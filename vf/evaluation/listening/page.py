@@ -99,25 +99,25 @@ def make(
             f"{films}: none of its {len(paths)} films has annotations beside it ({next(iter(paths))}_times.txt and so "
             "on); wanted them, as they tell what material and action a film shows: add them"
         )
-    asked = choose(events, seconds, cases)
+    chosen = choose(events, seconds, cases)
     sounds = {
         TRUTH: paths if truth is None else systems.named(truth),
         **{n: systems.named(f) for n, f in systems_of.items()},
     }
     for system, found in sounds.items():
-        lack = [name for name in asked.values() if name not in found]
+        lack = [name for name in chosen.values() if name not in found]
         if lack:
             raise ValueError(f"{system}: has no sound for {', '.join(lack)}; wanted one for each question: add it")
-    waves = {(s, name): _read(found[name], seconds) for s, found in sounds.items() for name in asked.values()}
+    waves = {(s, name): _read(found[name], seconds) for s, found in sounds.items() for name in chosen.values()}
     with files.whole_folder(out) as partial:
         (partial / "page" / "media").mkdir(parents=True)
-        return _write_page(partial, paths, events, asked, sounds, waves, seconds, seed)
+        return _write_page(partial, paths, events, chosen, sounds, waves, seconds, seed)
 
 
-def _write_page(partial, paths, events, asked, sounds, waves, seconds, seed):
+def _write_page(partial, paths, events, chosen, sounds, waves, seconds, seed):
     """The page and its key in a folder, see `make`. waves: {(system, film): (s,)}. Returns the key."""
     questions, digest = [], hashlib.sha256()
-    for number, ((material, action), name) in enumerate(asked.items()):
+    for number, ((material, action), name) in enumerate(chosen.items()):
         picture = _picture(paths[name], seconds)
         codes = {hashlib.sha256(f"{seed} {number} {name} {s}".encode()).hexdigest()[:10]: s for s in sounds}
         items = dict(sorted(codes.items()))
@@ -125,7 +125,7 @@ def _write_page(partial, paths, events, asked, sounds, waves, seconds, seed):
             _write(partial, code, picture, waves[system, name], digest)
         question = {"id": f"q{number + 1:02d}", "film": name, "material": material, "action": action}
         questions.append(question | {"items": items})
-    shown = _examples(partial, paths, events, set(asked.values()), sounds[TRUTH], seconds, digest)
+    shown = _examples(partial, paths, events, set(chosen.values()), sounds[TRUTH], seconds, digest)
     key = {
         "page": digest.hexdigest()[:16],
         "seconds": seconds,
@@ -206,7 +206,7 @@ def _write(folder, code, picture, wave, digest):
     digest.update(code.encode() + target.read_bytes())  # a page with other codes takes other answers
 
 
-def _examples(folder, paths, events, asked, truth, seconds, digest):
+def _examples(folder, paths, events, chosen, truth, seconds, digest):
     """Write Fig. 7's examples of the best and the worst scores, from films that no question shows.
 
     The worst example of a criterion is bad in that criterion alone: the true loudness with another material, the true
@@ -214,7 +214,7 @@ def _examples(folder, paths, events, asked, truth, seconds, digest):
     {} where no film is left over.
     """
     cases = {
-        n: case for n in sorted(set(events) & set(truth) - asked) if (case := material_and_action(events[n], seconds))
+        n: case for n in sorted(set(events) & set(truth) - chosen) if (case := material_and_action(events[n], seconds))
     }
 
     def first(fits):  # reads no more sounds than it must
