@@ -1,4 +1,4 @@
-"""Names and shapes of the released checkpoints, from their architectures, at any width; and tensors to fill them with."""
+"""Names and shapes of the released checkpoints at any width, from their architectures, and tensors to fill them."""
 
 import zlib
 
@@ -7,7 +7,7 @@ import torch
 
 
 def fill(shapes):
-    """{name: tensor}: each drawn from a generator seeded by its own name, at a scale that keeps activations in bounds."""
+    """{name: tensor}, each drawn from a generator seeded by its name, at a scale that keeps activations in bounds."""
     tensors = {}
     for name, shape in shapes.items():
         leaf, z = (
@@ -234,7 +234,10 @@ def whole(small=False):
 
 
 def laion_clap(small=False):
-    """`music_speech_audioset_epoch_15_esc_89.98.pt` under `state_dict`: HTSAT-base and RoBERTa, each name after `module.`."""
+    """`state_dict` of `music_speech_audioset_epoch_15_esc_89.98.pt`: HTSAT-base and RoBERTa.
+
+    Each name begins with `module.`.
+    """
     wide = NARROW_CLAP | {"hidden": 64, "layers": 1, "vocabulary": 1000, "dims": 32}
     shapes = clap(**(wide if small else {"embed": 128, "depths": (2, 2, 12, 2)}))
     return {f"module.{name}": shape for name, shape in shapes.items()}

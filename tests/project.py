@@ -21,7 +21,8 @@ def code_of(notebook):
 def imported(source, profile=None):
     """Files of vf that a text imports, at any depth of the text.
 
-    profile: follow `import_module(f"vf.backends.{profile}.NAME")` into this one's package; without it such imports are left out.
+    profile: follow `import_module(f"vf.backends.{profile}.NAME")` into this one's package; without it such imports are
+    left out.
     """
     names = set()
     for node in ast.walk(ast.parse(source)):

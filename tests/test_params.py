@@ -114,9 +114,9 @@ def test_the_published_file_is_right(tmp_path):
 BAD = [  # the key, what stands in its place, and a word of the one line that answers
     # a name that becomes a folder, a word of the shell and one of papermill
     *(("run", f"run: {name}", "run is .*plain name") for name in (
-        "../../elsewhere", "'x; touch OWNED'", "my run", "a/b", "/tmp/x", "..", ".", ".hidden", "-rf", "''", "a$HOME", '"a`b`"',
-        "\"it's\"", "'a\"b'", '"a\\nb"', "null", "[a, b]", "{a: b}", "2024", "2024-01-01", "x*", "a|b", "ünï", "a\\b", "a{b", "a:b",
-        "x" * 101,
+        "../../elsewhere", "'x; touch OWNED'", "my run", "a/b", "/tmp/x", "..", ".", ".hidden", "-rf", "''", "a$HOME",
+        '"a`b`"', "\"it's\"", "'a\"b'", '"a\\nb"', "null", "[a, b]", "{a: b}", "2024", "2024-01-01", "x*", "a|b",
+        "ünï", "a\\b", "a{b", "a:b", "x" * 101,
     )),
     ("run", "run: 2024", 'write "2024"'),
     ("small.features.start", "start: ../x", "small.features.start"),
@@ -134,7 +134,8 @@ BAD = [  # the key, what stands in its place, and a word of the one line that an
     ("small.video2rms.train.lr", "lr: null", "lr is null"),
     ("small.video2rms.train.steps", "steps: 1e3", "write 1000"),
     ("small.video2rms.train.betas", "betas: [0.9]", "a list of 2"),
-    ("small.video2rms.train.betas", "betas: [0.9, 1.0]", r"betas\[1\] is 1.0; wanted a number of at least 0 and below 1"),
+    ("small.video2rms.train.betas", "betas: [0.9, 1.0]",
+        r"betas\[1\] is 1.0; wanted a number of at least 0 and below 1"),
     ("small.video2rms.train.betas", "betas: [0.9, high]", r'betas\[1\] is "high"'),
     ("small.video2rms.model.bins", "bins: 2", "at least 3"),
     ("small.video2rms.model.dropout", "dropout: 1.0", "below 1"),

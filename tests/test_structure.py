@@ -122,7 +122,10 @@ def test_fifteen_notebooks_in_reading_order_are_stages():
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("name", sorted(set(stages()) - {"params"}))  # which has a test of its own
 def test_a_stage_depends_on_what_it_imports(name, profile):
-    """Every module that it imports in this profile is listed, or lies in a folder that is; no file is that neither profile needs."""
+    """A stage lists every module that it imports in this profile, or the module's folder.
+
+    It lists no file that neither profile needs.
+    """
     stage = stages()[name]
     listed = {d.replace("${profile}", profile) for d in stage["deps"] if d.startswith("vf/")}
     folders = tuple(f"{d}/" for d in listed if (ROOT / d).is_dir())

@@ -1,4 +1,4 @@
-"""RMS2Sound of the real networks at little width after a few steps of training each, and what its control net learns from."""
+"""RMS2Sound of the real networks at little width, trained for a few steps, and the data of its control net."""
 
 import numpy as np
 import torch

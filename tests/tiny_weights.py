@@ -1,4 +1,4 @@
-"""Files of the published names and layouts at little width, so that the paper profile can be walked through without a download."""
+"""Files of the published names and layouts at little width, to run the paper profile without a download."""
 
 import hashlib
 
@@ -12,7 +12,10 @@ from vf.backends.weights import WEIGHTS
 
 
 def write(folder):
-    """Fill a folder with everything that `dvc repro` asks for in the paper profile. Returns {published hash: the file's own}."""
+    """Fill a folder with all weights that `dvc repro` needs in the paper profile.
+
+    Returns {published hash: the file's own}.
+    """
     torch.manual_seed(0)
     folder.mkdir(parents=True)
     tensors = {n: t for n, t in layouts.fill(layouts.whole(small=True)).items() if "control_net" not in n}

@@ -35,13 +35,14 @@ _Loader.add_implicit_resolver(
 def read(path: Path) -> tuple[dict, dict[tuple, int], list[tuple[int, str]]]:
     """Values of params.yaml, unchecked but for what no reader can read.
 
-    path: of the file. Returns (values, {(key, ...): line}, [(line, what is said of a key that is there twice)]).
+    path: of the file. Returns (values, {(key, ...): line}, [(line, message on a key that is there twice)]).
     Raises ParamsError for a file that cannot be opened, is not UTF-8, is no YAML or holds no mapping.
     """
     try:
         loader = _Loader(path.read_bytes().decode())
         node = loader.get_single_node()
-        places, twice = {}, []
+        places: dict[tuple, int] = {}
+        twice: list[tuple[int, str]] = []
         if node is not None:
             _walk(node, (), places, twice)
         values = None if node is None else loader.construct_document(node)
@@ -54,9 +55,9 @@ def read(path: Path) -> tuple[dict, dict[tuple, int], list[tuple[int, str]]]:
         ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        said = getattr(error, "problem", None) or str(error).splitlines()[0]
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ParamsError(
-            [f"{path.name}{f', line {mark.line + 1}' if mark else ''}: is not YAML: {said}; mend the line"]
+            [f"{path.name}{f', line {mark.line + 1}' if mark else ''}: is not YAML: {problem}; mend the line"]
         ) from error
     if not isinstance(values, dict):
         held = "is empty" if values is None else f"holds {_shown(values)}"

@@ -1,9 +1,10 @@
 """params.yaml and dvc.yaml -> plain values, paths, and the place of a stage's checkpoints.
 
-`python -m vf.params` checks params.yaml and says all that is wrong with it, one line each. It must run before DVC acts: DVC
-puts `run` into its commands and outputs, and clears the outputs of a stage before it runs it, wherever `run: ../..` lets
-them lie. So `make` runs it first, and in `dvc repro` it is the stage `params`, on whose output, which never changes, all
-others depend through `data`. Only `dvc repro --single-item` asks no other stage, and is not guarded.
+`python -m vf.params` checks params.yaml and prints everything that is wrong with it, one line each. It must run before
+DVC does anything. DVC puts `run` into its commands and outputs, and empties the outputs of a stage before it runs it;
+with `run: ../..` these could lie anywhere. So `make` runs the check first, and in `dvc repro` it is the stage `params`.
+All other stages depend on its output, which never changes, through `data`. `dvc repro --single-item` runs one stage
+alone, so nothing guards it.
 """
 
 import hashlib
@@ -37,41 +38,44 @@ class Params(Block):
     root: Path
 
     @property
-    def timeline(self):
+    def timeline(self) -> Timeline:
         """Timeline of one clip."""
         return Timeline(**self["timeline"])
 
-    def folder(self, name, run=None):
+    def folder(self, name: str, run: str | None = None) -> Path:
         """runs/<run>/<name>: where a stage leaves what is derived and large. run: another than this one."""
         return self.root / "runs" / (run or self.run) / name
 
-    def figure(self, name):
+    def figure(self, name: str) -> Path:
         """runs/<run>/figures/<name>.png; makes the folder."""
         self.folder("figures").mkdir(parents=True, exist_ok=True)
         return self.folder("figures") / f"{name}.png"
 
-    def results(self, name):
+    def results(self, name: str) -> Path:
         """results/<run>/<name>: where the small text that a reader compares is kept; makes its folder."""
         path = self.root / "results" / self.run / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def path(self, value):
+    def path(self, value: str | Path) -> Path:
         """A path of params.yaml: as it is if absolute, else relative to the project, whatever the working folder."""
         return self.root / Path(value).expanduser()
 
-    def checkpoint(self, stage, part):
-        """Folder for a stage's training state, keyed by its parameters and dependencies, so no other run resumes from it."""
+    def checkpoint(self, stage: str, part: str) -> Path:
+        """Folder for a stage's training state.
+
+        Its name depends on the stage's parameters and dependencies, so that no other run resumes from it.
+        """
         digest = hashlib.sha256(json.dumps(_fingerprint(self, stage), sort_keys=True).encode()).hexdigest()
         return self.root / "runs" / ".checkpoints" / f"{self.run}-{stage}-{digest[:12]}" / part
 
-    def finished(self, stage):
+    def finished(self, stage: str) -> None:
         """Remove a stage's training state; to be called when its outputs are written."""
         for folder in (self.root / "runs" / ".checkpoints").glob(f"{self.run}-{stage}-*"):
             shutil.rmtree(folder)
 
 
-def project_root(start=None):
+def project_root(start: str | Path | None = None) -> Path:
     """The nearest folder above `start` (the working folder) that holds params.yaml.
 
     Raises FileNotFoundError outside the project.
@@ -90,14 +94,14 @@ def load(profile: str | None = None, root: str | Path | None = None) -> Params:
     profile's block beside them. Raises check.ParamsError, a ValueError, whose message has a line for each thing that is
     wrong with the file, and ValueError for another profile.
     """
-    root = project_root(root)
-    values = check.check(root / FILE)
+    folder = project_root(root)
+    values = check.check(folder / FILE)
     profile, profiles = profile or values["profile"], ("small", "paper")
     if profile not in profiles:
         raise ValueError(f"profile {profile!r}; {FILE} has {', '.join(profiles)}")
     shared = {key: value for key, value in values.items() if key not in profiles}
     params = Params(_blocks({**shared, **values[profile], "profile": profile}))
-    params.root = root
+    params.root = folder
     return params
 
 
@@ -153,7 +157,7 @@ def _fingerprint(params, stage):
 
 
 def main() -> int:
-    """Check params.yaml. Returns the exit status; what is said of a right file never changes, so DVC reruns nothing."""
+    """Check params.yaml. Returns the exit status; the line on a right file never changes, so DVC reruns nothing."""
     try:
         check.check(project_root() / FILE)
     except (FileNotFoundError, check.ParamsError) as error:

@@ -1,18 +1,19 @@
 """What params.yaml may hold: every key, its type, its range and what must agree, in one place.
 
-A class is a block of the file, a line of it a key; all keys are wanted and no other is known. Values are params.yaml's own,
-and what a key means is said beside it there; here stands what it may be, and why where that is not plain. `vf.check` holds
-a file against it.
+A class is a block of the file; each of its lines is a key. All keys are required and no others are allowed. The values
+are in params.yaml, which also says what each key means. This module says what a value may be, and why where that is not
+plain. `vf.check` compares a file with it.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from vf.signal.timeline import Timeline as Clock
 
 RENDERED = 5.0  # seconds of a film that vf.data.render.film makes
+MAY_BE_MISSING: Any = None  # default of a key that may be left out; `null` in the file is refused all the same
 
 
 class Block(BaseModel):
@@ -27,7 +28,8 @@ def some_of(block: type[Block], name: str, but: Sequence[str] = (), **more: type
     but: keys that it cannot change. more: further keys.
     """
     kinds = {key: kind for key, kind in block.__annotations__.items() if key not in but} | more
-    return create_model(name, __base__=Block, **{key: (kind, None) for key, kind in kinds.items()})
+    fields: dict[str, Any] = {key: (kind, MAY_BE_MISSING) for key, kind in kinds.items()}
+    return create_model(name, __base__=Block, **fields)
 
 
 # kinds of values
@@ -381,15 +383,21 @@ class LowPass(Block):
     paper: bool
 
 
+# `Any`, as a type checker takes no class made by a call for an annotation; pydantic checks them as it does the others
+SomeModel: Any = some_of(Model, "SomeModel", but=["features"])  # the feature vectors on disk keep their size
+SomeVideo2RMSTrain: Any = some_of(Video2RMSTrain, "SomeVideo2RMSTrain", normalise=bool)
+SomeGenerate: Any = some_of(Generate, "SomeGenerate", but=["films"], guide_rms=bool, hold=Share)
+
+
 class Video2RMSChange(Block):
     """One line of `ablation.video2rms` (notebook of the variants of Video2RMS)."""
 
-    model: some_of(Model, "SomeModel", but=["features"]) = None  # the vectors on disk have the size they have
-    train: some_of(Video2RMSTrain, "SomeVideo2RMSTrain", normalise=bool) = None
-    decode: Decode = None
-    low_pass: LowPass = None
-    learn_time: bool = None
-    classify: bool = None
+    model: SomeModel = MAY_BE_MISSING
+    train: SomeVideo2RMSTrain = MAY_BE_MISSING
+    decode: Decode = MAY_BE_MISSING
+    low_pass: LowPass = MAY_BE_MISSING
+    learn_time: bool = MAY_BE_MISSING
+    classify: bool = MAY_BE_MISSING
 
 
 class Kinds(Block):
@@ -402,9 +410,9 @@ class Kinds(Block):
 class RMS2SoundChange(Block):
     """One line of `ablation.rms2sound`."""
 
-    bins: Annotated[Whole, AfterValidator(_bins)] = None
-    generate: some_of(Generate, "SomeGenerate", but=["films"], guide_rms=bool, hold=Share) = None
-    condition: Literal["onsets"] = None
+    bins: Annotated[Whole, AfterValidator(_bins)] = MAY_BE_MISSING
+    generate: SomeGenerate = MAY_BE_MISSING
+    condition: Literal["onsets"] = MAY_BE_MISSING
 
 
 def _no_default(changes):
@@ -482,8 +490,8 @@ class File(Block):
 class Rule(NamedTuple):
     """Values that must agree.
 
-    keys: dotted; the first one is named in the message. wanted: called with the values; None where they agree, else what
-    was wanted, in words.
+    keys: dotted; the message names the first one. wanted: called with the values. Returns None where they agree, else
+    says in words what was wanted.
     """
 
     keys: tuple[str, ...]

@@ -9,7 +9,10 @@ from vf.backends.paper import frames
 
 
 class Raft(nn.Module):
-    """A RAFT that knows plain grey pictures: flow to the right is how much brighter, flow down is how bright the first is."""
+    """A RAFT for plain grey pictures.
+
+    Flow to the right is how much brighter the second is, flow down is how bright the first is.
+    """
 
     def __init__(self):
         super().__init__()

@@ -7,7 +7,8 @@ from vf.evaluation import catalogue
 
 RESULTS = sorted((ROOT / "results").rglob("*.json"))
 NO_METRIC = {  # of rows that describe, and of case studies: shapes by name
-    "clips", "trained on", "prompt", "paper", "silence e_l1", "films", "remaining", "A", "V", "rising", "falling", "late_ms_5%", "late_ms_50%", "late_ms_95%",
+    "clips", "trained on", "prompt", "paper", "silence e_l1", "films", "remaining", "A", "V", "rising", "falling",
+    "late_ms_5%", "late_ms_50%", "late_ms_95%",
 }  # fmt: skip
 
 

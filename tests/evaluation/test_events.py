@@ -6,7 +6,7 @@ from vf.evaluation import events
 
 
 def two_events():
-    """100 frames a second: a hit at 0.5 s that dies within 0.1 s, a scratch from 1.2 to 1.8 s, both over faint noise."""
+    """100 frames a second: a hit at 0.5 s that dies within 0.1 s, a scratch from 1.2 to 1.8 s, and faint noise."""
     curve = np.full(300, 0.001)
     curve[50:60] = 0.4 * np.exp(-np.arange(10) / 3)
     curve[120:180] = 0.2

@@ -15,7 +15,7 @@ CLIPS = [Clip(f"film{i}_00", None, 0.0, 10.0, "test", f"film{i}") for i in range
 
 
 def ramp(seconds, start=0.0, rate=RATE):
-    """A sound whose value is a hundredth of its own time in seconds: after a join each sample tells where it came from."""
+    """A sound whose value is a hundredth of its time in seconds, so that a joined sample shows where it came from."""
     return (start + np.arange(round(seconds * rate)) / rate) / 100
 
 

@@ -1,4 +1,4 @@
-"""Curves drawn by hand, rendered by the trained small profile: how closely its sound follows them, before any correction of gain."""
+"""How closely the trained small profile follows curves drawn by hand, before any correction of gain."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A trained VideoFoley as a folder: saved, loaded, refused where it is none; what it knows; and the command around it."""
+"""A trained VideoFoley as a folder (saved, loaded, refused), the words it knows, and the command around it."""
 
 import json
 import sys
@@ -118,6 +118,11 @@ def test_what_cannot_be_is_one_line(tmp_path, monkeypatch, capsys, words, answer
 def test_the_help_loads_no_network(tmp_path):
     import subprocess
 
-    line = "import sys; sys.argv = ['video-foley', '--help']\ntry:\n import vf.foley.command as c; c.main()\nexcept SystemExit: pass\nprint('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True)
+    script = (
+        "import sys; sys.argv = ['video-foley', '--help']\n"
+        "try:\n import vf.foley.command as c; c.main()\n"
+        "except SystemExit: pass\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "--best-of" in done.stdout and done.stdout.strip().endswith("False")

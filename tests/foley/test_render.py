@@ -1,4 +1,7 @@
-"""Film in, film with sound out: lengths, prompts and regions, seeds, choosing, correcting, stopping, and what cannot be made."""
+"""Film in, film with sound out.
+
+Lengths, prompts and regions, seeds, choosing, correcting, stopping, and requests that are refused.
+"""
 
 import numpy as np
 import pytest

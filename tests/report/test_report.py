@@ -164,6 +164,8 @@ def test_nothing_is_gained_only_where_the_films_could_have_shown_it():
 def test_saved_differences_say_what_they_are_differences_of():
     rows = {"a minus b": {"fad": -2, "fad_interval": [-3, -1]}, "a": {"fad": [1, 3]}, "b": {"fad": 4}}
     assert verdicts.saved(rows, "a minus b", "fad") == ("2 against 4, difference -2 [-3, -1]", HOLDS)
+    alone = {"a minus b": rows["a minus b"], "a": rows["a"]}
+    assert verdicts.saved(alone, "a minus b", "fad") == ("difference -2 [-3, -1]", HOLDS)
     own = {"a": {"gap": -2.0, "gap_interval": [-3, -1]}}
     assert verdicts.saved(own, "a", "gap", lower=True)[0] == "difference -2 [-3, -1]"
     for interval, verdict in (([-0.1, 0.1], HOLDS), ([-1, 0.1], OPEN), ([-3, -1], FAILS), ([1, 2], HOLDS)):
@@ -173,9 +175,10 @@ def test_saved_differences_say_what_they_are_differences_of():
 
 
 CASES = {
-    "Video-Foley, audio prompt minus text to audio": {"level_rank": 0.6, "level_rank_interval": [0.5, 0.7], "start_ms": -80,
-        "start_ms_interval": [-90, -70]},
-    "Video-Foley, audio prompt": {"hit_minus_scratch_seconds": -0.4, "hit_minus_scratch_seconds_interval": [-0.6, -0.2]},
+    "Video-Foley, audio prompt minus text to audio": {
+        "level_rank": 0.6, "level_rank_interval": [0.5, 0.7], "start_ms": -80, "start_ms_interval": [-90, -70]},
+    "Video-Foley, audio prompt": {
+        "hit_minus_scratch_seconds": -0.4, "hit_minus_scratch_seconds_interval": [-0.6, -0.2]},
     "onset annotations": {"late_ms_5%": -5.0, "late_ms_50%": 1.0, "late_ms_95%": 20.0, "films": "greatest_hits"},
     "shapes": {"A": 0.9, "A_interval": [0.8, 0.95], "V": 0.6, "V_interval": [0.4, 0.7]},
     "prompts": {"own_minus_others": 0.3, "own_minus_others_interval": [0.1, 0.5], "own_is_nearest": 0.5,

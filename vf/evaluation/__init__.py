@@ -1,1 +1,4 @@
-"""Scores of curves and sounds: the metrics of section 3.3 and App. C, over clips and over sets, of this project and of others."""
+"""Scores of curves and sounds (section 3.2, App. C): metrics over clips and over sets of clips.
+
+They serve this project's systems and those of others.
+"""

@@ -2,14 +2,16 @@
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import correlate
 
 from vf.evaluation import metrics
 from vf.signal import onsets, rms
+from vf.signal.timeline import Timeline
 
 
-def loudness(waveform, window, hop, piece=4096):
+def loudness(waveform: np.ndarray, window: int, hop: int, piece: int = 4096) -> np.ndarray:
     """RMS curve of a waveform, perhaps on disk: rms.rms_curve, `piece` values at a time.
 
     waveform: (s,), s whole hops. window, hop: samples. Returns (s / hop,) float32.
@@ -25,8 +27,10 @@ def loudness(waveform, window, hop, piece=4096):
     return torch.cat(parts).numpy()
 
 
-def adherence(wanted, waveform, timeline, floor=0.01):
-    """Distances between the curve that was wanted and that of a sound, as it is and after one gain over the whole sound.
+def adherence(
+    wanted: ArrayLike, waveform: np.ndarray, timeline: Timeline, floor: float = 0.01
+) -> dict[str, dict[str, float]]:
+    """How far the curve of a sound is from the curve that was wanted, before and after one gain over the whole sound.
 
     wanted: (n,) RMS at the 512/128 rate. waveform: (n * hop,). timeline: gives window and hop. floor: RMS of silence.
     Returns {"raw": {...}, "gain_matched": {...}} with e_l1: mean absolute difference, Eq. 7. error_db: mean absolute
@@ -49,11 +53,11 @@ def adherence(wanted, waveform, timeline, floor=0.01):
 
 def _scores(wanted, got, rate, floor):
     a, b = (20 * np.log10(np.maximum(c, floor)) for c in (wanted, got))
-    heard = (wanted >= floor) | (got >= floor)
+    loud = (wanted >= floor) | (got >= floor)
     found = [onsets.detect(c, rate, floor) for c in (wanted, got)]
     scores = {
         "e_l1": metrics.e_l1(wanted, got),
-        "error_db": np.abs(a - b)[heard].mean() if heard.any() else 0.0,
+        "error_db": np.abs(a - b)[loud].mean() if loud.any() else 0.0,
         "lag_ms": 1000 * lag(wanted, got, rate),
         "onset_f1_50ms": onsets.f1(*found, 0.05),
         "correlation": metrics.correlation(wanted, got),
@@ -61,8 +65,12 @@ def _scores(wanted, got, rate, floor):
     return {name: round(float(value), 6) for name, value in scores.items()}
 
 
-def lag(wanted, got, rate, most=0.2):
-    """Seconds by which `got` comes after `wanted`: the peak of their cross-correlation within `most` seconds, its top by a parabola."""
+def lag(wanted: np.ndarray, got: np.ndarray, rate: float, most: float = 0.2) -> float:
+    """Seconds by which one curve comes after another, both (n,); negative where it comes before.
+
+    This is the peak of their cross-correlation within `most` seconds, refined by a parabola through its top. rate:
+    frames per second. Returns 0 where a curve is constant.
+    """
     a, b = wanted - wanted.mean(), got - got.mean()
     if min(a.std(), b.std()) < 1e-9:
         return 0.0
@@ -70,7 +78,7 @@ def lag(wanted, got, rate, most=0.2):
     middle, reach = len(a) - 1, min(round(most * rate), len(a) - 1)
     near = full[middle - reach : middle + reach + 1]
     top = int(near.argmax())
-    shift = top - reach
+    shift = float(top - reach)
     if 0 < top < len(near) - 1:
         before, here, after = near[top - 1 : top + 2]
         bend = before - 2 * here + after
@@ -78,11 +86,19 @@ def lag(wanted, got, rate, most=0.2):
     return shift / rate
 
 
-def correction(wanted, got, rate, floor=0.01, up=12.0, down=24.0, seconds=0.04):
-    """Factor of each frame that turns a sound towards the curve: (n,), (n,) RMS -> (n,).
+def correction(
+    wanted: ArrayLike,
+    got: ArrayLike,
+    rate: float,
+    floor: float = 0.01,
+    up: float = 12.0,
+    down: float = 24.0,
+    seconds: float = 0.04,
+) -> np.ndarray:
+    """Factors that bring a sound nearer to its curve, one a frame: (n,), (n,) RMS -> (n,).
 
-    At most `up` dB louder and `down` dB quieter; levels below half the floor count as that, so that hiss is not raised
-    to meet silence; smoothed over `seconds`, so that it does not crackle.
+    A frame gets at most `up` dB louder and `down` dB quieter. Levels below half the floor count as half the floor, so
+    that hiss is not raised. The factors are smoothed over `seconds`, so that the sound does not crackle.
     """
     a, b = (20 * np.log10(np.maximum(np.asarray(c, np.float64), floor / 2)) for c in (wanted, got))
     gain = np.clip(a - b, -down, up)

@@ -37,16 +37,21 @@ ALL = (
     # RMS curves: of sound, and as Video2RMS predicts them
     Metric(
         "e_l1", "E-L1", "RMS", LOWER,
-        "Mean absolute difference of the RMS curves of generated and true sound, over all frames at raw level.", "Eq. 7, App. C",
+        "Mean absolute difference of the RMS curves of generated and true sound, over all frames at raw level.",
+        "Eq. 7, App. C",
     ),
-    Metric("e_l1_all", "E-L1 over all frames", "RMS", LOWER, "The same of a predicted curve, over all frames.", "Eq. 7"),
     Metric(
-        "e_l1_event", "E-L1 over true events", "RMS", LOWER, "The same of a predicted curve, over frames that sound in truth.",
+        "e_l1_all", "E-L1 over all frames", "RMS", LOWER, "The same of a predicted curve, over all frames.", "Eq. 7",
+    ),
+    Metric(
+        "e_l1_event", "E-L1 over true events", "RMS", LOWER,
+        "The same of a predicted curve, over frames that sound in truth.",
         "Eq. 7",
     ),
     Metric(
         "e_l1_sounding", "E-L1 over sounding frames", "RMS", LOWER,
-        "The same, of Video2RMS's curves or of sounds, without the frames that are silent in both: the E-L1 of Table 1.",
+        "The same, of Video2RMS's curves or of sounds, without the frames that are silent in both: "
+        "the E-L1 of Table 1.",
         "Eq. 7, section 3.2",
     ),
     Metric(
@@ -54,20 +59,26 @@ ALL = (
         "E-L1 after the one gain over a clip that makes it smallest: the shape without the level.", "not in the paper",
     ),
     Metric(
-        "e_l1_peak", "E-L1 at equal peaks", "RMS", LOWER, "E-L1 with both sounds at peak 1 and their curves low-passed.",
+        "e_l1_peak", "E-L1 at equal peaks", "RMS", LOWER,
+        "E-L1 with both sounds at peak 1 and their curves low-passed.",
         "T-Foley's code",
     ),
     Metric("correlation", "correlation", "", HIGHER, "Pearson's, of the two curves of a clip.", "not in the paper"),
     Metric("jitter", "jitter", "RMS a frame", LOWER, "Mean change of the curve from one frame to the next.", "Fig. 8"),
     Metric(
-        "truth_jitter", "jitter of the truth", "RMS a frame", NEITHER, "Jitter of the true curves, for comparison.", "Fig. 8"
+        "truth_jitter", "jitter of the truth", "RMS a frame", NEITHER, "Jitter of the true curves, for comparison.",
+        "Fig. 8"
     ),
     # how a sound follows its curve
     Metric(
         "error_db", "error of level", "dB", LOWER,
-        "Mean absolute difference of levels over the frames where the curve or the sound is above silence.", "not in the paper",
+        "Mean absolute difference of levels over the frames where the curve or the sound is above silence.",
+        "not in the paper",
     ),
-    Metric("lag_ms", "late by", "ms", NEITHER, "Shift of the sound that would fit best, positive where it is late.", "not in the paper"),
+    Metric(
+        "lag_ms", "late by", "ms", NEITHER, "Shift of the sound that would fit best, positive where it is late.",
+        "not in the paper",
+    ),
     # classes of the curve
     *(
         Metric(
@@ -89,21 +100,29 @@ ALL = (
     *(
         Metric(
             f"onset_f1_{ms}ms", f"onset F1 at {ms} ms", "", HIGHER,
-            f"F-measure of onsets, matched one to one within {ms} ms; of curves and sounds onsets are where the level jumps, so that "
-            "even the true sound does not reach 1, and in Table 4 a threshold is chosen on validation films.",
+            f"F-measure of onsets, matched one to one within {ms} ms; of curves and sounds onsets are where the level "
+            "jumps, so that even the true sound does not reach 1, and in Table 4 a threshold is chosen on validation "
+            "films.",
             "mir_eval",
         )
         for ms in (50, 100)
     ),
-    Metric("onset_recall", "onset recall", "", HIGHER, "Share of onsets that are found within 0.1 s.", "App. C, CondFoleyGen"),
     Metric(
-        "onset_accuracy", "onset accuracy", "", HIGHER, "Hits within 0.1 s among all hits, misses and false alarms.", "App. C"
+        "onset_recall", "onset recall", "", HIGHER, "Share of onsets that are found within 0.1 s.",
+        "App. C, CondFoleyGen",
+    ),
+    Metric(
+        "onset_accuracy", "onset accuracy", "", HIGHER, "Hits within 0.1 s among all hits, misses and false alarms.",
+        "App. C"
     ),
     Metric("onset_ap", "onset AP", "", HIGHER, "Average precision of onsets within 0.1 s.", "App. C"),
     # timbre
-    Metric("clap", "CLAP", "", HIGHER, "Cosine of the CLAP embeddings of generated and true sound.", "section 3.2, App. C"),
     Metric(
-        "material_accuracy", "materials heard", "", HIGHER, "Share of clips whose material a tagger hears in the sound.",
+        "clap", "CLAP", "", HIGHER, "Cosine of the CLAP embeddings of generated and true sound.", "section 3.2, App. C",
+    ),
+    Metric(
+        "material_accuracy", "materials heard", "", HIGHER,
+        "Share of clips whose material a tagger hears in the sound.",
         "not in the paper",
     ),
     # sets of sounds
@@ -115,23 +134,35 @@ ALL = (
         "farther apart.",
         "Eq. 6", True,
     ),
-    Metric("fad_c", "FAD-C", "", LOWER, "The same with embeddings of Microsoft's CLAP, in the paper profile.", "Eq. 6", True),
     Metric(
-        "favd", "FAVD", "", LOWER, "The same with the embeddings of sound and picture joined; the picture's are the same for all systems.",
+        "fad_c", "FAD-C", "", LOWER, "The same with embeddings of Microsoft's CLAP, in the paper profile.",
+        "Eq. 6", True,
+    ),
+    Metric(
+        "favd", "FAVD", "", LOWER,
+        "The same with the embeddings of sound and picture joined; the picture's are the same for all systems.",
         "Eq. 6, section 3.2", True,
     ),
     Metric(
-        "fad_inf", "FAD, endless", "", LOWER, "FAD for endless many sounds: a line over 1 / N, subsets drawn without replacement.",
+        "fad_inf", "FAD, endless", "", LOWER,
+        "FAD for endless many sounds: a line over 1 / N, subsets drawn without replacement.",
         "Eq. 6", True,
     ),
-    Metric("fad_inf_fadtk", "FAD, endless (fadtk)", "", LOWER, "The same drawn with replacement, as fadtk does.", "Eq. 6", True),
+    Metric(
+        "fad_inf_fadtk", "FAD, endless (fadtk)", "", LOWER, "The same drawn with replacement, as fadtk does.",
+        "Eq. 6", True,
+    ),
     # events of a film
     Metric(
-        "level_rank", "rank of levels", "", HIGHER, "Spearman's correlation of the levels of a film's events with the true ones.",
+        "level_rank", "rank of levels", "", HIGHER,
+        "Spearman's correlation of the levels of a film's events with the true ones.",
         "Figs. 4, 10",
     ),
     *(
-        Metric(f"{what}_ms", f"error of {what}s", "ms", LOWER, f"Median distance of the {what}s of events from the true ones.", where)
+        Metric(
+            f"{what}_ms", f"error of {what}s", "ms", LOWER,
+            f"Median distance of the {what}s of events from the true ones.", where,
+        )
         for what, where in (("start", "Fig. 11"), ("end", "Fig. 11"), ("length", "Figs. 3, 9"))
     ),
     *(
@@ -139,7 +170,10 @@ ALL = (
         for name, label, meaning in (
             ("hit", "length of hits", "Mean time that hits sound."),
             ("scratch", "length of scratches", "Mean time that scratches sound."),
-            ("hit_minus_scratch", "hits minus scratches", "Mean length of hits minus that of scratches of the same film."),
+            (
+                "hit_minus_scratch", "hits minus scratches",
+                "Mean length of hits minus that of scratches of the same film.",
+            ),
         )
     ),
     # one curve with several prompts
@@ -149,15 +183,25 @@ ALL = (
             ("own", "CLAP to its own prompt", HIGHER, "Cosine of the CLAP embeddings of a sound and of its prompt."),
             ("others", "CLAP to other prompts", LOWER, "The same of the other sounds' prompts."),
             ("own_minus_others", "CLAP to its own prompt minus to others", HIGHER, "The first minus the second."),
-            ("own_is_nearest", "own prompt nearest", HIGHER, "Share of sounds to which their own prompt is the nearest."),
-            ("material_heard", "prompt's material heard", HIGHER, "Share of sounds in which a tagger hears the prompt's material."),
+            (
+                "own_is_nearest", "own prompt nearest", HIGHER,
+                "Share of sounds to which their own prompt is the nearest.",
+            ),
+            (
+                "material_heard", "prompt's material heard", HIGHER,
+                "Share of sounds in which a tagger hears the prompt's material.",
+            ),
         )
     ),
     # listeners, and what stands in for them
     *(
-        Metric(f"mos_{of}", f"MOS {of}", "1 to 5", HIGHER, f"Mean opinion of listeners on {what}.", "section 3.2, App. D")
+        Metric(
+            f"mos_{of}", f"MOS {of}", "1 to 5", HIGHER,
+            f"Mean opinion of listeners on {what}.", "section 3.2, App. D",
+        )
         for of, what in (
-            ("quality", "audio quality"), ("temporal", "temporal alignment"), ("material", "the material"), ("action", "the action"),
+            ("quality", "audio quality"), ("temporal", "temporal alignment"),
+            ("material", "the material"), ("action", "the action"),
         )
     ),
     Metric("peavs", "PEAVS", "1 to 5", HIGHER, "Synchrony of picture and sound as a network judges it.", "App. C"),

@@ -1,17 +1,22 @@
-"""What an RMS curve says of each sounding event: how loud it is, when it starts and when it has died away (section 4.2, H)."""
+"""Level, start and end of each event, measured on an RMS curve (section 4.2, App. H)."""
+
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import spearmanr
 
+from vf.data.clips import Event
 
-def measure(curve, times, rate, early=0.05, floor=0.01):
+
+def measure(curve: ArrayLike, times: ArrayLike, rate: float, early: float = 0.05, floor: float = 0.01) -> np.ndarray:
     """Level, start and end of each event.
 
     curve: (n,) RMS. times: (e,) seconds, increasing; an event lasts until the next one or the end. rate: frames per
     second. early: seconds by which a sound may come ahead of its event's time, but not ahead of the event before.
-    floor: RMS of silence. Returns (e,) arrays: level, the largest RMS; start and end (s), where half of it is first
-    reached and where a tenth of it, or the floor if that is more, is last held, NaN for an event of no length or no
-    sound.
+    floor: RMS of silence. Returns (3, e): the level, which is the largest RMS; the start (s), where half of the level
+    is first reached; the end (s), where a tenth of the level, or the floor if that is more, is last held. Start and end
+    are NaN for an event of no length or no sound.
     """
     curve, times = np.asarray(curve, np.float64), np.asarray(times, np.float64)
     borders = np.append(np.maximum(times - early, np.append(0, times[:-1])[: len(times)]), len(curve) / rate)
@@ -33,8 +38,8 @@ def measure(curve, times, rate, early=0.05, floor=0.01):
     return np.array(rows).reshape(-1, 3).T
 
 
-def compare(truth, estimate, times, rate):
-    """How the events of one curve are like those of another: {level_rank, start_ms, end_ms, length_ms}.
+def compare(truth: ArrayLike, estimate: ArrayLike, times: ArrayLike, rate: float) -> dict[str, float]:
+    """How alike the events of two curves are: {level_rank, start_ms, end_ms, length_ms}.
 
     truth, estimate: (n,) RMS. level_rank: Spearman's correlation of their levels, NaN for fewer than three events or
     where one curve has no levels to tell apart; start_ms, end_ms, length_ms: median distance of starts, ends and
@@ -49,7 +54,7 @@ def compare(truth, estimate, times, rate):
     return result
 
 
-def lengths(curve, events, rate):
+def lengths(curve: ArrayLike, events: Sequence[Event], rate: float) -> dict[str, float]:
     """Mean seconds that hits and that scratches sound, {action: mean or NaN}. events: clips.Event, by time."""
     _, start, end = measure(curve, [e.time for e in events], rate)
     of = {action: [b - a for a, b, e in zip(start, end, events) if e.action == action] for action in ("hit", "scratch")}

@@ -1,4 +1,4 @@
-"""Any folder of sounds or films against its references: every metric that needs sound alone, in each of its published definitions.
+"""A folder of sounds or films against its references: every metric that needs only sound, as it was published.
 
 python -m vf.evaluate FOLDER REFERENCE --out table.csv
 """
@@ -7,7 +7,9 @@ import argparse
 import importlib
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import librosa
 import numpy as np
@@ -23,23 +25,24 @@ SLACK = 0.1  # seconds that two files of a pair may differ in length: a codec's 
 SHORTEST = 0.1  # seconds: less has next to no curve
 
 COLUMNS = (  # of the table, in this order
-    "e_l1", "e_l1_gain_matched", "e_l1_peak", "e_l1_sounding", "acc@1", "acc@5", "acc@10", "within_2", "within_5", "within_8",
+    "e_l1", "e_l1_gain_matched", "e_l1_peak", "e_l1_sounding",
+    "acc@1", "acc@5", "acc@10", "within_2", "within_5", "within_8",
     "correlation", "onset_f1_50ms", "onset_f1_100ms", "clap", "fad", "fad_inf", "fad_inf_fadtk",
 )  # fmt: skip
 
 
-def pairs(folder, reference):
-    """Files of two folders that bear the same name, whatever their kind: [(name, path, path of the reference)].
+def pairs(folder: str | Path, reference: str | Path) -> list[tuple[str, Path, Path]]:
+    """Files of the same name in two folders, whatever their kind: [(name, path, path of the reference)].
 
-    Raises ValueError for a folder that is not there or empty, a name that two files of a folder share, and names that
-    only one of them has.
+    Raises ValueError for a folder that is missing or empty, for a name that two files of one folder share, and for
+    names that only one folder has.
     """
     ours, theirs = systems.named(folder), systems.named(reference)
     lack, extra = sorted(set(theirs) - set(ours)), sorted(set(ours) - set(theirs))
     if lack or extra:
-        said = [f"{folder} lacks {len(lack)} ({_some(lack)})"] * bool(lack)
-        said += [f"{reference} lacks {len(extra)} ({_some(extra)})"] * bool(extra)
-        raise ValueError(f"{' and '.join(said)}; wanted the same names in both: add or remove files")
+        faults = [f"{folder} lacks {len(lack)} ({_some(lack)})"] * bool(lack)
+        faults += [f"{reference} lacks {len(extra)} ({_some(extra)})"] * bool(extra)
+        raise ValueError(f"{' and '.join(faults)}; wanted the same names in both: add or remove files")
     return [(name, ours[name], theirs[name]) for name in sorted(ours)]
 
 
@@ -47,11 +50,13 @@ def _some(names):
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def read_pair(path, reference, sample_rate, hop, seconds=None):
+def read_pair(
+    path: Path, reference: Path, sample_rate: int, hop: int, seconds: float | None = None
+) -> list[np.ndarray]:
     """Two sounds of one length: float32 (s,), s whole hops. seconds: only the first so many.
 
-    Raises ValueError where they differ by more than SLACK, are shorter than `seconds` or SHORTEST, or hold what is no
-    number.
+    Raises ValueError where they differ by more than SLACK, are shorter than `seconds` or SHORTEST, or hold samples
+    that are not finite.
     """
     sounds = [systems.read_sound(p, sample_rate) for p in (path, reference)]
     for p, sound in zip((path, reference), sounds):
@@ -69,13 +74,14 @@ def read_pair(path, reference, sample_rate, hop, seconds=None):
         lengths = [seconds, seconds]
     if abs(lengths[0] - lengths[1]) > SLACK:
         raise ValueError(
-            f"{path}: is {lengths[0]:.2f} s long, its reference {lengths[1]:.2f} s; wanted the same stretch: cut one, or give `seconds`"
+            f"{path}: is {lengths[0]:.2f} s long, its reference {lengths[1]:.2f} s; "
+            "wanted the same stretch: cut one, or give `seconds`"
         )
     count = round(min(lengths) * sample_rate) // hop * hop
     return [np.pad(s[:count], (0, max(0, count - len(s)))) for s in sounds]
 
 
-def clip_scores(reference, estimate, timeline, bins):
+def clip_scores(reference: np.ndarray, estimate: np.ndarray, timeline: Timeline, bins: rms.Bins) -> dict[str, float]:
     """Per-clip numbers that need no embedder, of one pair of sounds (s,): {metric: float}, keys of `catalogue`."""
     window, hop = timeline.video_window, timeline.video_hop
     truth, got = (rms.rms_curve(np.asarray(w, np.float32)[None], window, hop) for w in (reference, estimate))
@@ -88,11 +94,12 @@ def clip_scores(reference, estimate, timeline, bins):
     return {k: float(np.squeeze(v)) for k, v in row.items()}
 
 
-def peak_e_l1(reference, estimate, window, hop):
-    """E-L1 as T-Foley's released code has it: both sounds (s,) scaled to peak 1, then the L1 of their low-passed curves.
+def peak_e_l1(reference: np.ndarray, estimate: np.ndarray, window: int, hop: int) -> np.ndarray:
+    """E-L1 as T-Foley's released code computes it, of two sounds (s,).
 
-    Its frames are centred on multiples of the hop and see zeros beyond the ends; ours (App. B.1) lie half a hop later.
-    A silent sound stays silent.
+    Both are scaled to peak 1; the result is the L1 distance of their low-passed curves. The frames are centred on
+    multiples of the hop, with zeros beyond the ends; those of App. B.1 lie half a hop later. A silent sound stays
+    silent.
     """
     curves = []
     for wave in (reference, estimate):
@@ -102,23 +109,30 @@ def peak_e_l1(reference, estimate, window, hop):
     return metrics.e_l1(*curves)
 
 
-def set_scores(reference, estimate, groups, seed=0, few=False, resamples=100):
-    """FAD of two lists of window embeddings (w, e), one a clip, and what it comes to for endless many sounds.
+def set_scores(
+    reference: list[np.ndarray],
+    estimate: list[np.ndarray],
+    groups: Sequence[str],
+    seed: int = 0,
+    few: bool = False,
+    resamples: int = 100,
+) -> dict[str, Any]:
+    """FAD of two lists of window embeddings (w, e), one a clip, and its limit for endlessly many sounds.
 
     groups: the film of each clip, for the interval, which lies too high (see `catalogue`). few: of
     `metrics.frechet_distance`. Returns {fad, fad_interval, fad_inf, fad_inf_fadtk}; NaN where there are too few windows
     (see `least_windows`). A draw of the interval that has too few is left out.
     """
-    every, heard = np.concatenate(reference), np.concatenate(estimate)
-    order, least = np.arange(len(estimate)), least_windows(every.shape[1], few)
+    true, made = np.concatenate(reference), np.concatenate(estimate)
+    order, least = np.arange(len(estimate)), least_windows(true.shape[1], few)
 
     def distance(clips):
         sets = [np.concatenate([x[i] for i in np.asarray(clips, int)]) for x in (reference, estimate)]
         return metrics.frechet_distance(*sets, few) if min(map(len, sets)) >= least - 1 else np.nan
 
     def endless(replace):
-        enough = min(len(every), len(heard)) >= least
-        return metrics.frechet_infinity(every, heard, replace=replace, seed=seed, few=few) if enough else np.nan
+        enough = min(len(true), len(made)) >= least
+        return metrics.frechet_infinity(true, made, replace=replace, seed=seed, few=few) if enough else np.nan
 
     fad = distance(order)
     return {
@@ -131,21 +145,33 @@ def set_scores(reference, estimate, groups, seed=0, few=False, resamples=100):
     }
 
 
-def least_windows(dims, few=False):
-    """How many embeddings of `dims` numbers FAD for endless many sounds takes, two sizes of set; FAD itself takes one less."""
+def least_windows(dims: int, few: bool = False) -> int:
+    """Least number of embeddings of `dims` numbers for `metrics.frechet_infinity`, which needs two sizes of set.
+
+    FAD itself needs one less. few: of `metrics.frechet_distance`.
+    """
     return 3 if few else dims + 2
 
 
-def evaluate(folder, reference, listen=None, timeline=None, seconds=None, seed=0):
-    """A folder of sounds or films against the folder of its references, with rows that keep it honest.
+def evaluate(
+    folder: str | Path,
+    reference: str | Path,
+    listen: Any = None,
+    timeline: Timeline | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Score a folder of sounds or films against the folder of its references.
 
-    listen: embedders of a back-end (vf.backends.<profile>.embedders.load), for CLAP and FAD; left out without them.
-    timeline: sample rate, window and hop of the curves; the paper's without it. seconds: only the first so many of each
-    file. Returns (table, per_clip), two DataFrames: a row for `estimate`, `truth`, `silence` and, of two clips or more,
-    `mismatched`, columns the means over clips with bootstrap intervals (`low`, `high`; segments <film>_<number> are
-    drawn by film; FAD's lies too high), see COLUMNS; and a row a clip and system. Where there are too few clips for FAD
-    it is left empty, and that is printed. Raises ValueError for files that are missing, doubled, of different lengths,
-    too short, unreadable or no numbers.
+    listen: embedders (vf.backends.<profile>.embedders.load); without them CLAP and FAD are left out. timeline: sample
+    rate, window and hop of the curves; by default the paper's. seconds: read only so much of each file.
+
+    Returns two DataFrames. The first has a row for `estimate`, and for comparison `truth`, `silence` and, of two clips
+    or more, `mismatched`. Its columns (COLUMNS) are means over clips with the `low` and `high` of their bootstrap
+    intervals, for which segments named <film>_<number> are drawn by film. FAD's interval lies too high. Where there are
+    too few clips for FAD, it is left empty and a line is printed. The second has a row for each clip and system.
+
+    Raises ValueError for files that are missing, doubled, of different lengths, too short or unreadable.
     """
     if seconds is not None and not seconds >= SHORTEST:
         raise ValueError(
@@ -167,20 +193,22 @@ def evaluate(folder, reference, listen=None, timeline=None, seconds=None, seed=0
     if len(names) == 1:
         del rows_of["mismatched"]  # there is none: it would be the truth itself
     paths = {name: [a if name == "estimate" else b for _, a, b in found] for name in rows_of}
-    heard = {name: _hear(listen, waves, paths[name]) for name, waves in rows_of.items()} if listen else {}
+    embedded = {name: _embed(listen, waves, paths[name]) for name, waves in rows_of.items()} if listen else {}
     rows, clips = [], []
     for system, waves in rows_of.items():
         measured = pd.DataFrame([clip_scores(t, w, timeline, bins) for t, w in zip(truth, waves)])
         if listen:
-            measured["clap"] = [float(metrics.cosine(a, b)) for a, b in zip(heard["truth"][1], heard[system][1])]
+            measured["clap"] = [float(metrics.cosine(a, b)) for a, b in zip(embedded["truth"][1], embedded[system][1])]
         summary = scores.summarise({k: measured[k].to_numpy() for k in measured}, groups, seed)
         # these are the true sounds in another order, which is no distance at all
         if listen and system != "mismatched":
-            summary |= set_scores(heard["truth"][0], heard[system][0], groups, seed, getattr(listen, "few", False))
+            summary |= set_scores(
+                embedded["truth"][0], embedded[system][0], groups, seed, getattr(listen, "few", False)
+            )
         rows.append({"system": system, "clips": len(names)} | _flat(summary))
         clips.append(pd.concat([pd.DataFrame({"system": system, "clip": names}), measured], axis=1))
     if listen:
-        _note_too_few(rows[0], heard["truth"][0], getattr(listen, "few", False))
+        _note_too_few(rows[0], embedded["truth"][0], getattr(listen, "few", False))
     return pd.DataFrame(rows), pd.concat(clips, ignore_index=True)
 
 
@@ -195,8 +223,8 @@ def _note_too_few(row, windows, few):
         )
 
 
-def _hear(listen, waves, paths):
-    """Window embeddings of the FAD and CLAP embedding of each sound, one at a time as they may differ in length."""
+def _embed(listen, waves, paths):
+    """Window embeddings for FAD and the CLAP embedding of each sound, one at a time as they may differ in length."""
     windows, embedded = [], []
     for wave, path in zip(waves, paths):
         try:
@@ -221,10 +249,10 @@ def _flat(summary):
     return row
 
 
-def embedders(profile=None, run=None):
-    """What a run of this project has learnt to listen with.
+def embedders(profile: str | None = None, run: str | None = None) -> Any:
+    """The embedders that a run of this project trained.
 
-    Raises ValueError outside the project or before it has run.
+    Raises FileNotFoundError outside the project, and ValueError before it has run.
     """
     p = params.load(profile)
     folder = p.folder("embedders", run)
@@ -233,7 +261,7 @@ def embedders(profile=None, run=None):
     return importlib.import_module(f"vf.backends.{p.profile}.embedders").load(folder)
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m vf.evaluate", description=__doc__.splitlines()[0])
     parser.add_argument("folder", help="sounds or films to judge")

@@ -1,19 +1,23 @@
 """The paper's objective metrics (section 3.2, App. C), each on arrays that are already measured or embedded."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import scipy.linalg
+from numpy.typing import ArrayLike
 
 
-def _pair(reference, estimate):
-    reference, estimate = np.asarray(reference, dtype=np.float64), np.asarray(estimate, dtype=np.float64)
-    if reference.shape != estimate.shape:
-        raise ValueError(f"reference is {reference.shape}, estimate {estimate.shape}; bring both to one length first")
-    if not (np.isfinite(reference).all() and np.isfinite(estimate).all()):
+def _pair(reference: ArrayLike, estimate: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Both as float64. Raises ValueError where their shapes differ or a value is not finite."""
+    a, b = np.asarray(reference, dtype=np.float64), np.asarray(estimate, dtype=np.float64)
+    if a.shape != b.shape:
+        raise ValueError(f"reference is {a.shape}, estimate {b.shape}; bring both to one length first")
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise ValueError("reference or estimate has NaN or infinite values; look for the clip that produced them")
-    return reference, estimate
+    return a, b
 
 
-def e_l1(reference, estimate, keep=None):
+def e_l1(reference: ArrayLike, estimate: ArrayLike, keep: ArrayLike | None = None) -> np.ndarray:
     """Mean absolute difference of two event features, Eq. 7, per clip.
 
     reference, estimate: (..., n). keep: (..., n) bool, the frames that count (all without it).
@@ -31,12 +35,12 @@ def _masked_mean(values, keep):
     return np.where(count > 0, np.where(keep, values, 0).sum(-1) / np.maximum(count, 1), np.nan)
 
 
-def not_both_silent(reference_classes, estimate_classes):
+def not_both_silent(reference_classes: ArrayLike, estimate_classes: ArrayLike) -> np.ndarray:
     """Frames that section 3.2 keeps: all but those where truth and prediction are both class 0."""
     return (np.asarray(reference_classes) != 0) | (np.asarray(estimate_classes) != 0)
 
 
-def accuracy_at(scores, classes, k, keep=None):
+def accuracy_at(scores: ArrayLike, classes: ArrayLike, k: int, keep: ArrayLike | None = None) -> np.ndarray:
     """Acc@k per clip: how often the true class is among the k best scored.
 
     scores: (..., n, bins), any monotone score (logits). classes: (..., n). Ties count against the model.
@@ -47,13 +51,15 @@ def accuracy_at(scores, classes, k, keep=None):
     return _masked_mean((better < k).astype(np.float64), keep)
 
 
-def accuracy_within(reference_classes, estimate_classes, tolerance, keep=None):
+def accuracy_within(
+    reference_classes: ArrayLike, estimate_classes: ArrayLike, tolerance: int, keep: ArrayLike | None = None
+) -> np.ndarray:
     """How often the estimate is at most `tolerance` classes off, per clip. Both (..., n) integers."""
     reference, estimate = _pair(reference_classes, estimate_classes)
     return _masked_mean((np.abs(reference - estimate) <= tolerance).astype(np.float64), keep)
 
 
-def correlation(reference, estimate):
+def correlation(reference: ArrayLike, estimate: ArrayLike) -> np.ndarray:
     """Pearson correlation over time, per clip: (..., n), (..., n) -> (...,).
 
     A constant curve correlates 0 with anything.
@@ -66,7 +72,7 @@ def correlation(reference, estimate):
     return np.where(flat, 0.0, (a * b).sum(-1) / np.where(flat, 1.0, scale))
 
 
-def match_gain(reference, estimate):
+def match_gain(reference: ArrayLike, estimate: ArrayLike) -> np.ndarray:
     """Scale each estimated curve to the level of its reference before E-L1: (..., n), (..., n) -> (..., n).
 
     The gain is the one that minimises the L1 distance, i.e. the median of the ratios weighted by the estimate, so
@@ -80,7 +86,9 @@ def match_gain(reference, estimate):
     return estimate * np.take_along_axis(np.take_along_axis(ratio, order, -1), half, -1)
 
 
-def probe(vectors, curves, held_out, penalty=10.0):
+def probe(
+    vectors: Sequence[np.ndarray], curves: Sequence[np.ndarray], held_out: Sequence[bool], penalty: float = 10.0
+) -> float:
     """How much of a curve a ridge regression reads from vectors: mean correlation on held-out clips.
 
     vectors: list of (t, d), one a clip. curves: list of (t,). held_out: list of bool.
@@ -94,15 +102,12 @@ def probe(vectors, curves, held_out, penalty=10.0):
     return float(np.nanmean(scores))
 
 
-def jitter(curve):
-    """Mean absolute change of a curve from one frame to the next (Fig.
-
-    8). curve: (b, n) RMS. Returns (b,), RMS a frame.
-    """
+def jitter(curve: ArrayLike) -> np.ndarray:
+    """Mean absolute change of a curve from one frame to the next (Fig. 8): (b, n) RMS -> (b,), RMS a frame."""
     return np.abs(np.diff(np.asarray(curve, np.float64), axis=-1)).mean(-1)
 
 
-def frechet_distance(reference, estimate, few=False):
+def frechet_distance(reference: ArrayLike, estimate: ArrayLike, few: bool = False) -> float:
     """Frechet distance between two sets of embeddings, Eq. 6 with its first norm squared (as in every implementation).
 
     reference, estimate: (items, e). few: accept sets with no more items than dimensions, as the published tools do.
@@ -124,7 +129,7 @@ def frechet_distance(reference, estimate, few=False):
     return float(max(0.0, distance - 2 * shared))
 
 
-def frechet_gaussian(mean_r, cov_r, mean_g, cov_g):
+def frechet_gaussian(mean_r: np.ndarray, cov_r: np.ndarray, mean_g: np.ndarray, cov_g: np.ndarray) -> float:
     """Eq. 6 between two Gaussians: means (e,), covariances (e, e). Returns a float >= 0."""
     # the trace of (S_r S_g)^(1/2) through the symmetric root, so that rounding cannot make it complex
     spread, axes = np.linalg.eigh(np.atleast_2d(cov_r))
@@ -134,14 +139,22 @@ def frechet_gaussian(mean_r, cov_r, mean_g, cov_g):
     return float(max(0.0, distance - 2 * np.sqrt(cross).sum()))
 
 
-def frechet_infinity(reference, estimate, steps=25, least=500, replace=False, seed=0, few=False):
-    """Frechet distance that an endless set of estimates would have: FAD as a line over 1 / N, read off at 0.
+def frechet_infinity(
+    reference: ArrayLike,
+    estimate: ArrayLike,
+    steps: int = 25,
+    least: int = 500,
+    replace: bool = False,
+    seed: int = 0,
+    few: bool = False,
+) -> float:
+    """Frechet distance that an endless set of estimates would have: a line through distances over 1 / N, read at 0.
 
-    reference, estimate: (items, e). Distances of `steps` draws of N = `least` ... all items are fitted. replace: draw
-    with replacement, as fadtk does, which only undoes the draw's own error and comes out near the plain distance;
-    without it the draws are subsets and the line tells how the distance falls with N. least: lowered to half of a
-    smaller set, but not to the dimensions. few: of `frechet_distance`. Returns a float; below 0 where noise is all
-    there is. Raises ValueError where there are too few items for two sizes.
+    reference, estimate: (items, e). The line is fitted to the distances of `steps` draws of N = `least` to all items.
+    replace: draw with replacement, as fadtk does. This only undoes the draw's own error, and the result is near the
+    plain distance. Without it the draws are subsets, and the line shows how the distance falls with N. least: lowered
+    to half of a smaller set, but not to the dimensions. few: of `frechet_distance`. Returns a float, below 0 where
+    there is only noise. Raises ValueError where there are too few items for two sizes.
     """
     estimate = np.asarray(estimate, np.float64)
     least = max(min(least, len(estimate) // 2), 2 if few else estimate.shape[1] + 1)
@@ -155,19 +168,26 @@ def frechet_infinity(reference, estimate, steps=25, least=500, replace=False, se
     return float(np.polyfit(1 / sizes, drawn, 1)[1])
 
 
-def cosine(reference, estimate):
+def cosine(reference: ArrayLike, estimate: ArrayLike) -> np.ndarray:
     """CLAP score (App. C): cosine between embeddings, (..., e), (..., e) -> (...,)."""
     reference, estimate = _pair(reference, estimate)
     norm = np.linalg.norm(reference, axis=-1) * np.linalg.norm(estimate, axis=-1)
     return (reference * estimate).sum(-1) / np.maximum(norm, 1e-12)
 
 
-def bootstrap(values, groups=None, statistic=np.nanmean, resamples=1000, level=0.95, seed=0):
+def bootstrap(
+    values: ArrayLike,
+    groups: ArrayLike | None = None,
+    statistic: Callable[[np.ndarray], float] = np.nanmean,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
     """Percentile bootstrap interval of a statistic over clips.
 
     values: (items, ...), resampled along the first axis. groups: (items,), e.g. the film of each clip; whole groups are
-    drawn, since segments of one film are alike. Returns (low, high), NaN for one group, which tells nothing of others.
-    The statistic gets the resampled values. Raises ValueError where values and groups are not of one length.
+    drawn, since clips of one film are alike. statistic: computed on the resampled values. Returns (low, high); NaN
+    where there is only one group. Raises ValueError where values and groups are not of one length.
     """
     values = np.asarray(values)
     groups = np.arange(len(values)) if groups is None else np.asarray(groups)

@@ -1,16 +1,32 @@
 """Scores of curves and of sounds against the truth, per clip and over the set, with intervals (section 3.2, App. C)."""
 
 import warnings
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from vf.data import clips
 from vf.evaluation import metrics
 from vf.signal import onsets, rms
+from vf.signal.timeline import Timeline
+
+Interval = tuple[float, float]  # the low and the high end
+PerClip = dict[str, np.ndarray]  # {metric: (b,)}
 
 
-def curve_scores(truth, target, curve, scores, bins, rate, reference_onsets):
+def curve_scores(
+    truth: torch.Tensor,
+    target: torch.Tensor,
+    curve: torch.Tensor,
+    scores: ArrayLike,
+    bins: rms.Bins,
+    rate: float,
+    reference_onsets: Sequence[np.ndarray],
+) -> PerClip:
     """Every per-clip number of a Video2RMS system.
 
     truth: (b, n) true curve. target: (b, n) the curve the model was trained for (low-passed, or the truth itself).
@@ -35,26 +51,30 @@ def curve_scores(truth, target, curve, scores, bins, rate, reference_onsets):
     return result
 
 
-def onset_scores(references, found, threshold):
-    """Per-clip numbers of an onset detector: by the protocol (App. C), and beside it F-measures with the best one-to-one matching.
+def onset_scores(
+    references: Sequence[np.ndarray], found: Sequence[tuple[np.ndarray, np.ndarray]], threshold: float
+) -> PerClip:
+    """Scores of an onset detector, clip by clip.
 
-    references: a list of arrays of seconds. found: for each (seconds, confidences). threshold: confidence from which on
-    an estimate counts, for all but average precision. Returns {metric: (b,)}; recall, accuracy and ap are NaN where a
-    clip has no onset.
+    Recall, accuracy and average precision follow the protocol of App. C. The F-measures match onsets one to one as well
+    as can be. references: true onsets of each clip (s). found: (seconds, confidences) of each clip. threshold: least
+    confidence of an onset that counts, for all but average precision. Returns {metric: (b,)}; recall, accuracy and ap
+    are NaN where a clip has no onset.
     """
     sure = [times[confidence >= threshold] for times, confidence in found]
-    told = [onsets.protocol(r, t, c, threshold) for r, (t, c) in zip(references, found)]
-    return {f"onset_{name}": np.array([row[name] for row in told]) for name in ("recall", "accuracy", "ap")} | {
+    rows = [onsets.protocol(r, t, c, threshold) for r, (t, c) in zip(references, found)]
+    return {f"onset_{name}": np.array([row[name] for row in rows]) for name in ("recall", "accuracy", "ap")} | {
         "onset_f1_100ms": np.array([onsets.f1(r, t, 0.1) for r, t in zip(references, sure)]),
         "onset_f1_50ms": np.array([onsets.f1(r, t, 0.05) for r, t in zip(references, sure)]),
     }
 
 
-def onset_times(films, curves, rate, floor):
-    """When each clip's events are, for the onset metrics: annotated, or detected in the true curve where nothing is annotated.
+def onset_times(films: Sequence[clips.Clip], curves: ArrayLike, rate: float, floor: float) -> list[np.ndarray]:
+    """Times of each clip's events, for the onset metrics.
 
-    films: a list of clips.Clip. curves: (b, n) true RMS. rate: its frames per second. floor: RMS of silence. Returns a
-    list of arrays of seconds.
+    These are the annotated times. In a clip without annotations, onsets are detected in its true curve.
+    curves: (b, n) true RMS of the films. rate: frames of a curve per second. floor: RMS of silence. Returns an array of
+    seconds for each clip.
     """
     return [
         np.array([e.time for e in clip.events]) if clip.events else onsets.detect(curve, rate, floor)
@@ -62,12 +82,14 @@ def onset_times(films, curves, rate, floor):
     ]
 
 
-def class_scores(classes, count):
+def class_scores(classes: torch.Tensor, count: int) -> torch.Tensor:
     """Scores for a system that names one class a frame: nearer classes score higher. (..., n) -> (..., n, count)."""
     return -(torch.arange(count) - torch.as_tensor(classes)[..., None]).abs().float()
 
 
-def baseline_curves(target, train_target, bins, groups, seed):
+def baseline_curves(
+    target: torch.Tensor, train_target: torch.Tensor, bins: rms.Bins, groups: Sequence[str], seed: int
+) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """The rows that keep Table 1 honest: {name: (curve (b, n), scores (b, n, k))}.
 
     discretised_truth, random (a class drawn for each frame), constant (the median of `train_target`, which has the
@@ -91,12 +113,12 @@ def baseline_curves(target, train_target, bins, groups, seed):
     return curves
 
 
-def linear_curves(energy, curves, among, reach=8):
-    """What a linear regression makes of the films' frame-difference energy: the least a network has to beat.
+def linear_curves(energy: ArrayLike, curves: ArrayLike, among: Sequence[int], reach: int = 8) -> torch.Tensor:
+    """Curves that a linear regression predicts from frame differences: the least that a network has to beat.
 
-    energy: (clips, t) of each video frame; its square root, about the size of a movement, is regressed on within
-    `reach` frames either way. curves: (clips, n) true RMS, fitted by least squares on the clips `among`. Returns
-    (clips, n) >= 0.
+    energy: (clips, t) of each video frame. The regression reads its square root, about the size of a movement, within
+    `reach` frames on either side. curves: (clips, n) true RMS. The regression is fitted by least squares on the clips
+    `among`. Returns (clips, n), in [0, 1].
     """
     size = np.sqrt(np.asarray(energy, np.float64))
     padded = np.pad(size, ((0, 0), (reach, reach)), mode="edge")
@@ -107,7 +129,7 @@ def linear_curves(energy, curves, among, reach=8):
     return torch.as_tensor(np.clip(x @ weights, 0, 1), dtype=torch.float32)
 
 
-def other_clips(groups):
+def other_clips(groups: Sequence[str]) -> list[int]:
     """For each clip the index of another, of another group where there is one: half the set away, then the next."""
     count, picked = len(groups), []
     for i in range(count):
@@ -117,7 +139,13 @@ def other_clips(groups):
     return picked
 
 
-def sound_scores(reference, estimate, timeline, floor, onset_times=None):
+def sound_scores(
+    reference: ArrayLike,
+    estimate: ArrayLike,
+    timeline: Timeline,
+    floor: float,
+    onset_times: Sequence[np.ndarray] | None = None,
+) -> PerClip:
     """Per-clip numbers of generated sound that need no embedder.
 
     reference, estimate: (b, s) waveforms. timeline: gives window and hop of the curve (512/128, App. C). floor: RMS of
@@ -138,8 +166,8 @@ def sound_scores(reference, estimate, timeline, floor, onset_times=None):
     }
 
 
-def timbre_scores(listen, reference, estimate, materials):
-    """Per-clip numbers of what generated sound sounds like: CLAP score (App. C), and whether its material is heard.
+def timbre_scores(listen: Any, reference: np.ndarray, estimate: np.ndarray, materials: Sequence[str | None]) -> PerClip:
+    """Scores of timbre, clip by clip: the CLAP score (App. C), and whether a tagger names the right material.
 
     listen: the backend's embedders. reference, estimate: (b, s) waveforms. materials: of each clip; None where a clip
     has several or is not annotated. Returns {clap, material_accuracy: (b,)}, NaN without a material.
@@ -151,22 +179,39 @@ def timbre_scores(listen, reference, estimate, materials):
     }
 
 
-def set_distance(reference, estimates, groups, seed, resamples=100, few=False):
-    """Frechet distance of sets of window embeddings to the reference, and the bootstrap interval of their mean over groups.
+def set_distance(
+    reference: np.ndarray,
+    estimates: Sequence[np.ndarray],
+    groups: ArrayLike,
+    seed: int,
+    resamples: int = 100,
+    few: bool = False,
+) -> tuple[list[float], Interval]:
+    """Frechet distances of sets of window embeddings to the reference, and an interval of their mean.
 
     reference: (b, w, e), w windows a clip. estimates: a list of such, one for each training or seed of a system.
-    few: of `metrics.frechet_distance`. Returns ([distance of each], (low, high)).
+    groups: of each clip; the bootstrap draws whole groups. few: of `metrics.frechet_distance`. Returns ([distance of
+    each], (low, high)).
     """
     together, distances = _sets(reference, estimates, few)
     interval = metrics.bootstrap(together, groups, lambda windows: np.mean(distances(windows)), resamples, seed=seed)
     return distances(together), interval
 
 
-def set_difference(reference, ones, others, groups, seed, resamples=1000, few=False):
-    """Mean Frechet distance of `ones` to the reference minus that of `others`, the same films drawn for all: (value, (low, high)).
+def set_difference(
+    reference: np.ndarray,
+    ones: Sequence[np.ndarray],
+    others: Sequence[np.ndarray],
+    groups: ArrayLike,
+    seed: int,
+    resamples: int = 1000,
+    few: bool = False,
+) -> tuple[float, Interval]:
+    """Mean Frechet distance of `ones` to the reference minus that of `others`, and its interval.
 
-    reference: (b, w, e). ones, others: lists of such, one for each training or seed. few: of
-    `metrics.frechet_distance`.
+    Each draw of the bootstrap takes the same films for all. reference: (b, w, e). ones, others: lists of such, one for
+    each training or seed. groups: the film of each clip. few: of `metrics.frechet_distance`. Returns (value, (low,
+    high)).
     """
     together, distances = _sets(reference, [*ones, *others], few)
 
@@ -178,8 +223,10 @@ def set_difference(reference, ones, others, groups, seed, resamples=1000, few=Fa
 
 
 def _sets(reference, estimates, few):
-    """Sets of window embeddings side by side, (b, w, sum of e), and the function from such to each estimate's distance, NaN where
-    there are no more embeddings than dimensions."""
+    """Reference and estimates side by side, (b, w, sum of e), and a function from such an array to the distances.
+
+    The function gives NaN where there are no more embeddings than dimensions.
+    """
     dims = reference.shape[-1]
 
     def distances(windows):
@@ -191,37 +238,42 @@ def _sets(reference, estimates, few):
     return np.concatenate([reference, *estimates], -1).astype(np.float64), distances
 
 
-def picture_embeddings(backend, pictures, films, fps, windows, dims):
+def picture_embeddings(
+    backend: ModuleType, pictures: np.ndarray, films: clips.ClipSet, fps: float, windows: int, dims: int | None
+) -> np.ndarray:
     """The picture's part of an embedding of FAVD, of every test clip (section 3.2).
 
-    backend: the profile's module of embedders. pictures: (clips, t, ...) of all clips, perhaps on disk. films: clips.ClipSet of the
-    same. windows: of the sound's embeddings. dims: of the projection, which is fitted on training clips; None where the backend
-    needs none. Returns (test clips, windows, e).
+    backend: the profile's module of embedders. pictures: (clips, t, ...) of all clips, perhaps on disk. films: the same
+    clips. windows: of the sound's embeddings. dims: of the projection, which is fitted on training clips; None where
+    the backend needs none. Returns (test clips, windows, e).
     """
     described = {i: backend.picture_windows(pictures[i], fps, windows) for i in films.indices("train", "test")}
     projection = backend.train_picture(np.concatenate([described[i] for i in films.indices("train")]), dims)
     return np.stack([backend.embed_picture(projection, described[i]) for i in films.indices("test")])
 
 
-def hear(listen, waves, pictures):
-    """Window embeddings of sounds, the picture's beside the sound's for FAVD.
+def hear(listen: Any, waves: np.ndarray, pictures: np.ndarray) -> dict[str, np.ndarray]:
+    """Window embeddings of sounds; for FAVD the picture's are joined to the sound's.
 
     listen: the profile's embedders. waves: (b, s). pictures: (b, w, e) of the same clips. Returns {metric: (b, w, d)}.
     """
-    heard = listen.windows(waves)
-    return heard | {"favd": np.concatenate([heard["favd"], pictures], -1)}
+    windows = listen.windows(waves)
+    return windows | {"favd": np.concatenate([windows["favd"], pictures], -1)}
 
 
-def sounds_of_others(films):
-    """For each test clip the sound of a training film, (test clips, s): as real as sound can be, and of something else."""
+def sounds_of_others(films: clips.ClipSet) -> np.ndarray:
+    """The sound of a training film for each test clip, (test clips, s): real sound of something else."""
     learnt, count = films.indices("train"), len(films.indices("test"))
     return films.wave([learnt[i * len(learnt) // count] for i in range(count)])
 
 
-def remaining_share(estimate, worst, best, groups, seed):
-    """How much of the way from `worst` down to `best` an error has left: (estimate - best) / (worst - best) of means.
+def remaining_share(
+    estimate: np.ndarray, worst: np.ndarray, best: np.ndarray, groups: ArrayLike, seed: int
+) -> tuple[float, Interval]:
+    """Share of the way from `worst` down to `best` that an error has still to go.
 
-    estimate, worst, best: (b,) errors of the same clips. Returns (share, (low, high)).
+    It is (estimate - best) / (worst - best) of the means. estimate, worst, best: (b,) errors of the same clips. Returns
+    (share, (low, high)).
     """
 
     def share(columns):
@@ -232,9 +284,12 @@ def remaining_share(estimate, worst, best, groups, seed):
     return float(share(columns)), metrics.bootstrap(columns, groups, share, seed=seed)
 
 
-def summarise(per_clip, groups, seed):
-    """Means over clips and their bootstrap intervals: {metric: mean, metric_interval: [low, high]}; None where there is none."""
-    result = {}
+def summarise(per_clip: PerClip, groups: ArrayLike, seed: int) -> dict[str, Any]:
+    """Means over clips and their bootstrap intervals: {metric: mean, metric_interval: [low, high]}.
+
+    A mean is None where every value is NaN, an interval also where all clips are of one group.
+    """
+    result: dict[str, Any] = {}
     for name, values in per_clip.items():
         if np.isnan(values).all():
             result[name] = result[f"{name}_interval"] = None
@@ -245,25 +300,31 @@ def summarise(per_clip, groups, seed):
     return result
 
 
-def over_seeds(draws, groups, seed):
-    """Several trainings of one system: {metric: [mean over clips of each draw], metric_interval: of the mean over draws}.
+def over_seeds(draws: Sequence[PerClip], groups: ArrayLike, seed: int) -> dict[str, Any]:
+    """Scores of several trainings of one system.
 
-    draws: a list of per-clip scores {metric: (b,)}, one a seed. groups: the film of each clip.
+    draws: scores of each training, clip by clip. groups: the film of each clip. Returns {metric: [mean over clips of
+    each draw], metric_interval: [low, high] of the mean over draws}.
     """
-    result = {}
+    result: dict[str, Any] = {}
     for name, row in summarise(mean_draw(draws), groups, seed).items():
         each = name.endswith("_interval") or row is None
         result[name] = row if each else [round(float(np.nanmean(d[name])), 6) for d in draws]
     return result
 
 
-def paired_difference(draws, others, groups, seed):
-    """Mean and interval of `draws` minus `others`, clip by clip, each first averaged over its draws (see `over_seeds`)."""
+def paired_difference(
+    draws: Sequence[PerClip], others: Sequence[PerClip], groups: ArrayLike, seed: int
+) -> dict[str, Any]:
+    """Mean and interval of `draws` minus `others`, clip by clip, as of `summarise`.
+
+    Both are first averaged over their draws (see `over_seeds`).
+    """
     a, b = mean_draw(draws), mean_draw(others)
     return summarise({name: a[name] - b[name] for name in a}, groups, seed)
 
 
-def mean_draw(draws):
+def mean_draw(draws: Sequence[PerClip]) -> PerClip:
     """Per-clip scores averaged over draws: a list of {metric: (b,)} -> {metric: (b,)}."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a clip that no draw has is NaN
@@ -279,6 +340,6 @@ def entry(key: str, value: float | list, interval: tuple, digits: int = 4) -> di
     return {key: rounded, f"{key}_interval": [round(v, digits) for v in interval]}
 
 
-def pick(summary, keys):
+def pick(summary: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     """Some metrics of a summary with their intervals; those that the profile does not have are left out."""
     return {k: summary[k] for key in keys if key in summary for k in (key, f"{key}_interval")}

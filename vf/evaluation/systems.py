@@ -7,6 +7,7 @@ import argparse
 import json
 import re
 from collections import namedtuple
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from glob import escape
 from pathlib import Path
@@ -21,9 +22,9 @@ from vf.data import clips, files, media, writing
 Join = namedtuple("Join", "files piece rate short why")
 Join.__doc__ = """How the files of a system make up a clip.
 
-files: pattern of the names, {clip} or {film} filled in, {piece} counting from 0, * for anything. piece: seconds that count of
-each file (None: all). rate: sample rate that the system writes, None for any. short: seconds that the end may lack; they are
-filled with silence. why: what App. G says, for messages.
+files: pattern of the names; {clip} or {film} is filled in, {piece} counts from 0, * stands for anything. piece: seconds
+of each file that count (None: all). rate: sample rate that the system writes (None: any). short: seconds that may be
+missing at the end; they are filled with silence. why: what App. G says, for messages.
 """
 
 JOINS = {
@@ -38,10 +39,7 @@ JOINS = {
     "condfoleygen": Join("{clip}*", None, 22050, 0.75, "whole steps of 2 s, W_scale of them: 5 for 10 s"),
     "syncfusion": Join("{clip}_{piece}", 5.0, None, 0.0, "pieces of 5.46 s, of which 5 s count, one after the other"),
 }
-STEPS = (
-    2.0,
-    160 * 256 / 22050,
-)  # seconds: a step of CondFoleyGen, and what its code keeps of it (160 frames of 256 samples)
+STEPS = (2.0, 160 * 256 / 22050)  # seconds: a step of CondFoleyGen, and the 160 frames of 256 samples its code keeps
 PROMPTS = ("none", "audio", "text")
 KEYS = {"folder", "join", "files", "rate", "fps", "prompt", "paper", "train"}
 SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a"} | media.SUFFIXES
@@ -50,15 +48,18 @@ LEAKAGE = {"condfoleygen": 212, "syncfusion": 172}
 TEST_FILMS = 242
 
 
-def load(name, entry, wanted, sample_rate, root="."):
+def load(
+    name: str, entry: dict, wanted: Sequence[clips.Clip], sample_rate: int, root: str | Path = "."
+) -> tuple[np.ndarray, list[int]]:
     """The sound of a system for some clips.
 
-    name, entry: of `benchmark.systems` in params.yaml. entry: a mapping with folder, where the files lie, and perhaps
-    join, a key of JOINS; files, another pattern for their names; rate, fps: the sample rate and frame rate that they
-    must have; and what the table says of the system: prompt, paper, train. wanted: a list of clips.Clip. root: what
-    paths start from. Returns waves (b, s), float32 at `sample_rate`, level untouched, and the positions (b,) in
-    `wanted` of those that the system covers: all of them but for `film`. Raises ValueError for a folder or clip that is
-    not there, doubled, too short, or of another rate, and for an entry that cannot be read.
+    name, entry: of `benchmark.systems` in params.yaml. An entry has `folder`, where the files lie. It may have `join`,
+    a key of JOINS; `files`, another pattern for their names; `rate` and `fps`, the sample rate and frame rate that they
+    must have; and `prompt`, `paper` and `train` for the table. wanted: the clips. root: what paths start from.
+
+    Returns waves (b, s), float32 at `sample_rate`, level untouched, and the positions (b,) in `wanted` of the clips
+    that the system covers; only with `join: film` may some be missing. Raises ValueError for a folder or clip that is
+    missing, doubled, too short or of another rate, and for an entry that cannot be read.
     """
     _check_entry(name, entry)
     folder, join, fps = Path(root) / Path(entry["folder"]).expanduser(), entry.get("join") or "whole", entry.get("fps")
@@ -82,9 +83,10 @@ def load(name, entry, wanted, sample_rate, root="."):
     if missing or not covered:
         strangers = [p.name for p in found if not any(p in paths for paths in chosen)]
         raise ValueError(
-            f"{name}: {folder} lacks {len(missing) or len(wanted)} of {len(wanted)} clips, the first {(missing or [wanted[0].name])[0]}"
-            f"{f', and has {strangers[0]}, which is none of them' if strangers else ''}; wanted files named {how.files} "
-            f"({how.why}): generate them, or set `files` to the pattern of the names"
+            f"{name}: {folder} lacks {len(missing) or len(wanted)} of {len(wanted)} clips, "
+            f"the first {(missing or [wanted[0].name])[0]}"
+            f"{f', and has {strangers[0]}, which is none of them' if strangers else ''}; "
+            f"wanted files named {how.files} ({how.why}): generate them, or set `files` to the pattern of the names"
         )
     for path in dict.fromkeys(p for i in covered for p in chosen[i]):
         _check(name, path, how.rate, fps)
@@ -92,7 +94,7 @@ def load(name, entry, wanted, sample_rate, root="."):
 
 
 def _check_entry(name, entry):
-    """Raises ValueError unless an entry of `benchmark.systems` maps KEYS to texts, but for rate and fps, which are numbers."""
+    """Raises ValueError unless an entry of `benchmark.systems` maps KEYS to texts; rate and fps are numbers."""
     wanted = f"wanted folder and perhaps {', '.join(sorted(KEYS - {'folder'}))}"
     if not isinstance(entry, dict):
         raise ValueError(
@@ -101,9 +103,9 @@ def _check_entry(name, entry):
     if set(entry) - KEYS or not entry.get("folder"):
         raise ValueError(f"{name}: the entry has {', '.join(k for k in entry if entry[k] is not None)}; {wanted}")
     for key, value in entry.items():
-        kind, said = ((int, float), "a number") if key in ("rate", "fps") else (str, "a text")
+        kind, form = ((int, float), "a number") if key in ("rate", "fps") else (str, "a text")
         if value is not None and not isinstance(value, kind):
-            raise ValueError(f"{name}: {key} is {value!r}; wanted {said}: set benchmark.systems.{name}.{key}")
+            raise ValueError(f"{name}: {key} is {value!r}; wanted {form}: set benchmark.systems.{name}.{key}")
     if (entry.get("prompt") or "none") not in PROMPTS:
         raise ValueError(f"{name}: prompt is {entry['prompt']!r}; wanted one of {', '.join(PROMPTS)}")
 
@@ -128,7 +130,8 @@ def _find(name, found, pattern, clip, piece):
     hits = [p for p in found if fnmatchcase(p.stem, wanted)]
     if len(hits) > 1:
         raise ValueError(
-            f"{name}: {hits[0].name} and {hits[1].name} both stand for {clip.name}; wanted one file named {wanted}: remove one"
+            f"{name}: {hits[0].name} and {hits[1].name} both stand for {clip.name}; "
+            f"wanted one file named {wanted}: remove one"
         )
     return hits[0] if hits else None
 
@@ -185,22 +188,22 @@ def _whole_steps(name, path, seconds):
         )
 
 
-def read_sound(path, sample_rate):
-    """`media.read_sound` of what others made: float32 (s,). Raises ValueError where samples are no numbers, too."""
+def read_sound(path: str | Path, sample_rate: int) -> np.ndarray:
+    """`media.read_sound` of a file that others made: float32 (s,). Raises ValueError where a sample is not finite."""
     sound = media.read_sound(path, sample_rate)
     if not np.isfinite(sound).all():
         raise ValueError(f"{path}: has NaN or infinite samples; wanted numbers in [-1, 1]: write the file again")
     return sound
 
 
-def named(folder, suffixes=SUFFIXES):
+def named(folder: str | Path, suffixes: Iterable[str] = SUFFIXES) -> dict[str, Path]:
     """Sounds and films of a folder by name: {stem: path}.
 
     Raises ValueError for a folder that is not there or has none, and for a name that two of its files share.
     """
     if not Path(folder).is_dir():
         raise ValueError(f"{folder}: no such folder; wanted one of sounds or films: check the path")
-    found = {}
+    found: dict[str, Path] = {}
     for path in sorted(Path(folder).iterdir()):
         if path.suffix.lower() in suffixes:
             if path.stem in found:
@@ -215,20 +218,21 @@ def named(folder, suffixes=SUFFIXES):
     return found
 
 
-def leakage(name, join="whole", train=None, films=()):
+def leakage(name: str, join: str = "whole", train: str | Path | None = None, films: Iterable[str] = ()) -> str:
     """How many of the tested films a system was trained on, as text for the table.
 
-    name: of the system, join: a key of JOINS; either may tell whose it is. train: file that lists its training films,
-    one a line or as JSON, in which `films`, ours, are counted; a path, a suffix, `_mic` or `_denoised` and the number
-    of a piece (`_271215`) are no part of a film's name. Without one: what its released lists hold of the official test
-    films.
+    name: of the system. join: a key of JOINS. Either may show whose system it is. train: a file that lists its training
+    films, one a line or as JSON. films: ours, which are counted in that list; paths, suffixes, `_mic`, `_denoised` and
+    the number of a piece (`_271215`) are cut from the names. Without `train`, the result is the count of official test
+    films in the lists that the system's authors released.
     """
     if train is not None:
         text = Path(train).read_text()
         listed = _texts(json.loads(text)) if text.lstrip()[:1] in ("[", "{") else text.splitlines()
         names = (Path(re.sub(r"\.(mp4|wav|txt|npy)$", "", each.strip())).name for each in listed)
         seen = {re.sub(r"(_mic|_denoised)?(_\d+)?(_mic|_denoised)?$", "", each) for each in names}
-        return f"{len(set(films) & seen)} of {len(set(films))} films"
+        tested = set(films)
+        return f"{len(tested & seen)} of {len(tested)} films"
     known = [count for key, count in LEAKAGE.items() if key in (join, re.sub("[^a-z]", "", name.lower())[: len(key)])]
     return f"{known[0]} of {TEST_FILMS} official test films" if known else "not known"
 
@@ -241,10 +245,10 @@ def _texts(value):
     return [text for item in items for text in _texts(item)]
 
 
-def export(clipset, sounds, folder):
-    """Write clips as folders that `load`, vf.evaluation.folders and vf.evaluation.listening.page read, and that other systems can be run on.
+def export(clipset: clips.ClipSet, sounds: dict[str, np.ndarray], folder: str | Path) -> None:
+    """Write clips as folders, for `load`, vf.evaluation.folders, vf.evaluation.listening.page and other systems.
 
-    clipset: clips.ClipSet. sounds: {system: (b, s)}, one of them the truth. Writes <folder>/<system>/<clip>.wav, 16
+    sounds: {system: (b, s)}, one of them the truth. Writes <folder>/<system>/<clip>.wav, 16
     bit, <folder>/prompts.csv, and, for clips that have a picture, <folder>/films/<clip>.mp4 with its `_times.txt` in
     Greatest Hits' form.
     """
@@ -269,9 +273,10 @@ def export(clipset, sounds, folder):
         files.write_text(folder / "films" / f"{clip.name}_times.txt", "".join(lines))
 
 
-def main(arguments=None):
-    """python -m vf.systems OUT: the test clips of this project's run, and what it made of them, as folders (see `export`)."""
-    parser = argparse.ArgumentParser(prog="python -m vf.systems", description=main.__doc__)
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    about = "Write the test clips of this project's run, and the sounds it made of them, as folders."
+    parser = argparse.ArgumentParser(prog="python -m vf.systems", description=about)
     parser.add_argument("out", help="folder to write")
     parser.add_argument("--profile", help="small or paper (that of params.yaml)")
     parser.add_argument(

@@ -1,1 +1,4 @@
-"""A film in, a film with sound out, of any length: prediction, requests, windows, curves drawn by hand, sessions (Fig. 1)."""
+"""A film in, a film with sound out, of any length (Fig. 1).
+
+The package holds prediction, requests, windows, curves drawn by hand, and sessions.
+"""

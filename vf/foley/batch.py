@@ -22,11 +22,7 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
     diffusers_logging.set_verbosity_error()
     transformers_logging.set_verbosity_error()
     try:
-        maker = (
-            VideoFoley.from_pretrained(wanted.model, wanted.device)
-            if wanted.model
-            else VideoFoley.from_pretrained(device=wanted.device)
-        )
+        maker = VideoFoley.from_pretrained(wanted.model or None, wanted.device)
     except (OSError, ValueError, RuntimeError) as error:
         print(f"video-foley: {error}", file=sys.stderr)
         return 1
@@ -45,7 +41,10 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
 
 
 def one(maker: VideoFoley, film: Path, wanted: argparse.Namespace, several: bool) -> tuple[Foley, Path]:
-    """One film and its sound, written. Raises media.MediaError and ValueError as VideoFoley.render and Foley.save do."""
+    """Make and write the sound of one film. Returns it, and the path of the new film.
+
+    Raises media.MediaError and ValueError as VideoFoley.render and Foley.save do.
+    """
     output = command.target(film, wanted.output, several)
     writing.check_output(film, output, maker.timeline.sample_rate)  # before minutes of rendering
     curve = None

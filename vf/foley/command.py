@@ -66,11 +66,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def films_of(names: list[str]) -> list[Path]:
-    """The films that names on a command line stand for: files as they are, the films of a folder, the matches of a glob.
+    """The films that are named on a command line: a file, the films of a folder, or the matches of a glob.
 
     Raises ValueError where a name matches nothing.
     """
-    found = []
+    found: list[Path] = []
     for name in names:
         path = Path(name).expanduser()
         if path.is_dir():
@@ -102,7 +102,7 @@ def target(film: Path, output: Path | None, several: bool) -> Path:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command. Returns 0, or 1 where a film came out without sound; what is wrong is said in one line a film."""
+    """Run the command. Returns 0, or 1 where a film got no sound; a line for each such film says why."""
     wanted = parser().parse_args(arguments)
     try:
         films = films_of(wanted.films)

@@ -6,6 +6,7 @@ in memory.
 
 import os
 import tempfile
+from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -66,7 +67,7 @@ def _mels(pipeline, latents, window, batch, tick):
             yield joined.take((s + window if last else begins[i + k + 1]) * stride), last
 
 
-def scratch(shape):
+def scratch(shape: Sequence[int]) -> np.memmap:
     """A float32 array on disk, gone with its last reference. Raises media.MediaError where the disk is full."""
     with _temporary(f"{4 * int(np.prod(shape)) / 1e6:.1f} MB of working space") as file:
         if hasattr(os, "posix_fallocate"):
@@ -76,7 +77,7 @@ def scratch(shape):
         return np.memmap(file, np.float32, "r+", shape=tuple(shape))
 
 
-def tape(pieces, samples):
+def tape(pieces: Iterable[np.ndarray], samples: int) -> np.memmap:
     """Pieces of a waveform, each (s,), one after the other on disk, cut to `samples`: (samples,) float32."""
     left = samples
     with _temporary("the sound") as file:
@@ -95,5 +96,6 @@ def _temporary(what):
             yield file
     except OSError as error:
         raise media.MediaError(
-            f"{tempfile.gettempdir()}: no room for {what} ({error.strerror or error}); free some, or set TMPDIR to another disk"
+            f"{tempfile.gettempdir()}: no room for {what} ({error.strerror or error}); "
+            "free some, or set TMPDIR to another disk"
         ) from error

@@ -13,27 +13,24 @@ def predict(film, frames, model, features, size, timeline, rule="mean", tick=lam
     """The curve of a film, (frames,) RMS at the 512/128 rate.
 
     model: Video2RMS. features: callable (frames, times) -> features of a clip. size: (width, height) it wants. rule: of
-    video2rms.decode. Windows of a clip's length share about a fifth with the next, over which their curves are cross-faded; the film is read
-    once and only one window is in memory. tick: called with the share that is done; may raise to stop.
-    Raises media.MediaError for a file that is no film, or of a single picture.
+    video2rms.decode. tick: called with the share that is done; may raise to stop. Windows of a clip's length share
+    about a fifth with the next, over which their curves are cross-faded. The film is read once, and only one window is
+    in memory. Raises media.MediaError for a file that is no film, or of a single picture.
     """
     window = timeline.video_rms_frames
     # the longest hop that is whole on both clocks
     hop = next(h for h in range(timeline.video_frames * 4 // 5, 0, -1) if h * window % timeline.video_frames == 0)
     step = hop * window // timeline.video_frames
     weight = windows.ramp(window, window - step).double().numpy()
-    curve, weights = (
-        np.zeros(frames + window),
-        np.zeros(frames + window),
-    )  # float64: a lone window comes out bit for bit
+    curve, weights = np.zeros(frames + window), np.zeros(frames + window)  # float64 keeps a lone window bit for bit
     for k, (pictures, times) in enumerate(glances(film, timeline.fps, size, timeline.video_frames, hop)):
         first = k * step
         if first >= frames:
             break
         tick(first / frames)
         seen = torch.as_tensor(np.asarray(features(pictures, times), np.float32), device=model.device)
-        heard = video2rms.decode(model(seen[None]).softmax(-1), model.classes, rule)[0]
-        curve[first : first + window] += weight * heard.cpu().numpy()
+        levels = video2rms.decode(model(seen[None]).softmax(-1), model.classes, rule)[0]
+        curve[first : first + window] += weight * levels.cpu().numpy()
         weights[first : first + window] += weight
     end = first + window
     curve[end:], weights[end:] = curve[end - 1], weights[end - 1]  # a container that claims more than it has
@@ -43,8 +40,8 @@ def predict(film, frames, model, features, size, timeline, rule="mean", tick=lam
 def glances(path, fps, size, length, hop):
     """A film in windows of `length` frames, `hop` apart, read once: yields (frames (length, h, w, 3), times (length,)).
 
-    The last window holds its last picture, in which nothing moves, to its end. Raises media.MediaError for a film of fewer than two
-    pictures.
+    Where the film ends within a window, its last picture is repeated to the window's end. Raises media.MediaError for a
+    film of fewer than two pictures.
     """
     held, first, stamps = [], True, set()
     for seen in media.stream_frames(path, fps, size):

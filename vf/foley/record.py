@@ -14,7 +14,7 @@ from vf.foley.request import Region, Timbre
 VERSION = 2  # 1: other noise, under which no sound can be made again
 
 
-def sha256(path):
+def sha256(path: str | Path) -> str:
     """SHA-256 of a file, read in pieces."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -23,7 +23,7 @@ def sha256(path):
     return digest.hexdigest()
 
 
-def digest(*modules):
+def digest(*modules: torch.nn.Module) -> str:
     """SHA-256 over the weights of torch modules, in order."""
     total = hashlib.sha256()
     for module in modules:
@@ -35,7 +35,7 @@ def digest(*modules):
     return total.hexdigest()
 
 
-def file(path):
+def file(path: str | Path) -> dict[str, str]:
     """A file as a record names it: its absolute path and SHA-256."""
     return {"path": str(Path(path).resolve()), "sha256": sha256(path)}
 
@@ -65,7 +65,7 @@ def regions(places, voices):
     return rows
 
 
-def write(path, values):
+def write(path: str | Path, values: dict) -> Path:
     """Write a record, whole or not at all: one line a key, paths relative to its folder. Raises media.MediaError."""
     path = Path(path)
     lines = [f"{json.dumps(k)}: {json.dumps(_plain(v, path.parent), default=_number)}" for k, v in values.items()]
@@ -87,10 +87,10 @@ def _number(value):
     return value.item()
 
 
-def read(path):
+def read(path: str | Path) -> tuple[dict, dict]:
     """Keywords of VideoFoley.render from a record, and the record itself: (dict, dict).
 
-    Raises media.MediaError for a file that is no record, and for a film or sound that is missing or no longer the same.
+    Raises media.MediaError for a file that is no record, and for a film or sound that is missing or has changed.
     """
     path = Path(path)
     try:

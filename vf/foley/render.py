@@ -4,14 +4,17 @@ import importlib
 import json
 import shutil
 import tempfile
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 from transformers import RobertaTokenizer
 
@@ -77,16 +80,16 @@ class Foley:
     sample_rate: int
     window: int
     hop: int
-    adherence: dict = field(default=None, repr=False)
-    uncorrected: dict | None = field(default=None, repr=False)
-    session: dict = field(default=None, repr=False)
+    adherence: dict = field(repr=False)
+    uncorrected: dict | None = field(repr=False)
+    session: dict = field(repr=False)
 
     @property
-    def rms(self):
+    def rms(self) -> np.ndarray:
         """RMS of the sound, (n,), on the clock of `wanted`."""
         return adherence.loudness(self.waveform, self.window, self.hop)
 
-    def save(self, output):
+    def save(self, output: str | Path) -> Path:
         """Write the film with this sound, and the session beside it as JSON; without a film the sound alone, as wav.
 
         The picture is copied, the original stays. Returns the path. Raises media.MediaError where it cannot be written.
@@ -117,16 +120,17 @@ class VideoFoley:
     def from_pretrained(cls, name: str | Path | None = None, device: str = "cpu", hold: float = 0.0) -> "VideoFoley":
         """Both stages, trained, with the settings of the tables: the system of Table 2.
 
-        name: "small" or "paper", what `dvc repro` left of that profile in runs/<run>; "authors", the checkpoints that they
-        released, from the folder `weights` of params.yaml; a folder that `save_pretrained` wrote; or a repository of the
-        Hugging Face hub, `user/name`. Without it, what the project ships, or "small" where that is not there. device: where
-        the networks run. hold: how firmly the sampler is held to the curve, beyond the paper (sampler.hold), 0 (off) to 1.
-        Raises FileNotFoundError when the profile has not run, and for a file or repository that is not there.
+        name: "small" or "paper", what `dvc repro` left of that profile in runs/<run>; "authors", the checkpoints that
+        they released, in the folder `weights` of params.yaml; a folder that `save_pretrained` wrote; or a repository of
+        the Hugging Face hub, `user/name`. The default is what the project ships, or "small" where that is missing.
+        device: where the networks run. hold: strength of sampler.hold, which is beyond the paper, 0 (off) to 1. Raises
+        FileNotFoundError when the profile has not run, and for a file or repository that is missing.
         """
         if name is None:
             name = SHIPPED if (SHIPPED / SAVED).is_file() else "small"
-        if str(name) not in ("small", "paper", "authors"):
-            return cls._saved(_fetched(str(name)), device, hold, str(name))
+        name = str(name)
+        if name not in ("small", "paper", "authors"):
+            return cls._saved(_fetched(name), device, hold, name)
         p = params.load("paper" if name == "authors" else name)
         backend = importlib.import_module(f"vf.backends.{p.profile}.frame_encoder")
         frames = importlib.import_module(f"vf.backends.{p.profile}.frames")
@@ -161,7 +165,8 @@ class VideoFoley:
             profile, kinds, pool = (reading[key] for key in ("profile", "kinds", "pool"))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FileNotFoundError(
-                f"{folder}: is no saved VideoFoley ({error}); wanted a folder with {SAVED}: save one with save_pretrained"
+                f"{folder}: is no saved VideoFoley ({error}); "
+                f"wanted a folder with {SAVED}: save one with save_pretrained"
             ) from error
         frames = importlib.import_module(f"vf.backends.{profile}.frames")
         backend = importlib.import_module(f"vf.backends.{profile}.frame_encoder")
@@ -212,7 +217,7 @@ class VideoFoley:
 
     @property
     def vocabulary(self) -> tuple[list[str], list[str]]:
-        """Materials and actions among the words that the text encoder was trained on; empty lists where it reads any text."""
+        """Materials and actions that the text encoder was trained on; empty lists where it reads any text."""
         lexicon = set(getattr(self.pipeline.clap.config, "lexicon", None) or ())
         return [m for m in MATERIALS if m in lexicon], [a for a in ACTIONS if a in lexicon]
 
@@ -222,21 +227,21 @@ class VideoFoley:
         return [word for word in dict.fromkeys(words_of(prompt)) if word not in lexicon] if lexicon else []
 
     @cached_property
-    def digest(self):
+    def digest(self) -> str:
         """SHA-256 of all weights that make the sound, and of Video2RMS."""
         parts = [part for _, part in sorted(self.pipeline.components.items()) if isinstance(part, torch.nn.Module)]
         return record.digest(self.model, *parts)
 
     @property
-    def rate(self):
+    def rate(self) -> float:
         """Values of the curve a second."""
         return self.timeline.sample_rate / self.timeline.video_hop
 
-    def frames(self, film):
+    def frames(self, film: str | Path) -> int:
         """How many values the curve of a film has. Raises media.MediaError for a file that is no film."""
         return int(media.probe(film).seconds * self.rate + 1e-6)
 
-    def predict(self, film, tick=lambda share: None):
+    def predict(self, film: str | Path, tick: Callable[[float], object] = lambda share: None) -> np.ndarray:
         """The loudness curve of a silent film, (n,) at the 512/128 rate, to its end.
 
         tick: called with the share that is done; may raise to stop. Raises media.MediaError for a file that is no film,
@@ -246,29 +251,43 @@ class VideoFoley:
             film, self.frames(film), self.model, self.features, self.size, self.timeline, self.decode, tick
         )
 
-    def sound(self, wanted, prompt=None, audio=None, seed=0, regions=(), progress=None, stop=None):
-        """Sound that follows a curve: (n,) at the 512/128 rate, any length -> waveform (n * hop,) float32, perhaps
-        mapped from disk.
+    def sound(
+        self,
+        wanted: ArrayLike,
+        prompt: str | None = None,
+        audio: object = None,
+        seed: int = 0,
+        regions: Iterable[Region] = (),
+        progress: Callable[[float], object] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> np.ndarray:
+        """Sound that follows a curve: (n * hop,) float32, perhaps mapped from disk.
 
-        prompt: text, or audio: a path to a sound or film, (path, start, end) in seconds, or a waveform (s,), whose
-        timbre to take; neither: no prompt. seed: of the noise. regions: Region, the later one counts where two overlap.
-        progress: called with the share that is done, 0 to 1. stop: polled between denoising steps; where it returns
-        true, Stopped is raised. Raises ValueError for a curve that is not (n,) values in [0, 1], for regions outside it
-        and for both prompt and audio.
+        wanted: the curve, (n,) RMS at the 512/128 rate, of any length. prompt: text, or audio: a path to a sound or
+        film, (path, start, end) in seconds, or a waveform (s,), whose timbre to take; neither: no prompt. seed: of the
+        noise. regions: Region, the later one counts where two overlap. progress: called with the share that is done, 0
+        to 1. stop: polled between denoising steps; where it returns true, Stopped is raised. Raises ValueError for a
+        curve that is not (n,) values in [0, 1], for regions outside it and for both prompt and audio.
         """
-        t, regions = self.timeline, list(regions)
-        wanted, voices = takes.prepare(self.pipeline, t, wanted, self.settings, prompt, audio, seed, regions)
+        t, places = self.timeline, list(regions)
+        curve, voices = takes.prepare(self.pipeline, t, wanted, self.settings, prompt, audio, seed, places)
         with _bar(progress) as show:
-            return takes.take(
-                self.pipeline, t, wanted, voices, seed, regions, self.settings, _ticker(show, stop, 0.0, 1.0)
-            )
+            tick = _ticker(show, stop, 0.0, 1.0)
+            return takes.take(self.pipeline, t, curve, voices, seed, places, self.settings, tick)
 
-    def render(self, film, request: Request | None = None, progress=None, stop=None, **choices) -> Foley:
+    def render(
+        self,
+        film: str | Path | None,
+        request: Request | None = None,
+        progress: Callable[[float], object] | None = None,
+        stop: Callable[[], bool] | None = None,
+        **choices: Any,
+    ) -> Foley:
         """A film in, a Foley out.
 
-        film: path, or None for the sound of a curve alone. request: every choice a hand can make; its fields may also be
-        given as keywords. progress, stop: see `sound`. Raises media.MediaError for a film that cannot be read, ValueError
-        for a request that cannot be met, Stopped.
+        film: path, or None for the sound of a curve alone. request: every choice a hand can make; its fields may also
+        be given as keywords. progress, stop: see `sound`. Raises media.MediaError for a film that cannot be read,
+        ValueError for a request that cannot be met, Stopped.
         """
         r = request or Request(**choices)
         t, regions, net, floor = self.timeline, list(r.regions), self.pipeline, self.model.classes.floor
@@ -281,7 +300,8 @@ class VideoFoley:
             )
         with _bar(progress) as show:
             ready = 0.2 if wanted is None else 0.0
-            wanted = self.predict(film, _ticker(show, stop, 0.0, ready)) if wanted is None else wanted
+            if wanted is None and film is not None:
+                wanted = self.predict(film, _ticker(show, stop, 0.0, ready))
             wanted, voices = takes.prepare(net, t, wanted, self.settings, prompt, audio, seed, regions)
             scaled = wanted * takes.factors(t, len(wanted), regions)
             tried = []
@@ -311,10 +331,18 @@ class VideoFoley:
             "uncorrected": before,
         }
         return Foley(
-            film and Path(film), wave, wanted, t.sample_rate, t.video_window, t.video_hop, scores, before, session
+            None if film is None else Path(film),
+            wave,
+            wanted,
+            t.sample_rate,
+            t.video_window,
+            t.video_hop,
+            scores,
+            before,
+            session,
         )
 
-    def __call__(self, film, prompt=None, audio=None, seed=0) -> Foley:
+    def __call__(self, film: str | Path, prompt: str | None = None, audio: object = None, seed: int = 0) -> Foley:
         """A film in, a Foley out: `render` at its plainest."""
         return self.render(film, Request(prompt=prompt, audio=audio, seed=seed))
 

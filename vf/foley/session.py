@@ -1,27 +1,34 @@
 """A session: the small JSON beside a film from which its sound can be made again, byte for byte on the same machine."""
 
+from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
 from vf.foley import record
-from vf.foley.render import VideoFoley
+from vf.foley.render import Foley, VideoFoley
 
 
-def read(session_file):
-    """What a session asks for, as keywords of VideoFoley.render: film, wanted, prompt, audio, seed, regions,
-    correct_gain.
+def read(session_file: str | Path) -> dict:
+    """The request that a session holds, as keywords of VideoFoley.render.
 
-    Raises media.MediaError for a file that is no session, and for a film or sound that is missing or no longer the
-    same.
+    These are film, wanted, prompt, audio, seed, regions and correct_gain. Raises media.MediaError for a file that is no
+    session, and for a film or sound that is missing or has changed.
     """
     return record.read(session_file)[0]
 
 
-def render(session_file, output=None, maker=None, progress=None, stop=None):
+def render(
+    session_file: str | Path,
+    output: str | Path | None = None,
+    maker: VideoFoley | None = None,
+    progress: Callable[[float], object] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Foley:
     """Make a session's sound again: the same bytes on the same machine.
 
-    output: film to write, with its session beside it; nothing is written without. maker: a VideoFoley that is loaded
-    already; the one that the session names is loaded without. progress, stop: see VideoFoley.render. Returns
-    foley.Foley. Raises media.MediaError as `read` does, ValueError where the model is not the session's.
+    output: film to write, with its session beside it; without it nothing is written. maker: a loaded VideoFoley;
+    without it, the one that the session names is loaded. progress, stop: see VideoFoley.render. Raises media.MediaError
+    as `read` does, ValueError where the model is not the session's.
     """
     keywords, values = record.read(session_file)
     maker = maker or VideoFoley.from_pretrained(values["model"]["name"], hold=values["settings"]["hold"])

@@ -10,11 +10,11 @@ from vf.models import sampler
 
 
 def prepare(pipeline, timeline, wanted, settings, prompt=None, audio=None, seed=0, places=()):
-    """Check what a sound shall be. Returns (curve (n,) float32, [sampler.Voice]): the film's voice and one for each
-    region's prompt.
+    """Check a request for a sound and encode its prompts.
 
-    wanted, prompt, audio, seed: see render.VideoFoley.sound; places: its regions. settings: sampler.Settings, as
-    prompts are encoded at the precision that the tables' are. Raises ValueError for what cannot be made.
+    wanted, prompt, audio, seed: see render.VideoFoley.sound. places: its regions. settings: sampler.Settings; prompts
+    are encoded at its precision, as those of the tables are. Returns (curve (n,) float32, [sampler.Voice]): the film's
+    voice, then one for each region's prompt. Raises ValueError for a request that cannot be met.
     """
     wanted = curves.check(wanted)
     regions.check_seed(seed)
@@ -93,7 +93,10 @@ def likeness(pipeline, timeline, wave, voices, floor):
 
 
 def best(takes):
-    """Of takes (adherence, CLAP score or None, ...) the one closest to its curve among those of at least median CLAP score."""
+    """The take that is closest to its curve among those of at least the median CLAP score.
+
+    takes: tuples (adherence, CLAP score or None, ...). Where a score is None, all takes count.
+    """
     scores = [t[1] for t in takes]
     middle = -np.inf if None in scores else np.median(scores)
     return min((t for t in takes if None in scores or t[1] >= middle), key=lambda t: t[0]["raw"]["e_l1"])

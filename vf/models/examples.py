@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
 from vf.data import clips, files
@@ -73,17 +74,21 @@ def examples(
     return [np.load(path, mmap_mode="r") for path in paths]
 
 
-def prompts(films):
-    """Both prompts of every clip, as keywords of the sampler: {"audio": {"audio": (b, s)}, "text": {"prompts": b texts}}.
+def prompts(films: ClipSet) -> dict[str, dict]:
+    """Both prompts of every clip, as keywords of the sampler (section 3.2).
 
-    films: clips.ClipSet. Audio is the clip's own sound, silent before its first event; text comes from the annotations (section 3.2).
+    Audio is the clip's own sound, silent before its first event. Text comes from the annotations. Returns {"audio":
+    {"audio": (b, s)}, "text": {"prompts": b texts}}.
     """
-    heard = [clips.mute_before_onset(films.wave(i), c.events, films.sample_rate) for i, c in enumerate(films.clips)]
-    return {"audio": {"audio": np.stack(heard)}, "text": {"prompts": [c.caption for c in films.clips]}}
+    muted = [clips.mute_before_onset(films.wave(i), c.events, films.sample_rate) for i, c in enumerate(films.clips)]
+    return {"audio": {"audio": np.stack(muted)}, "text": {"prompts": [c.caption for c in films.clips]}}
 
 
-def true_curves(waves, timeline):
-    """Sounds as long as RMS2Sound makes them, and their curves (App. B.2): (b, s) -> ((b, sound_samples), (b, sound_rms_frames))."""
+def true_curves(waves: ArrayLike, timeline: Timeline) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sounds (b, s), padded to the length that RMS2Sound makes, and their curves (App. B.2).
+
+    Returns ((b, sound_samples), (b, sound_rms_frames)).
+    """
     padded = torch.nn.functional.pad(torch.as_tensor(waves), (0, timeline.sound_samples - timeline.samples))
     return padded, rms.rms_curve(padded, timeline.sound_window, timeline.sound_hop)
 

@@ -1,5 +1,4 @@
-"""From noise to latents: Eq. 4's f, guided by Eq. 5, in the steps of any scheduler of diffusers (sections 2.2, 3.2,
-B.2).
+"""From noise to latents: Eq. 4's f, guided by Eq. 5, in the steps of any scheduler of diffusers (sections 2.2, 3.2).
 
 A clip is one window. Longer sound is many: in each step overlapping windows of the same latents are denoised, and the
 networks' outputs are averaged with ramps where two share a frame (MultiDiffusion, Bar-Tal et al. 2023), so that
@@ -78,8 +77,7 @@ class Voice:
 
 
 class SeededNoise:
-    """Standard normal noise of which every frame is the same, whatever is sampled beside it and however windows are
-    batched.
+    """Standard normal noise, the same in every frame whatever is sampled beside it and however windows are batched.
 
     Noise comes in blocks of a clip's length. Block k of a sound has a torch.Generator of its own, seeded seed * 100_003
     + clip + k, which draws what the sampler starts from, then what each step adds. A test set is one block each, `clip`
@@ -91,8 +89,8 @@ class SeededNoise:
 
     def __init__(self, shape: tuple[int, int, int], spans: list[tuple[int, int, int]], clips: tuple[int, ...] = (0,)):
         self.shape, self.spans, self.clips = shape, spans, clips
-        self._generators = {}  # (sound, span, block): (generator, the step it has drawn)
-        self._latest = {}  # (sound, span): (block, step, values), as a block may be needed in two parts
+        self._generators: dict[tuple, tuple] = {}  # (sound, span, block): (generator, the step it has drawn)
+        self._latest: dict[tuple, tuple] = {}  # (sound, span): (block, step, values); a block may be needed in parts
 
     def __len__(self):
         return len(self.clips)
@@ -308,8 +306,7 @@ def condition(curve, timeline) -> torch.Tensor:
 
 
 def generate(pipeline, timeline, settings, curves=None, prompts=None, audio=None, seed=0, label=""):
-    """Sound for many clips, each from its own noise, so that systems differ in nothing but what is under test (sections
-    3.2, B.2).
+    """Sound for many clips (sections 3.2, B.2), each from its own noise, the same for every system that is compared.
 
     settings: Settings. curves: (b, sound_rms_frames), or None for plain text-to-audio. prompts: b texts, or audio: (b,
     s), whose timbre to take. seed: of SeededNoise. label: of the progress bar. Returns (b, samples) float32 in [-1, 1],

@@ -1,5 +1,6 @@
 """Video2RMS: from the features of a silent film to the classes of its RMS curve (sections 2.1, B.1)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,22 +158,27 @@ def decode(probability: torch.Tensor, bins: rms.Bins, rule: str = "mean") -> tor
     raise ValueError(f"decode rule {rule!r}; wanted argmax, mean or median")
 
 
-def targets(curves, among, count, low_pass=False, room_tone=False):
-    """What Video2RMS learns to predict, and the classes it is told in (Eq. 2).
+def targets(
+    curves: torch.Tensor, among: Sequence[int], count: int, low_pass: bool = False, room_tone: bool = False
+) -> tuple[torch.Tensor, rms.Bins]:
+    """The curves that Video2RMS learns to predict, and their classes (Eq. 2).
 
-    curves: (clips, n) RMS of each clip's own sound; no annotation is used. among: indices of the training clips, whose room tone
-    class 0 stands for where `room_tone` asks for it. count: classes. low_pass: smooth the curves first, as the authors do.
-    Returns (the target curves, (clips, n); rms.Bins).
+    curves: (clips, n) RMS of each clip's own sound; no annotation is used. among: indices of the training clips. count:
+    classes. low_pass: smooth the curves first, as the authors do. room_tone: let class 0 stand for the training clips'
+    room tone instead of 0. Returns (the target curves, (clips, n); the classes).
     """
     wanted = rms.low_pass(curves) if low_pass else curves
     return wanted, rms.Bins(count, silence=rms.room_tone(wanted[among]) if room_tone else 0.0)
 
 
-def with_views(features, views, wanted, among):
-    """Training clips and their other views, one after the other: (features ((1 + v) * k, t, d), targets ((1 + v) * k, n)).
+def with_views(
+    features: np.ndarray, views: Sequence[np.ndarray], wanted: torch.Tensor, among: Sequence[int]
+) -> tuple[np.ndarray, torch.Tensor]:
+    """Training clips, followed by their other views.
 
-    features: (clips, t, d). views: v arrays (k, t, d), the training films as other cameras would see them. wanted: tensor
-    (clips, n) of targets, which a view does not change. among: indices of the k training clips.
+    features: (clips, t, d). views: v arrays (k, t, d), the training films as other cameras would see them. wanted:
+    (clips, n) targets, which a view does not change. among: indices of the k training clips. Returns features
+    ((1 + v) * k, t, d) and targets ((1 + v) * k, n).
     """
     return np.concatenate([features[among], *views]), wanted[among].repeat(1 + len(views), 1)
 

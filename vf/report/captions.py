@@ -6,9 +6,8 @@ What it says of a metric is in `vf.evaluation.catalogue`.
 TABLES = {  # title, remark
     "table1": (
         "Table 1: Video2RMS",
-        "E-L1 over sounding frames, which is the paper's in this table, and Acc@k leave out the frames that are silent in "
-        "both truth and prediction. Rows over seeds are of"
-        " the stage video2rms_repeats.",
+        "E-L1 over sounding frames, which is the paper's in this table, and Acc@k leave out the frames that are silent "
+        "in both truth and prediction. Rows over seeds are of the stage video2rms_repeats.",
     ),
     "table2": (
         "Table 2: Video-Foley",
@@ -36,7 +35,8 @@ FIGURES = {  # in the order of the report: the paper's figures first
     "09_fig12": "Figure 12's counterpart: four shapes, one prompt (the median one of six).",
     "09_fig13": "Figure 13's counterpart: one curve, several prompts.",
     "01_clips": "A training film: strip, waveform with annotated events, spectrogram.",
-    "01_statistics": "The clips of this run beside Greatest Hits: gaps between events, levels of frames, materials in a clip.",
+    "01_statistics": "The clips of this run beside Greatest Hits: gaps between events, levels of frames, materials in "
+    "a clip.",
     "02_rms": "From a waveform to its RMS curve and to classes (Eqs. 1, 2), and what the classes lose.",
     "03_features": "How well a linear probe reads the RMS curve from each kind of map, on validation films; the "
     "frame encoder's training; one film's change of picture beside its RMS.",
@@ -44,7 +44,8 @@ FIGURES = {  # in the order of the report: the paper's figures first
     "04_predictions": "True and predicted curves of three test films.",
     "05_losses": "Training losses of the backbone's parts.",
     "05_embedders": "Training losses of the metrics' embedders.",
-    "06_losses": "Training loss of RMS-ControlNet: Eq. 4, and in the small profile the loudness of the decoded estimate.",
+    "06_losses": "Training loss of RMS-ControlNet: Eq. 4, and in the small profile the loudness of the decoded "
+    "estimate.",
     "08_video2rms": "Video2RMS and the rows that keep it honest, with 95% intervals: E-L1 over all frames, where "
     "Table 1's leaves out common silence and is kind to curves that hum.",
     "08_rms2sound": "RMS2Sound with true curves, with 95% intervals.",
@@ -100,7 +101,8 @@ SECTIONS = {  # of the paper, by the first part of a claim's section
 ABOUT = (  # what this is, in two sentences
     "Video-Foley puts sound on a silent film in two stages: Video2RMS predicts the loudness curve from the "
     "picture, and RMS2Sound turns the curve and a text or audio prompt into sound.",
-    "This page sets what this run measured beside what the paper reports, claim by claim, with a verdict that follows from the numbers.",
+    "This page sets what this run measured beside what the paper reports, claim by claim, with a verdict that follows "
+    "from the numbers.",
 )
 NOTE = (
     "Intervals are 95% bootstrap intervals over films. The paper's values come from its own data and networks and"

@@ -43,12 +43,12 @@ class _Claims(list):
 
     def gains_nothing(self, section, claim, more, base, key):
         """`more` gains nothing on `base` in a metric."""
-        told = _gains_nothing(self.clips, self.sets, more, base, key)
-        self.append((section, claim.format(label(key)), paper.without_gain(more, base, key), *told))
+        ours, verdict = _gains_nothing(self.clips, self.sets, more, base, key)
+        self.append((section, claim.format(label(key)), paper.without_gain(more, base, key), ours, verdict))
 
 
 def claims(clips: dict, facts: dict, benchmark: dict) -> list[tuple]:
-    """Rows (section, claim, paper, ours, verdict) of what `make repro` measures, and of other systems if any were scored.
+    """Rows (section, claim, paper, ours, verdict) of what `make repro` measures, and of other systems that were scored.
 
     clips: scores of every clip (`verdicts.read_clips`). facts: of evaluation: `silent_share` of true frames in class 0,
     and `apart`, set distances of rows and their differences. benchmark: metrics/benchmark.json, {} where it was not
@@ -109,10 +109,10 @@ def _on_others(benchmark):
         theirs = "Table 2, but for SyncFusion with a text prompt in FAD-C and CLAP"
         rows.append(("4.2", claim, theirs, DASH, "needs the outputs of those systems"))
     opinions, peavs = paper.row(AUDIO).values, paper.PEAVS
-    said = f"{opinions['mos_temporal']:.2f} temporal, {opinions['mos_quality']:.2f} quality"
-    rows.append(("4.2", "listeners prefer Video-Foley (MOS)", said, DASH, "needs listeners"))
-    said = f"{peavs[AUDIO]:.2f} for Video-Foley, {peavs['others/none/SpecVQGAN']:.2f} for SpecVQGAN"
-    rows.append(("C", "PEAVS does not follow MOS (Table 3)", said, DASH, "needs PEAVS and listeners"))
+    theirs = f"{opinions['mos_temporal']:.2f} temporal, {opinions['mos_quality']:.2f} quality"
+    rows.append(("4.2", "listeners prefer Video-Foley (MOS)", theirs, DASH, "needs listeners"))
+    theirs = f"{peavs[AUDIO]:.2f} for Video-Foley, {peavs['others/none/SpecVQGAN']:.2f} for SpecVQGAN"
+    rows.append(("C", "PEAVS does not follow MOS (Table 3)", theirs, DASH, "needs PEAVS and listeners"))
     return rows
 
 
@@ -124,9 +124,9 @@ def _on_rows_of_our_own(rows):
         rows.beats(
             OWN, "Video2RMS beats a linear regression from frame differences in {}", PREDICTED, "video2rms/linear", key
         )
-    told = paired(rows.clips, AUDIO, "foley/silence", "e_l1")
+    result = paired(rows.clips, AUDIO, "foley/silence", "e_l1")
     claim = f"{label('e_l1')} of Video-Foley (audio prompt) is below silence's"
-    rows.append((OWN, claim, f"{paper.row(AUDIO).values['e_l1']:g}, of silence not given", *told))
+    rows.append((OWN, claim, f"{paper.row(AUDIO).values['e_l1']:g}, of silence not given", *result))
     for other, claim in (
         ("foley/envelope", "… and it beats plain sound multiplied to the envelope in {}"),
         ("rms2sound/audio/none", "… and it beats sound of the same prompt without a curve in {}"),
@@ -145,18 +145,18 @@ def of_case_studies(case: dict) -> list[tuple]:
         ("H, Fig. 11", "… and end when they should", "end_ms"),
         ("4.2, Figs. 3, 9", "… and last as long as they should", "length_ms"),
     ):
-        told = saved(case, f"{foley} minus text to audio", key)
-        rows.append((section, f"Video-Foley beats text-to-audio: {claim}", SHOWN, *told))
+        result = saved(case, f"{foley} minus text to audio", key)
+        rows.append((section, f"Video-Foley beats text-to-audio: {claim}", SHOWN, *result))
     for system, name in (("ground truth", "in the true sound"), (foley, "… and in Video-Foley's")):
-        told = saved(case, system, "hit_minus_scratch_seconds", lower=True)
-        rows.append(("4.2, Figs. 3, 9", f"{name} hits are shorter than scratches of the same film (s)", SHOWN, *told))
-    told = _on_annotations(case.get("onset annotations") or {})
-    rows.append(("A, Fig. 5", "annotations of hits lie within more than 50 ms around where they sound", SHOWN, *told))
+        result = saved(case, system, "hit_minus_scratch_seconds", lower=True)
+        rows.append(("4.2, Figs. 3, 9", f"{name} hits are shorter than scratches of the same film (s)", SHOWN, *result))
+    result = _on_annotations(case.get("onset annotations") or {})
+    rows.append(("A, Fig. 5", "annotations of hits lie within more than 50 ms around where they sound", SHOWN, *result))
     for shape, r in case.get("shapes", {}).items():
         if not shape.endswith("_interval"):
             interval = case["shapes"][f"{shape}_interval"]
-            told = measured(r, interval, ".2f"), against(interval, 0.5)
-            rows.append(("I, Fig. 12", f"sound follows a drawn curve, {shape} (correlation above 0.5)", SHOWN, *told))
+            result = measured(r, interval, ".2f"), against(interval, 0.5)
+            rows.append(("I, Fig. 12", f"sound follows a drawn curve, {shape} (correlation above 0.5)", SHOWN, *result))
     claim = "with one curve, sound is nearer to its own prompt than to others (CLAP)"
     rows.append(("I, Fig. 13", claim, SHOWN, *saved(case, "prompts", "own_minus_others")))
     for key, claim, chance in (
@@ -164,13 +164,13 @@ def of_case_studies(case: dict) -> list[tuple]:
         ("material_heard", "… its material is heard", 1 / len(MATERIALS)),
     ):
         share, interval = (case.get("prompts", {}).get(k) for k in (key, f"{key}_interval"))
-        told = UNMEASURED if share is None else (measured(share, interval, ".2f"), against(interval, chance))
-        rows.append(("I, Fig. 13", f"{claim}, more often than by chance ({chance:.2f})", SHOWN, *told))
+        result = UNMEASURED if share is None else (measured(share, interval, ".2f"), against(interval, chance))
+        rows.append(("I, Fig. 13", f"{claim}, more often than by chance ({chance:.2f})", SHOWN, *result))
     return rows
 
 
 def _on_annotations(late):
-    """(text, verdict) on how exact annotated onsets are. Those of rendered films are exact, and say nothing of people's."""
+    """(text, verdict) on how exact annotated onsets are; rendered films, whose onsets are exact, cannot show it."""
     if "late_ms_95%" not in late:
         return UNMEASURED
     apart = late["late_ms_95%"] - late["late_ms_5%"]
@@ -205,13 +205,15 @@ def of_ablations(
             )
     for key in ("e_l1_sounding", "acc@1", "acc@5", "acc@10", "e_l1_all"):
         theirs = paper.opposite(PREDICTED, "video2rms/hard_labels", key)
-        told = saved(repeats, "predicted minus hard_labels", key)
-        rows.append(("4.1, Table 1", f"label smoothing (W = 2) improves {label(key)}", theirs, *told))
+        result = saved(repeats, "predicted minus hard_labels", key)
+        rows.append(("4.1, Table 1", f"label smoothing (W = 2) improves {label(key)}", theirs, *result))
     curve(OWN, "… where its labels weigh no more than hard ones, too ({})", "normalised", "width_0", theirs=DASH)
     curve("4.1, Fig. 2", "256 bins serve Video2RMS better than 16", "bins_256", "bins_16")
     count = [curves.get(name, {}).get("parameters") for name in ("bins_256", "bins_16")]
-    told = UNMEASURED if None in count else (f"{count[0]} against {count[1]}", HOLDS if count[0] > count[1] else FAILS)
-    rows.append(("4.1, Fig. 2", "… and cost parameters", NA, *told))
+    result = (
+        UNMEASURED if None in count else (f"{count[0]} against {count[1]}", HOLDS if count[0] > count[1] else FAILS)
+    )
+    rows.append(("4.1, Fig. 2", "… and cost parameters", NA, *result))
     for other, name in (("rgb", "the picture"), ("flow", "optical flow")):
         for key in ("e_l1_sounding", "e_l1_all"):
             claim = f"picture and optical flow beat {name} alone in {{}}"
@@ -224,8 +226,8 @@ def of_ablations(
         curve("E.2, Fig. 8", f"W = 2 has less jitter than {labels}", "default", wide, "jitter")
         curve("E.2, Fig. 8", "… and a lower {}", "default", wide)
         curve("E.2, Fig. 8", f"… but {labels} is more accurate ({{}})", wide, "default", "acc@5")
-    told = no_gain(curve_clips, "width_20", "width_10", "e_l1_sounding")
-    rows.append(("E.2, Fig. 8", f"beyond W = 10 nothing is gained ({label('e_l1_sounding')})", NA, *told))
+    result = no_gain(curve_clips, "width_20", "width_10", "e_l1_sounding")
+    rows.append(("E.2, Fig. 8", f"beyond W = 10 nothing is gained ({label('e_l1_sounding')})", NA, *result))
     for prompt, of in sound_clips.items():
         rows += _of_sounds(of, sound_sets.get(prompt, {}), prompt)
     return rows + _of_onsets(onsets)
@@ -236,12 +238,12 @@ def _of_sounds(clips, sets, prompt):
     rows = []
 
     def beats(section, claim, worse, key, theirs=NA):
-        told = _beats(clips, sets, "default", worse, key)
-        rows.append((section, f"{claim} {label(key)} ({prompt} prompt)", theirs, *told))
+        result = _beats(clips, sets, "default", worse, key)
+        rows.append((section, f"{claim} {label(key)} ({prompt} prompt)", theirs, *result))
 
     def gains_nothing(section, claim, more, key):
-        told = _gains_nothing(clips, sets, more, "default", key)
-        rows.append((section, f"{claim} {label(key)} ({prompt} prompt)", NA, *told))
+        result = _gains_nothing(clips, sets, more, "default", key)
+        rows.append((section, f"{claim} {label(key)} ({prompt} prompt)", NA, *result))
 
     for key in ("e_l1", "fad"):
         beats("4.1, Fig. 2", "64 bins beat 4 in RMS2Sound's", "bins_4", key)
@@ -262,8 +264,8 @@ def _of_onsets(onsets):
         rows.append((section, claim.format(label(key)), theirs, *saved(onsets, apart, key, lower)))
 
     for key in ("e_l1_sounding", "acc@5"):
-        told = saved_no_gain(onsets, "RMS and onsets", "RMS alone", key)
-        rows.append((section, f"onset labels do not improve {label(key)} of the curve", NA, *told))
+        result = saved_no_gain(onsets, "RMS and onsets", "RMS alone", key)
+        rows.append((section, f"onset labels do not improve {label(key)} of the curve", NA, *result))
     for other, claim in (("onsets alone", "RMS beside onsets"), ("RMS alone", "onsets beside RMS")):
         for key in ("onset_accuracy", "onset_ap"):
             beats(f"{claim} raises {{}}", f"RMS and onsets minus {other}", key)

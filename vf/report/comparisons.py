@@ -1,32 +1,48 @@
 """Figures that set systems side by side: case studies, drawn shapes, bars of a metric, the studio's film."""
 
 import textwrap
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
+from vf.data.clips import Event
 from vf.report.figures import BLUE, RED, SKY, WIDTH, colour_bar, curve, reference, spectrogram, strip
 from vf.signal import rms
+from vf.signal.timeline import Timeline
 
 
-def typical(score, quality, shown=(), share=0.1):
-    """Index of a clip to show: of the share of clips with the highest score, and at least one, the one of median quality.
+def typical(score: ArrayLike, quality: ArrayLike, shown: Collection[int] = (), share: float = 0.1) -> int:
+    """Index of a clip to show: the one of median quality among the clips with the highest scores.
 
-    score: (b,) what the figure is about. quality: (b,) how well it went. shown: indices that come only where there is no other.
-    The best would flatter, the first may be anything.
+    The best clip would flatter the system, and the first may be anything. score: (b,) what the figure is about.
+    quality: (b,) how well it went. shown: indices to take only where there is no other. share: of clips that count as
+    the highest, at least one.
     """
+    score = np.asarray(score)
     fresh = np.array([i for i in range(len(score)) if i not in shown] or range(len(score)))
-    top = fresh[np.argsort(np.asarray(score)[fresh], kind="stable")[::-1][: max(1, round(share * len(score)))]]
+    top = fresh[np.argsort(score[fresh], kind="stable")[::-1][: max(1, round(share * len(score)))]]
     order = top[np.argsort(np.asarray(quality)[top], kind="stable")]
     return int(order[len(order) // 2])
 
 
-def case(frames, sounds, timeline, events=(), predicted=None, title=""):
+def case(
+    frames: np.ndarray,
+    sounds: dict[str, ArrayLike],
+    timeline: Timeline,
+    events: Sequence[Event] = (),
+    predicted: ArrayLike | None = None,
+    title: str = "",
+) -> Figure:
     """Figures 3 and 4: the film's strip, then the log-mel and RMS of each system on the same axes.
 
-    frames: (t, h, w, 3) uint8. sounds: {system: (s,) waveform}. events: clips.Event, marked on the strip. predicted: (n,) curve of
-    Video2RMS at the 512/128 rate, drawn as an area into every RMS panel. Returns the figure.
+    frames: (t, h, w, 3) uint8. sounds: {system: (s,) waveform}. events: marked on the strip. predicted:
+    (n,) curve of Video2RMS at the 512/128 rate, drawn as an area into every RMS panel. Returns the figure.
     """
     rows = 1 + len(sounds)
     figure, axes = plt.subplots(rows, 2, figsize=(WIDTH, 1.15 * rows + 0.3), sharex=True, width_ratios=(1.1, 1))
@@ -60,8 +76,11 @@ def case(frames, sounds, timeline, events=(), predicted=None, title=""):
     return figure
 
 
-def shapes(wanted, sounds, timeline, title):
-    """Figures 12 and 13: one prompt, several curves, or the reverse. wanted: {shape: (n,) at the 512/128 rate}; sounds: {shape: (s,)}."""
+def shapes(wanted: dict[str, ArrayLike], sounds: dict[str, ArrayLike], timeline: Timeline, title: str) -> Figure:
+    """Figures 12 and 13: one prompt and several curves, or the reverse.
+
+    wanted: {shape: (n,) at the 512/128 rate}. sounds: {shape: (s,)}. Returns the figure.
+    """
     figure, axes = plt.subplots(
         2, len(wanted), figsize=(1.9 * len(wanted), 3.2), sharex=True, sharey="row", squeeze=False
     )
@@ -84,8 +103,11 @@ def shapes(wanted, sounds, timeline, title):
     return figure
 
 
-def annotations(sounds, events, timeline):
-    """Figure 5: the size of waveforms and where their events were annotated. sounds: {name: (s,)}; events: {name: clips.Event}."""
+def annotations(sounds: dict[str, ArrayLike], events: dict[str, Sequence[Event]], timeline: Timeline) -> Figure:
+    """Figure 5: the size of waveforms, and lines where their events were annotated.
+
+    sounds: {name: (s,)}. events: of each sound. Returns the figure.
+    """
     figure, axes = plt.subplots(len(sounds), 1, figsize=(WIDTH, 1.2 * len(sounds) + 0.3), sharex=True, squeeze=False)
     for ax, (name, wave) in zip(axes[:, 0], sounds.items()):
         size = np.abs(np.asarray(wave))
@@ -97,7 +119,7 @@ def annotations(sounds, events, timeline):
     return figure
 
 
-def bars(rows, metric, label, title):
+def bars(rows: dict[str, dict], metric: str, label: str, title: str) -> Figure:
     """Horizontal bars of one metric over systems, with its intervals and its value behind each.
 
     rows: {system: {metric: value, metric_interval: [low, high]}}; a list of values, one a seed, is shown by its mean.
@@ -124,7 +146,7 @@ def bars(rows, metric, label, title):
     return figure
 
 
-def sweep(ax, rows, metric, label, xlabel=None):
+def sweep(ax: Axes, rows: dict[Any, dict], metric: str, label: str, xlabel: str | None = None) -> None:
     """One metric over the values of a setting, evenly spaced, with its intervals.
 
     rows: {setting: {metric: number or a list, one a seed, metric_interval: [low, high]}}, in the order to be drawn.
@@ -137,8 +159,12 @@ def sweep(ax, rows, metric, label, xlabel=None):
     ax.set_xticks(range(len(rows)), [str(setting) for setting in rows])
 
 
-def film(made, timeline):
-    """A foley.Foley: spectrogram of the sound, and its curve over the one that was wanted."""
+def film(made: Any, timeline: Timeline) -> Figure:
+    """A film's new sound: its spectrogram, and its curve over the one that was wanted.
+
+    made: a foley.render.Foley. It is not imported, as stages that draw other figures do not depend on it. Returns the
+    figure.
+    """
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(WIDTH, 3.4), sharex=True)
     colour_bar(figure, spectrogram(top, made.waveform, timeline, made.film.name), [top])
     reference(bottom, made.wanted, made.sample_rate / made.hop, "wanted")

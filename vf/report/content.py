@@ -13,7 +13,10 @@ from vf.report import captions, claims, paper, tables, text, verdicts
 
 CORE = ("video2rms", "rms2sound", "foley", "case_studies")  # metrics that `dvc repro report` measures
 BEYOND = ("video2rms_repeats", "rms2sound_repeats", "onsets", "ablations", "benchmark")  # and those of the other stages
-REMARK = "Of `make paper-figures`, not of `make repro`: what was last saved in results/{run}, in a fresh clone the published values."
+REMARK = (
+    "Of `make paper-figures`, not of `make repro`: what was last saved in results/{run}, in a fresh clone the "
+    "published values."
+)
 CURVES = (
     "e_l1_sounding",
     "e_l1_event",
@@ -40,9 +43,10 @@ MINUTES = ("stage", "budget (minutes)", "took")
 
 # minutes that a stage of the small profile may take, on two cores that do nothing else
 BUDGET = {
-    "01_data": 4, "02_rms": 1, "03_features": 8, "04_video2rms": 3, "05_backbone": 15, "06_rms_controlnet": 8, "07_generate": 7,
-    "08_evaluate": 2, "09_case_studies": 2, "10_studio": 1, "14_benchmark": 2, "13_onsets": 35,
-    "15_ablations": 1, "11_video2rms_variants, variants": 95, "03_features, variants": 20, "12_rms2sound_variants, variants": 80,
+    "01_data": 4, "02_rms": 1, "03_features": 8, "04_video2rms": 3, "05_backbone": 15, "06_rms_controlnet": 8,
+    "07_generate": 7, "08_evaluate": 2, "09_case_studies": 2, "10_studio": 1, "14_benchmark": 2, "13_onsets": 35,
+    "15_ablations": 1, "11_video2rms_variants, variants": 95, "03_features, variants": 20,
+    "12_rms2sound_variants, variants": 80,
 }  # fmt: skip
 
 
@@ -210,7 +214,7 @@ def beyond_tables(run: str, saved: dict) -> list[Section]:
 
 def films(folder: Path) -> dict[str, dict[str, Path]]:
     """Generated films by clip, {clip: {name: path}}: names as in `captions.FILMS`, else the whole stem of the file."""
-    found = {}
+    found: dict[str, dict[str, Path]] = {}
     for path in sorted(folder.glob("*.mp4")):
         name = next((name for name in captions.FILMS if path.stem.endswith(f"_{name}")), None)
         clip = path.stem.removesuffix(f"_{name}") if name else path.stem
@@ -235,7 +239,7 @@ def minutes(folder: Path) -> list[tuple]:
 
     Variants of an ablation, which lie in folders of their own, are one row.
     """
-    taken = {}
+    taken: dict[str, list[float]] = {}
     for path in sorted(folder.rglob("*.ipynb")):
         record = json.loads(path.read_text())["metadata"].get("papermill", {})
         if record.get("duration"):
@@ -250,7 +254,7 @@ def minutes(folder: Path) -> list[tuple]:
 
 def by_section(rows: list[tuple]) -> dict[str, list[tuple]]:
     """Claims by the section of the paper that they begin with, in the order of sections; our own last."""
-    found = {}
+    found: dict[str, list[tuple]] = {}
     for row in rows:
         found.setdefault(row[0].split(",")[0], []).append(row)
     return dict(sorted(found.items(), key=lambda item: (item[0] == claims.OWN, item[0][0].isalpha(), item[0])))

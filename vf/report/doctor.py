@@ -54,7 +54,9 @@ def packages(root: Path) -> Iterator[Finding]:
     """The packages that requirements.in names, beside the versions of requirements.txt."""
     names = re.findall(r"^([A-Za-z0-9_.-]+)", (root / "requirements.in").read_text(), re.M)
     locked = dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;]+)", (root / "requirements.txt").read_text(), re.M))
-    missing, other, same = [], [], []
+    missing: list[str] = []
+    other: list[str] = []
+    same: list[str] = []
     for name in names:
         wanted = locked.get(name.lower().replace("_", "-"), locked.get(name))
         try:
@@ -173,7 +175,8 @@ def films(root: Path) -> Iterator[Finding]:
     chosen = p.films.source == "render"
     yield Finding(
         "rendered",
-        f"{made} of {wanted} films in {p.folder('clips') / 'films'}{'' if made or not chosen else '; stage data makes them'}",
+        f"{made} of {wanted} films in {p.folder('clips') / 'films'}"
+        f"{'' if made or not chosen else '; stage data makes them'}",
     )
     folder = p.path(p.films.root)
     if not folder.is_dir():
@@ -270,9 +273,9 @@ def _first_line(error):
 def examine(root: Path) -> list[Finding]:
     """Findings on a checkout, in the order of the page.
 
-    What a missing package or a wrong params.yaml hides is said in one line.
+    A check that fails, as where a package is missing or params.yaml is wrong, becomes one line.
     """
-    findings = []
+    findings: list[Finding] = []
     subjects = {
         "python": lambda: python(),
         "packages": lambda: packages(root),

@@ -1,11 +1,19 @@
 """The plots of the report: one look, units on every axis, colours that colour-blind readers can tell apart."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import librosa
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import ArrayLike
 
 from vf.signal import mel
+from vf.signal.timeline import Timeline
 
 # Okabe and Ito's palette
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
@@ -18,23 +26,27 @@ LEVELS = (-70, 30)  # dB, the ends of a spectrogram's colours
 FREQUENCIES = (250, 1000, 2000, 4000, 8000)  # Hz, ticks of a mel axis
 plt.rcParams.update({
     "figure.dpi": 110, "savefig.dpi": 160, "font.size": 9, "axes.titlesize": 9, "axes.titlelocation": "left",
-    "figure.titlesize": 9, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "legend.fontsize": 8,
-    "axes.prop_cycle": plt.cycler(color=COLOURS), "figure.constrained_layout.use": True,
+    "figure.titlesize": 9, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
+    "legend.fontsize": 8, "axes.prop_cycle": plt.cycler(color=COLOURS), "figure.constrained_layout.use": True,
 })  # fmt: skip
 
 
-def strip(ax, frames, seconds, count=12):
-    """Draw `count` frames of a film side by side along its time axis. frames: (t, h, w, 3) uint8. seconds: its length."""
+def strip(ax: Axes, frames: np.ndarray, seconds: float, count: int = 12) -> None:
+    """Draw `count` frames of a film side by side over time. frames: (t, h, w, 3) uint8. seconds: its length."""
     picked = frames[np.linspace(0, len(frames) - 1, count).round().astype(int)]
     ax.imshow(np.concatenate(list(picked), axis=1), extent=(0, seconds, 0, 1), aspect="auto")
     ax.set(yticks=[], ylabel="film")
     ax.grid(False)
 
 
-def spectrogram(ax, wave, timeline, label=""):
-    """Log-mel of a waveform (s,), dB relative to full scale, over time and frequency up to 8 kHz. Returns the image, for `colour_bar`."""
+def spectrogram(ax: Axes, wave: ArrayLike, timeline: Timeline, label: str = "") -> AxesImage:
+    """Draw the log-mel of a waveform (s,), in dB relative to full scale, up to 8 kHz.
+
+    Returns the image, for `colour_bar`.
+    """
     hop = timeline.sound_hop
-    whole = torch.as_tensor(np.asarray(wave, np.float32))[: len(wave) // hop * hop]
+    samples = torch.as_tensor(np.asarray(wave, np.float32))
+    whole = samples[: len(samples) // hop * hop]
     level = mel.log_mel(whole, timeline.sample_rate, timeline.sound_window, hop).T * 20 / np.log(10)
     bins = len(level)
     image = ax.imshow(
@@ -49,20 +61,22 @@ def spectrogram(ax, wave, timeline, label=""):
     return image
 
 
-def colour_bar(figure, image, axes):
+def colour_bar(figure: Figure, image: AxesImage, axes: Any) -> None:
     """Say what the colours of spectrograms mean, once for all `axes` that share them."""
     figure.colorbar(image, ax=axes, label="level (dB)", fraction=0.04, pad=0.01)
 
 
-def curve(ax, values, rate, label=None, **style):
+def curve(ax: Axes, values: ArrayLike, rate: float, label: str | None = None, **style: Any) -> None:
     """An RMS curve (n,) over seconds. rate: frames per second."""
-    ax.plot((np.arange(len(values)) + 0.5) / rate, np.asarray(values), lw=style.pop("lw", 1.2), label=label, **style)
+    values = np.asarray(values)
+    ax.plot((np.arange(len(values)) + 0.5) / rate, values, lw=style.pop("lw", 1.2), label=label, **style)
     _axes(ax, values, rate)
 
 
-def reference(ax, values, rate, label=None):
+def reference(ax: Axes, values: ArrayLike, rate: float, label: str | None = None) -> None:
     """An RMS curve (n,) that others are held against, as an area behind them."""
-    ax.fill_between((np.arange(len(values)) + 0.5) / rate, np.asarray(values), color=GREY, lw=0, label=label)
+    values = np.asarray(values)
+    ax.fill_between((np.arange(len(values)) + 0.5) / rate, values, color=GREY, lw=0, label=label)
     _axes(ax, values, rate)
 
 
@@ -70,10 +84,10 @@ def _axes(ax, values, rate):
     ax.set(ylabel="RMS", xlabel="time (s)", ylim=(0, None), xlim=(0, len(values) / rate))
 
 
-def losses(history, title, smooth=20):
-    """A figure of training losses, each step's and a running mean over `smooth` steps, drawn at the middle of its steps.
+def losses(history: dict[str, Sequence[float]], title: str, smooth: int = 20) -> Figure:
+    """A figure of training losses: see `loss`.
 
-    history: {name: list of losses}, each with its own panel; what was not trained says so.
+    history: {name: losses}, each with its own panel. Where nothing was trained, the figure says so.
     """
     history = {name: values for name, values in history.items() if len(values)}
     panels = max(1, len(history))
@@ -90,7 +104,7 @@ def losses(history, title, smooth=20):
     return figure
 
 
-def loss(ax, values, smooth=20):
+def loss(ax: Axes, values: Sequence[float], smooth: int = 20) -> None:
     """The loss of every step and its running mean over `smooth` whole steps, at the middle of them."""
     width = min(smooth, len(values))
     mean = np.convolve(values, np.ones(width) / width, "valid")

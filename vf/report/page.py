@@ -16,8 +16,10 @@ from vf.report import captions, claims, content, tables, text
 STYLE = """
 * { box-sizing: border-box; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0; padding: 0 1rem 3rem; color: #1a1a1a; }
-h1 { font-size: 1.5rem; margin: .8rem 0 .3rem; } h2 { margin: 2.2rem 0 .4rem; } p, dl { max-width: 48rem; margin: .3rem 0; }
-nav { border-block: 1px solid #ddd; padding: .5rem 0; margin-top: 1rem; } nav a { margin-right: 1rem; white-space: nowrap; }
+h1 { font-size: 1.5rem; margin: .8rem 0 .3rem; } h2 { margin: 2.2rem 0 .4rem; }
+p, dl { max-width: 48rem; margin: .3rem 0; }
+nav { border-block: 1px solid #ddd; padding: .5rem 0; margin-top: 1rem; }
+nav a { margin-right: 1rem; white-space: nowrap; }
 a { color: #0072b2; }
 .numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .6rem; margin: .6rem 0; }
 .numbers div, .tally span { background: #f3f5f7; border-radius: .4rem; padding: .4rem .6rem; }
@@ -31,7 +33,8 @@ figcaption { font-size: 13px; color: #555; } img { max-width: 100%; height: auto
 .table { overflow-x: auto; margin: .6rem 0; } table { border-collapse: collapse; font-size: 13px; width: 100%; }
 th, td { border-bottom: 1px solid #ddd; padding: .3rem .6rem; text-align: left; vertical-align: top; }
 th { border-bottom: 2px solid #444; } td:first-child { white-space: nowrap; }
-summary { cursor: pointer; padding: .3rem 0; } summary span { color: #555; } dt { font-weight: 600; } dd { margin-bottom: .4rem; }
+summary { cursor: pointer; padding: .3rem 0; } summary span { color: #555; }
+dt { font-weight: 600; } dd { margin-bottom: .4rem; }
 pre { font-size: 12px; overflow-x: auto; } .holds { color: #00694f; } .fails { color: #b34700; }
 @media (max-width: 26rem) { .pairs { grid-template-columns: 1fr; } .numbers { grid-template-columns: 1fr 1fr; } }
 """
@@ -58,7 +61,8 @@ def _table(columns, rows):
 def _film(clip, name, path):
     caption = f"{clip}: {captions.FILMS.get(name, name)}" if name != clip else clip
     caption = html.escape(caption)
-    return f'<figure><video controls preload="metadata" src="{_embed(path)}"></video><figcaption>{caption}</figcaption></figure>'
+    video = f'<video controls preload="metadata" src="{_embed(path)}"></video>'
+    return f"<figure>{video}<figcaption>{caption}</figcaption></figure>"
 
 
 def _count(tally):
@@ -76,7 +80,8 @@ def _first_screen(found):
     for each in found.headlines:
         value, _, interval = each.ours.partition(" ")
         parts.append(
-            f"<div>{html.escape(each.title)}<b>{html.escape(value)}</b><small>{html.escape(f'{each.metric.label} {interval}')}</small>"
+            f"<div>{html.escape(each.title)}<b>{html.escape(value)}</b>"
+            f"<small>{html.escape(f'{each.metric.label} {interval}')}</small>"
             f"<small>paper: {html.escape(each.paper)}</small><small>{html.escape(each.rival)}</small></div>"
         )
     parts.append('</div><div class="pairs">')
@@ -116,7 +121,9 @@ def _glossary():
     ]
     terms += [(name, meaning) for name, meaning in captions.ROWS.items()]
     return (
-        "<dl>" + "".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(said)}</dd>" for term, said in terms) + "</dl>"
+        "<dl>"
+        + "".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(meaning)}</dd>" for term, meaning in terms)
+        + "</dl>"
     )
 
 
@@ -147,8 +154,8 @@ def page(found: content.Content) -> str:
         parts += [f"<h3>{html.escape(s.title)}</h3>" + _table(s.columns, s.rows) for s in found.beyond]
     parts.append('<h2 id="figures">Figures</h2>')
     for path, caption in found.figures:
-        said = html.escape(caption)
-        parts.append(f'<figure><img src="{_embed(path)}" alt="{said}"><figcaption>{said}</figcaption></figure>')
+        shown = html.escape(caption)
+        parts.append(f'<figure><img src="{_embed(path)}" alt="{shown}"><figcaption>{shown}</figcaption></figure>')
     top = _on_top(found.films)
     rest = [(c, n, f) for c, of in found.films.items() for n, f in of.items() if c not in top or n not in PAIR]
     parts.append(
@@ -163,7 +170,8 @@ def page(found: content.Content) -> str:
         parts.append(_table(columns, [[item.get(c, "") or "" for c in columns] for item in found.left_out]))
     parts.append('<h2 id="minutes">Minutes a stage</h2>' + _table(content.MINUTES, found.minutes))
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Video-Foley: {html.escape(p.run)}</title><style>{STYLE}</style>" + "\n".join(parts) + "</html>\n"
     )
 
@@ -174,8 +182,8 @@ def markdown(found: content.Content) -> str:
     parts = [
         f"# Video-Foley: {p.run}",
         "Written by the stage `report`; do not edit. " + captions.NOTE,
-        f"Profile `{p.profile}`, films from `{p.films.source}`, sound from `{', '.join(p.audio.sources)}`, seed {p.seed}. Claims: "
-        f"{_count(found.tally)}.",
+        f"Profile `{p.profile}`, films from `{p.films.source}`, sound from `{', '.join(p.audio.sources)}`, "
+        f"seed {p.seed}. Claims: {_count(found.tally)}.",
     ]
     for section in (*found.sections, *found.beyond):
         parts += [f"## {section.title}", section.remark, text.markdown(section.columns, section.rows)]

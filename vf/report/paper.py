@@ -40,13 +40,15 @@ ROWS = {
         "Table 1", "Video2RMS", {"e_l1_sounding": 0.0431, "acc@1": 0.0128, "acc@5": 0.238, "acc@10": 0.449}
     ),
     "video2rms/hard_labels": Row(
-        "Table 1", "without label smoothing", {"e_l1_sounding": 0.0450, "acc@1": 0.0116, "acc@5": 0.241, "acc@10": 0.446}
+        "Table 1", "without label smoothing",
+        {"e_l1_sounding": 0.0450, "acc@1": 0.0116, "acc@5": 0.241, "acc@10": 0.446},
     ),
     "video2rms/random": Row(
         "Table 1", "random choice", {"e_l1_sounding": 0.2807, "acc@1": 0.0154, "acc@5": 0.0769, "acc@10": 0.154}
     ),
     "foley/ground_truth": _row2(
-        "Ground Truth", {"fad": 0, "fad_c": 0, "e_l1": 0, "favd": 0}, (4.57, 0.08), (4.83, 0.06), (4.70, 0.08), (4.90, 0.04),
+        "Ground Truth", {"fad": 0, "fad_c": 0, "e_l1": 0, "favd": 0},
+        (4.57, 0.08), (4.83, 0.06), (4.70, 0.08), (4.90, 0.04),
     ),
     "foley/foley_audio": _row2(
         "Video-Foley, Audio Prompt", {"fad": 27.2, "fad_c": 187, "e_l1": 0.0090, "clap": 0.644, "favd": 0.80},
@@ -59,7 +61,9 @@ ROWS = {
         "Text-to-Audio", {"fad": 59.8, "fad_c": 397, "e_l1": 0.0217, "clap": 0.443, "favd": 2.67},
         (2.39, 0.13), (2.00, 0.13), (2.78, 0.16), (3.21, 0.17),
     ),
-    "others/none/SpecVQGAN": _row2("SpecVQGAN", {"fad": 101.0, "fad_c": 579, "e_l1": 0.0230, "clap": 0.323, "favd": 6.42}),
+    "others/none/SpecVQGAN": _row2(
+        "SpecVQGAN", {"fad": 101.0, "fad_c": 579, "e_l1": 0.0230, "clap": 0.323, "favd": 6.42},
+    ),
     "others/none/Diff-Foley": _row2(
         "Diff-Foley", {"fad": 87.0, "fad_c": 550, "e_l1": 0.0291, "clap": 0.403, "favd": 4.61},
         (2.11, 0.11), (1.86, 0.14), (1.78, 0.13), (2.38, 0.17),
@@ -95,9 +99,9 @@ ROWS = {
     ),
 }  # fmt: skip
 PEAVS = {  # Table 3, whose opinions on timing are Table 2's; in its order
-    "foley/ground_truth": 1.81, "others/none/SpecVQGAN": 2.64, "others/none/Diff-Foley": 2.25, "others/audio/CondFoleyGen": 1.80,
-    "others/audio/SyncFusion": 2.21, "foley/foley_audio": 1.70, "others/text/SyncFusion": 2.31, "foley/foley_text": 2.27,
-    "foley/text_to_audio": 1.82,
+    "foley/ground_truth": 1.81, "others/none/SpecVQGAN": 2.64, "others/none/Diff-Foley": 2.25,
+    "others/audio/CondFoleyGen": 1.80, "others/audio/SyncFusion": 2.21, "foley/foley_audio": 1.70,
+    "others/text/SyncFusion": 2.31, "foley/foley_text": 2.27, "foley/text_to_audio": 1.82,
 }  # fmt: skip
 
 
@@ -107,9 +111,9 @@ def row(address: str) -> Row:
 
 
 def opposite(better: str, worse: str, key: str) -> str:
-    """The paper's values of two rows that a claim sets against each other, `0.238 against 0.241`; "–" if one is missing.
+    """The paper's values of the two rows that a claim compares, `0.238 against 0.241`; "–" if one is missing.
 
-    Says so where the paper's own numbers go the other way.
+    Where the paper's own numbers contradict the claim, the text adds "the other way".
     """
     ours, theirs = (row(address).values.get(key) for address in (better, worse))
     if ours is None or theirs is None:

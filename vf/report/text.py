@@ -1,12 +1,13 @@
 """Numbers and tables as readers see them."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 DASH = "–"  # for what was not measured
 
 
-def mean(row: dict, metric: str):
-    """A metric of a row of results; of a list of values, one a training, their mean; None where it was not measured."""
+def mean(row: dict, metric: str) -> Any:
+    """A metric of a row of results; the mean of a list of values, one a training; None where it was not measured."""
     value = row.get(metric)
     return sum(value) / len(value) if isinstance(value, list) else value
 

@@ -1,4 +1,6 @@
-"""Figures of the data and of every training, drawn from the numbers that notebooks 01 to 06 saved: a colour reruns this alone.
+"""Figures of the data and of every training, drawn from the numbers that notebooks 01 to 06 saved.
+
+They are apart from the notebooks, so that a change of colour reruns only this module.
 
 `python -m vf.report.training --profile small`
 """
@@ -6,18 +8,21 @@
 import argparse
 import json
 import textwrap
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from vf import params
 from vf.data import clips, media
 from vf.report import figures
 from vf.signal import rms
+from vf.signal.timeline import Timeline
 
 
-def clip(films, timeline):
-    """01: the first training film: strip, waveform with its annotated events, spectrogram. films: clips.ClipSet."""
+def clip(films: clips.ClipSet, timeline: Timeline) -> Figure:
+    """01: the first training film: strip, waveform with its annotated events, spectrogram."""
     first = films.indices("train")[0]
     shown, wave = films.clips[first], films.wave(first)
     frames, _ = media.read_frames(shown.film, timeline.fps, (192, 144), shown.start, shown.seconds)
@@ -33,8 +38,11 @@ def clip(films, timeline):
     return figure
 
 
-def statistics(saved):
-    """01: gaps between events, levels and materials of this run's clips over those of Greatest Hits. saved: clips/statistics.json."""
+def statistics(saved: dict) -> Figure:
+    """01: gaps between events, levels and materials of this run's clips, over those of Greatest Hits.
+
+    saved: clips/statistics.json.
+    """
     figure, axes = plt.subplots(1, 3, figsize=(figures.WIDTH, 2.4))
     for ax, name in zip(axes, ("gap", "level")):
         ours, theirs = saved[name], saved["greatest_hits"][name]
@@ -51,7 +59,7 @@ def statistics(saved):
     return figure
 
 
-def curve(saved, timeline):
+def curve(saved: Mapping[str, np.ndarray], timeline: Timeline) -> Figure:
     """02: a waveform, its curve, its classes and what they lose. saved: rms.npz."""
     rate = timeline.sample_rate / timeline.video_hop
     figure, axes = plt.subplots(4, 1, figsize=(figures.WIDTH, 5.6), sharex=True)
@@ -73,11 +81,13 @@ def curve(saved, timeline):
     return figure
 
 
-def features(probe, losses, energy, level, name, fps):
+def features(
+    probe: dict[str, float], losses: Sequence[float], energy: np.ndarray, level: np.ndarray, name: str, fps: float
+) -> Figure:
     """03: what each kind of map knows about loudness, the frame encoder's training, and one film.
 
-    probe: {kind: correlation}. losses: of every step. energy, level: change of the picture and RMS of a film's frames, (t,). name: its
-    name.
+    probe: {kind: correlation}. losses: of every step. energy, level: change of the picture and RMS of a film's frames,
+    (t,). name: its name.
     """
     figure, axes = plt.subplots(1, 3, figsize=(figures.WIDTH, 2.2), width_ratios=(1, 1, 1.6))
     axes[0].barh(list(probe), list(probe.values()), color=figures.SKY)
@@ -95,7 +105,7 @@ def features(probe, losses, energy, level, name, fps):
     return figure
 
 
-def predictions(truth, predicted, names, rate):
+def predictions(truth: np.ndarray, predicted: np.ndarray, names: Sequence[str], rate: float) -> Figure:
     """04: true and predicted curves of a few test films. truth, predicted: (films, n) RMS; rate: frames per second."""
     figure, axes = plt.subplots(len(names), 1, figsize=(figures.WIDTH, 1.4 * len(names)), sharex=True, squeeze=False)
     for ax, name, true, estimate in zip(axes[:, 0], names, truth, predicted):
@@ -107,8 +117,8 @@ def predictions(truth, predicted, names, rate):
     return figure
 
 
-def draw(p):
-    """Draw the figures of 01 to 06 into runs/<run>/figures. p: params.Params."""
+def draw(p: params.Params) -> dict[str, Figure]:
+    """Draw the figures of 01 to 06 into runs/<run>/figures. Returns them by name, closed."""
     timeline, films = p.timeline, clips.load(p.folder("clips"))
     rate = timeline.sample_rate / timeline.video_hop
     made = {"01_clips": clip(films, timeline), "01_statistics": statistics(_json(p, "clips/statistics"))}
@@ -116,10 +126,8 @@ def draw(p):
         made["02_rms"] = curve(saved, timeline)
     first, test = films.indices("train")[0], films.indices("test")[:3]
     true = rms.rms_curve(films.wave([first, *test]), timeline.video_window, timeline.video_hop)
-    level, energy = (
-        rms.resize(true[0], timeline.video_frames).numpy(),
-        np.load(p.folder("features") / "energy.npy")[first],
-    )
+    level = rms.resize(true[0], timeline.video_frames).numpy()
+    energy = np.load(p.folder("features") / "energy.npy")[first]
     probe, learnt = _json(p, "features/probe"), _json(p, "features/losses")
     made["03_features"] = features(probe, learnt["frame encoder"], energy, level, films.clips[first].name, timeline.fps)
     with np.load(p.folder("video2rms") / "predictions.npz") as saved:
@@ -142,7 +150,8 @@ def _json(p, name):
     return json.loads(p.folder(f"{name}.json").read_text())
 
 
-def main():
+def main() -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", help="small or paper; params.yaml's own without it")
     draw(params.load(parser.parse_args().profile))

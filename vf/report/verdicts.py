@@ -91,17 +91,16 @@ def _nothing_gained(base, interval, key, margin=0.05):
 def saved(rows: dict, name: str, key: str, lower: bool | None = None) -> tuple[str, str]:
     """(text, verdict) from a difference that a stage saved as a row `a minus b` of its metrics.
 
-    The levels are told too where rows `a` and `b` stand beside it.
+    The text gives the levels too, where `rows` has both `a` and `b`.
     """
     row = rows.get(name, {})
     value, interval = mean(row, key), row.get(f"{key}_interval")
     if value is None or interval is None or None in interval:
         return UNMEASURED
     one, _, other = name.partition(" minus ")
-    levels = [mean(rows.get(each, {}), key) for each in (one, other)]
-    return _in_words(*levels, value, interval), decide(
-        interval, catalogue.lower_is_better(key) if lower is None else lower
-    )
+    a, b = mean(rows.get(one, {}), key), mean(rows.get(other, {}), key)
+    lower = catalogue.lower_is_better(key) if lower is None else lower
+    return _in_words(a, b, value, interval), decide(interval, lower)
 
 
 def saved_no_gain(rows: dict, more: str, base: str, key: str) -> tuple[str, str]:

@@ -1,9 +1,7 @@
-"""What listeners answered (section 3.2, App.
-
-D): mean opinion scores as in Table 3, and how metrics rank against them.
-"""
+"""Answers of listeners (section 3.2, App. D): mean opinion scores, and how metrics rank against them (Table 3)."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +13,15 @@ from vf.evaluation import metrics
 CRITERIA = ("material", "action", "temporal", "quality")
 
 
-def read_answers(key, paths):
+def read_answers(key: dict, paths: Iterable[str | Path]) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
     """Answer files of a page: (ratings, left_out).
 
-    key: of `listening.make`. paths: files. ratings: a DataFrame with listener, question, system and the four criteria,
-    a row a rated sound. left_out: (file, why) of the files that are no JSON, of another page, incomplete, or of a
-    listener who is in already.
+    key: of `page.make`. ratings: a row for each rated sound, with listener, question, system and the four criteria.
+    left_out: (file, why) of each file that is no JSON, of another page, incomplete, or of a listener who is in already.
     """
-    rows, left_out, seen = [], [], {}
+    rows: list[dict] = []
+    left_out: list[tuple[str, str]] = []
+    seen: dict[str, str] = {}
     for path in map(Path, paths):
         try:
             answers = json.loads(path.read_text("utf-8-sig"))
@@ -61,16 +60,15 @@ def _rated(key, answers):
                 score = scores.get(criterion) if isinstance(scores, dict) else None
                 if type(score) is not int or not 1 <= score <= 5:
                     raise ValueError(
-                        f"question {question['id']}: {criterion} of sound {code} is {score!r}; wanted 1 to 5: have it completed"
+                        f"question {question['id']}: {criterion} of sound {code} is {score!r}; "
+                        "wanted 1 to 5: have it completed"
                     )
             row = {"listener": answers["listener"], "question": question["id"], "system": system}
-            rows.append(
-                row | {criterion: scores[criterion] for criterion in CRITERIA}
-            )  # and nothing else that a file holds
+            rows.append(row | {criterion: scores[criterion] for criterion in CRITERIA})  # nothing else of the file
     return rows
 
 
-def mean_scores(ratings, order, seed=0):
+def mean_scores(ratings: pd.DataFrame, order: Iterable[str], seed: int = 0) -> pd.DataFrame:
     """Mean opinion scores, a row a system: {criterion, criterion ±, criterion low, criterion high}.
 
     ratings: of `read_answers`. order: of the systems. ± is half of the 95% interval of the mean with every rating taken
@@ -92,7 +90,7 @@ def mean_scores(ratings, order, seed=0):
     return pd.DataFrame(rows)
 
 
-def correlate(scores, measured):
+def correlate(scores: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     """Spearman's rank correlation of every metric with every criterion over the systems that both tables have.
 
     scores: of `mean_scores`. measured: a DataFrame with `system` and a column a metric, PEAVS or any other. Returns
@@ -103,7 +101,8 @@ def correlate(scores, measured):
     both = scores.merge(measured, on="system", suffixes=("", " measured"))
     if both.empty:
         raise ValueError(
-            f"the metrics are of {', '.join(map(str, measured.system))}; wanted some of {', '.join(scores.system)}: name them alike"
+            f"the metrics are of {', '.join(map(str, measured.system))}; "
+            f"wanted some of {', '.join(scores.system)}: name them alike"
         )
     rows = []
     for metric in names:
@@ -131,17 +130,19 @@ def _metrics(measured):
         text = cells[pd.to_numeric(cells, errors="coerce").isna()]
         if len(text):
             raise ValueError(
-                f"the metrics have {text.iloc[0]!r} in column {name}; wanted a number or an empty cell: mend it, or drop the column"
+                f"the metrics have {text.iloc[0]!r} in column {name}; "
+                "wanted a number or an empty cell: mend it, or drop the column"
             )
     return names
 
 
-def markdown(scores, measured=None):
-    """Table 3's form as Markdown: a row a system, metrics first, then each opinion as `mean (± half of the interval)`.
+def markdown(scores: pd.DataFrame, measured: pd.DataFrame | None = None) -> str:
+    """A Markdown table in the form of Table 3: metrics first, then each opinion as `mean (± half of the interval)`.
 
     scores: of `mean_scores`; its order is kept. measured: as for `correlate`; its systems without an opinion follow.
     """
-    extra, rows = [], scores.set_index("system")
+    extra: list[str] = []
+    rows = scores.set_index("system")
     if measured is not None:
         extra = _metrics(measured)
         both = scores.merge(measured, on="system", how="outer", suffixes=("", " measured")).set_index("system")

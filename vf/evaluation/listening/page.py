@@ -8,14 +8,16 @@ import argparse
 import hashlib
 import json
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import ArrayLike
 
 from vf.data import files, media, writing
-from vf.data.clips import cut, read_times
+from vf.data.clips import Event, cut, read_times
 from vf.evaluation import systems
 from vf.evaluation.listening import opinions
 from vf.signal import rms
@@ -26,26 +28,28 @@ CASES = [  # App. D: scratches first, hits on materials that these leave over
     *((m, "hit") for m in ("carpet", "ceramic", "metal", "water", "wood", "leaf")),
 ]
 RATE, WIDTH = 16000, 480  # of the films on the page: section 3.2's sample rate; wide enough to see a stick
-WRITTEN = 946684800  # time of every film on the page, 2000-01-01: the order of writing would tell, and a zip knows none before 1980
+# 2000-01-01, the time of every film on the page: real times would show the order of writing; zip has none before 1980
+WRITTEN = 946684800
 
 
-def material_and_action(events, seconds):
+def material_and_action(events: Sequence[Event], seconds: float) -> tuple[str, str] | None:
     """The (material, action) that all labelled events of a film's first seconds share, else None."""
     pairs = {(e.material, e.action) for e in cut(events, 0, seconds) if e.material and e.action}
     return pairs.pop() if len(pairs) == 1 else None
 
 
-def choose(films, seconds=4.0, cases="paper"):
+def choose(films: dict[str, Sequence[Event]], seconds: float = 4.0, cases: str = "paper") -> dict[tuple[str, str], str]:
     """A film for each question: {(material, action): name}, of {name: events}, in the order of the questions.
 
     cases: "paper", the twelve of App. D, or "any", up to six scratches and six hits of whatever materials there are.
     The first film by name is taken whose first seconds hold events of that case and of no other. Raises ValueError for
     a case of the paper that no film shows.
     """
-    shown = {}
+    shown: dict[tuple[str, str], str] = {}
     for name in sorted(films):
-        shown.setdefault(material_and_action(films[name], seconds), name)
-    shown.pop(None, None)
+        case = material_and_action(films[name], seconds)
+        if case is not None:
+            shown.setdefault(case, name)
     if cases == "any":
         scratches = [case for case in shown if case[1] == "scratch"][:6]
         seen = {material for material, _ in scratches}
@@ -68,7 +72,15 @@ def choose(films, seconds=4.0, cases="paper"):
     return found
 
 
-def make(films, folders, out, truth=None, cases="paper", seconds=4.0, seed=0):
+def make(
+    films: str | Path,
+    folders: Iterable[str | Path],
+    out: str | Path,
+    truth: str | Path | None = None,
+    cases: str = "paper",
+    seconds: float = 4.0,
+    seed: int = 0,
+) -> dict:
     """Write the page: OUT/page, which opens in any browser, and OUT/key.json, which tells whose sound is whose.
 
     films: folder of <name>.mp4 with <name>_times.txt in Greatest Hits' form. folders: of the systems, one sound or film
@@ -77,46 +89,43 @@ def make(films, folders, out, truth=None, cases="paper", seconds=4.0, seed=0):
     ValueError for cases that no film shows, for sounds that are missing or too short, for folders whose names do not
     tell them apart, for none, and where OUT exists.
     """
-    out, folders = Path(out), _by_name(folders)
+    out, systems_of = Path(out), _by_name(folders)
     if out.exists():
         raise ValueError(f"{out}: exists; wanted a new folder, as answers belong to one page: choose another name")
     paths = systems.named(films, media.SUFFIXES)
     events = {n: read_times(t) for n, p in paths.items() if (t := p.with_name(f"{n}_times.txt")).exists()}
     if not events:
         raise ValueError(
-            f"{films}: none of its {len(paths)} films has annotations beside it ({next(iter(paths))}_times.txt and so on); wanted "
-            "them, as they tell what material and action a film shows: add them"
+            f"{films}: none of its {len(paths)} films has annotations beside it ({next(iter(paths))}_times.txt and so "
+            "on); wanted them, as they tell what material and action a film shows: add them"
         )
-    asked = choose(events, seconds, cases)
+    chosen = choose(events, seconds, cases)
     sounds = {
         TRUTH: paths if truth is None else systems.named(truth),
-        **{n: systems.named(f) for n, f in folders.items()},
+        **{n: systems.named(f) for n, f in systems_of.items()},
     }
     for system, found in sounds.items():
-        lack = [name for name in asked.values() if name not in found]
+        lack = [name for name in chosen.values() if name not in found]
         if lack:
             raise ValueError(f"{system}: has no sound for {', '.join(lack)}; wanted one for each question: add it")
-    waves = {(s, name): _read(found[name], seconds) for s, found in sounds.items() for name in asked.values()}
+    waves = {(s, name): _read(found[name], seconds) for s, found in sounds.items() for name in chosen.values()}
     with files.whole_folder(out) as partial:
         (partial / "page" / "media").mkdir(parents=True)
-        return _write_page(partial, paths, events, asked, sounds, waves, seconds, seed)
+        return _write_page(partial, paths, events, chosen, sounds, waves, seconds, seed)
 
 
-def _write_page(partial, paths, events, asked, sounds, waves, seconds, seed):
+def _write_page(partial, paths, events, chosen, sounds, waves, seconds, seed):
     """The page and its key in a folder, see `make`. waves: {(system, film): (s,)}. Returns the key."""
     questions, digest = [], hashlib.sha256()
-    for number, ((material, action), name) in enumerate(asked.items()):
+    for number, ((material, action), name) in enumerate(chosen.items()):
         picture = _picture(paths[name], seconds)
         codes = {hashlib.sha256(f"{seed} {number} {name} {s}".encode()).hexdigest()[:10]: s for s in sounds}
         items = dict(sorted(codes.items()))
-        for (
-            code,
-            system,
-        ) in items.items():  # in the order of the codes, as a file system may tell what was written first
+        for code, system in items.items():  # by code, as a file system may show what was written first
             _write(partial, code, picture, waves[system, name], digest)
         question = {"id": f"q{number + 1:02d}", "film": name, "material": material, "action": action}
         questions.append(question | {"items": items})
-    shown = _examples(partial, paths, events, set(asked.values()), sounds[TRUTH], seconds, digest)
+    shown = _examples(partial, paths, events, set(chosen.values()), sounds[TRUTH], seconds, digest)
     key = {
         "page": digest.hexdigest()[:16],
         "seconds": seconds,
@@ -124,16 +133,15 @@ def _write_page(partial, paths, events, asked, sounds, waves, seconds, seed):
         "systems": list(sounds),
         "questions": questions,
     }
-    told = {
+    shown_to_listeners = {
         "page": key["page"],
         "criteria": opinions.CRITERIA,
         "examples": shown,
         "questions": [{"id": q["id"], "items": list(q["items"])} for q in questions],
     }
     template = Path(__file__).with_suffix(".html").read_text()
-    files.write_text(
-        partial / "page" / "index.html", template.replace("__DATA__", json.dumps(told).replace("<", "\\u003c"))
-    )
+    data = json.dumps(shown_to_listeners).replace("<", "\\u003c")
+    files.write_text(partial / "page" / "index.html", template.replace("__DATA__", data))
     files.write_json(partial / "key.json", key)
     return key
 
@@ -153,7 +161,8 @@ def _by_name(folders):
             )
         if name in found:
             raise ValueError(
-                f"{found[name]} and {folder} are both called {name}; wanted a name for each system, and that is its folder's: rename one"
+                f"{found[name]} and {folder} are both called {name}; "
+                "wanted a name for each system, and that is its folder's: rename one"
             )
         found[name] = folder
     if not found:
@@ -197,15 +206,15 @@ def _write(folder, code, picture, wave, digest):
     digest.update(code.encode() + target.read_bytes())  # a page with other codes takes other answers
 
 
-def _examples(folder, paths, events, asked, truth, seconds, digest):
-    """Fig. 7's examples of the best and the worst score, of films that no question shows: {criterion: code}, and `best`.
+def _examples(folder, paths, events, chosen, truth, seconds, digest):
+    """Write Fig. 7's examples of the best and the worst scores, from films that no question shows.
 
-    The worst of a criterion is good in what the criterion does not ask for: the true loudness with another material,
-    the true material in another action, the true sound too late, the true sound in noise. None where no films are left
-    over.
+    The worst example of a criterion is bad in that criterion alone: the true loudness with another material, the true
+    material in another action, the true sound too late, the true sound in noise. Returns {criterion or "best": code},
+    {} where no film is left over.
     """
     cases = {
-        n: case for n in sorted(set(events) & set(truth) - asked) if (case := material_and_action(events[n], seconds))
+        n: case for n in sorted(set(events) & set(truth) - chosen) if (case := material_and_action(events[n], seconds))
     }
 
     def first(fits):  # reads no more sounds than it must
@@ -232,13 +241,13 @@ def _examples(folder, paths, events, asked, truth, seconds, digest):
     return codes
 
 
-def follow(sound, leader):
+def follow(sound: ArrayLike, leader: ArrayLike) -> np.ndarray:
     """A sound with the loudness of another, both (s,) of whole hops: another material at the right times."""
     wanted = rms.rms_curve(np.asarray(leader, np.float32), 512, 128)
     return rms.impose(torch.as_tensor(np.asarray(sound, np.float32))[None], wanted[None], 512, 128)[0].numpy()
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m vf.listening", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
@@ -268,8 +277,12 @@ def main(arguments=None):
         parser.exit(2, f"{error}\n")
 
 
-def score(out, answers, measured=None):
-    """Write OUT/mos.csv, OUT/mos.md and, with a CSV of metrics, OUT/correlation.csv; print them and what was left out."""
+def score(out: str | Path, answers: Sequence[str], measured: str | None = None) -> None:
+    """Write and print the opinions, OUT/mos.csv and OUT/mos.md, and with metrics OUT/correlation.csv.
+
+    out: the folder that `make` wrote. answers: paths of answer files; those left out are printed. measured: path of a
+    CSV of metrics. Raises ValueError where the key or the metrics are missing, or no answer can be used.
+    """
     out = Path(out)
     if not (out / "key.json").is_file():
         raise ValueError(f"{out}: has no key.json; wanted the folder that `make` wrote")
@@ -286,9 +299,9 @@ def score(out, answers, measured=None):
     if ratings.empty:
         raise ValueError(f"none of {len(answers)} files can be used; see above")
     scores = opinions.mean_scores(ratings, key["systems"])
-    measured = pd.read_csv(measured, dtype={"system": str}) if measured else None
-    table = None if measured is None else opinions.correlate(scores, measured)
-    shown = opinions.markdown(scores, measured)
+    values = pd.read_csv(measured, dtype={"system": str}) if measured else None
+    table = None if values is None else opinions.correlate(scores, values)
+    shown = opinions.markdown(scores, values)
     files.write_csv(out / "mos.csv", scores)
     files.write_text(out / "mos.md", shown + "\n")
     print(f"{ratings.listener.nunique()} listeners\n\n{shown}")
