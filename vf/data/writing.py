@@ -273,7 +273,10 @@ class _Lasting:
 
 
 def _copy(film, output, target, wave, sample_rate, pictures=None):
-    """Write the film's picture, or its first `pictures`, and `wave` to the file `target`, which is to become `output`."""
+    """Write the film's picture and `wave` to the file `target`, which is to become `output`.
+
+    pictures: how many to write; None for all.
+    """
     with opened(film) as source, _written(output, target) as container:
         picture = picture_stream(source, film)
         codec = picture.codec_context.codec.canonical_name
@@ -326,7 +329,10 @@ def _packets(source, stream, path):
 
 
 def _stamped(packets):
-    """Packets with their times of decoding filled in: a Matroska leaves out those of the first ones before a B-frame."""
+    """Packets with their times of decoding filled in.
+
+    A Matroska leaves out those of the first packets before a B-frame.
+    """
     waiting, last = [], None
     for packet in packets:
         if packet.pts is None:
