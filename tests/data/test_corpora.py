@@ -30,8 +30,12 @@ def film(folder, name, seconds=2.0, events=("0.2 wood hit None", "1.5 None None 
     (folder / f"{name}_times.txt").write_text("\n".join(events) + "\n")
 
 
+def corpus(root, **options):
+    return corpora.FilmCorpus("greatest_hits", root, **options)
+
+
 def greatest_hits(root, **options):
-    return corpora.films("greatest_hits", root, None, SECOND, workers=1, **options)
+    return corpora.films(corpus(root, **options), SECOND, workers=1)
 
 
 def test_whole_annotated_segments_alone_count(tmp_path):
@@ -52,7 +56,7 @@ def test_a_film_a_hair_too_short_at_an_odd_rate_counts(tmp_path, count, segments
     times = "".join(f"{t} wood hit None\n" for t in range(0, 20, 5))
     (tmp_path / "a_times.txt").write_text(times)
     film(tmp_path, "b", 10.0)
-    made = corpora.films("greatest_hits", tmp_path, None, Timeline(), workers=1)
+    made = corpora.films(corpus(tmp_path), Timeline(), workers=1)
     assert len([c for c in made.clips if c.group == "a"]) == segments
     assert bool(made.left_out) == (segments == 0)
 
@@ -60,11 +64,11 @@ def test_a_film_a_hair_too_short_at_an_odd_rate_counts(tmp_path, count, segments
 def test_segments_are_counted_beside_the_papers(tmp_path):
     film(tmp_path, "a_1", 4.3, ["0.2 wood hit None", "2.5 rock scratch None", "4.1 rock hit None"])
     film(tmp_path, "a_2"), film(tmp_path, "b_1", sound=False), film(tmp_path, "b_2", track="mic")
-    assert corpora.beside_the_paper(greatest_hits(tmp_path), tmp_path, SECOND) is None
+    assert corpora.beside_the_paper(greatest_hits(tmp_path), corpus(tmp_path), SECOND) is None
     (tmp_path / "train.txt").write_text("a_1\na_2\ngone\n")
     (tmp_path / "test.txt").write_text("b_1\nb_2\n")
     made = greatest_hits(tmp_path, valid_share=0.5)
-    counts = corpora.beside_the_paper(made, tmp_path, SECOND)
+    counts = corpora.beside_the_paper(made, corpus(tmp_path), SECOND)
     # a_1: seconds 0 and 2 of 0, 1, 2, 3; a_2: both; the last 0.3 s of a_1 are no whole segment
     train = {"films listed": 3, "films missing": 1, "films left out": 0, "segments without annotation": 2}
     assert counts["train"] == {"paper": 2212, "here": 4, "difference": -2208, **train}
@@ -121,11 +125,13 @@ def test_splits_of_all_folds_are_those_of_each_fold(tmp_path):
     for name in "abcde":
         film(tmp_path, name)
     made = [greatest_hits(tmp_path, folds=3, fold=fold, valid_share=0.3) for fold in range(3)]
-    assert corpora.splits(made[1], tmp_path, folds=3, valid_share=0.3) == [[c.split for c in m.clips] for m in made]
+    assert corpora.splits(made[1], corpus(tmp_path, folds=3, valid_share=0.3)) == [
+        [c.split for c in m.clips] for m in made
+    ]
     (tmp_path / "train.txt").write_text("a\nb\nc\n")
     (tmp_path / "test.txt").write_text("d\ne\n")
     official = greatest_hits(tmp_path)
-    assert corpora.splits(official, tmp_path) == [[c.split for c in official.clips]]
+    assert corpora.splits(official, corpus(tmp_path)) == [[c.split for c in official.clips]]
 
 
 def test_bad_films_are_left_out_and_the_others_go_on(tmp_path):
@@ -156,13 +162,13 @@ def test_no_film_at_all_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="no such folder"):
         greatest_hits(tmp_path / "none")
     with pytest.raises(ValueError, match="wanted render, greatest_hits or folder"):
-        corpora.films("youtube", tmp_path, None, SECOND)
+        corpora.FilmCorpus("youtube", tmp_path)
 
 
 def test_a_folder_of_films_uses_silent_ones_for_the_test_alone(tmp_path):
     for k in range(6):
         writing.write_film(tmp_path / f"f{k}.mp4", frames(1.0), 10, np.full(16000, 0.1) if k % 2 else None)
-    made = corpora.films("folder", tmp_path, None, SECOND, folds=2, workers=1)
+    made = corpora.films(corpora.FilmCorpus("folder", tmp_path, folds=2), SECOND, workers=1)
     assert all(c.has_sound or c.split == "test" for c in made.clips)
     assert len(made.clips) + len(made.left_out) == 6
 
@@ -170,7 +176,7 @@ def test_a_folder_of_films_uses_silent_ones_for_the_test_alone(tmp_path):
 def test_rendered_films_come_back_as_clips(tmp_path):
     timeline = Timeline(seconds=1.0, fps=30)
     options = {"count": {"train": 2, "valid": 1, "test": 1}, "size": (48, 36), "seconds": 2.0}
-    made = corpora.films("render", None, tmp_path, timeline, render_films=options, workers=1)
+    made = corpora.films(corpora.FilmCorpus("render", tmp_path), timeline, render_films=options, workers=1)
     assert {c.split for c in made.clips} <= {"train", "valid", "test"} and not made.left_out
     assert all(c.events for c in made.clips)
 
@@ -192,11 +198,11 @@ def test_sounds_are_made_without_a_look_at_test_clips(tmp_path):
     for name in "abcde":
         film(tmp_path, name)
     films = greatest_hits(tmp_path, folds=2)
-    expected = corpora.sounds(["films"], None, SECOND, films=films)
+    expected = corpora.sounds(corpora.SoundCorpus(["films"], tmp_path), SECOND, films)
     films.waves = Guarded(films)
     with pytest.raises(AssertionError, match="were read"):
         films.wave(slice(None))
-    made = corpora.sounds(["films"], None, SECOND, films=films)
+    made = corpora.sounds(corpora.SoundCorpus(["films"], tmp_path), SECOND, films)
     assert np.array_equal(made.waves, expected.waves) and len(made) == len(films.indices("train", "valid")) > 0
 
 
@@ -211,7 +217,10 @@ def test_rms2sound_never_opens_the_films():
 
 @pytest.mark.slow
 def test_training_does_not_change_with_the_test_films(tmp_path, monkeypatch):
-    """The films' stages on a handful of clips, again with noise for the test films' sound and other pictures: the same weights."""
+    """The films' stages on a handful of clips, then again with noise for the test films' sound and with other pictures.
+
+    The weights are the same.
+    """
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     small = values["small"]
     small["timeline"]["seconds"] = 2.0
@@ -259,7 +268,7 @@ def test_sounds_of_films_never_include_the_test(tmp_path):
     for name in "abcde":
         film(tmp_path, name)
     films = greatest_hits(tmp_path, folds=2)
-    made = corpora.sounds(["films"], None, SECOND, films=films)
+    made = corpora.sounds(corpora.SoundCorpus(["films"], tmp_path), SECOND, films)
     groups = {c.group for c in made.clips}
     assert (
         groups == {c.group for c in films.where("train", "valid").clips} and made.waves.shape[1] == SECOND.sound_samples
@@ -271,25 +280,27 @@ def test_a_folder_of_sounds(tmp_path):
     soundfile.write(tmp_path / "dog-bark" / "x.wav", np.full(50000, 0.25), 16000)
     soundfile.write(tmp_path / "dog-bark" / "zeros.wav", np.zeros(20000), 16000)
     (tmp_path / "dog-bark" / "broken.wav").write_text("no")
-    made = corpora.sounds(["folder"], tmp_path, SECOND, valid_share=0.0)
+    made = corpora.sounds(corpora.SoundCorpus(["folder"], tmp_path, valid_share=0.0), SECOND)
     assert len(made) == 50000 // SECOND.sound_samples and made.clips[0].caption == "The sound of dog bark."
     assert made.wave(0).mean() == pytest.approx(0.25, abs=1e-3)
     assert made.left_out[0]["file"] == "broken.wav"
     soundfile.write(tmp_path / "dog-bark" / "4-y.wav", np.full(20000, 0.25), 16000)
-    made = corpora.sounds(["folder"], tmp_path, SECOND, held_out="4-*")
+    made = corpora.sounds(corpora.SoundCorpus(["folder"], tmp_path, held_out="4-*"), SECOND)
     assert {c.group for c in made.clips if c.split == "valid"} == {"4-y"}
 
 
 def test_rendered_sounds_carry_captions():
-    made = corpora.sounds(["render"], None, SECOND, count=4, valid_share=0.5)
+    made = corpora.sounds(corpora.SoundCorpus(["render"], "", count=4, valid_share=0.5), SECOND)
     assert [c.split for c in made.clips] == ["valid", "valid", "train", "train"]
     with pytest.raises(ValueError, match="wanted some of"):
-        corpora.sounds(["radio"], None, SECOND)
+        corpora.SoundCorpus(["radio"], "")
+    with pytest.raises(ValueError, match="give `films`"):
+        corpora.sounds(corpora.SoundCorpus(["films"], ""), SECOND)
 
 
 @pytest.mark.skipif(not REAL, reason="VF_GREATEST_HITS does not point at films of Greatest Hits")
 def test_real_films_are_cut_by_the_papers_rule():
-    made = corpora.films("greatest_hits", REAL, None, Timeline(), audio="mic")
+    made = corpora.films(corpus(REAL, audio="mic"), Timeline())
     assert not made.left_out and len(made) > 2 * len({c.group for c in made.clips})
     assert all(c.events and c.film.endswith("_mic.mp4") for c in made.clips)
     level = rms.rms_curve(made.wave(slice(0, 20)), 512, 128).mean()
@@ -383,7 +394,7 @@ def test_names_with_spaces_and_marks_work_in_lists(tmp_path):
     (tmp_path / "test.txt").write_bytes("\nother\n".encode("utf-16"))
     made = greatest_hits(tmp_path, valid_share=0.0)
     assert {c.group: c.split for c in made.clips} == {"my film": "train", "a b c": "train", "other": "test"}
-    assert corpora.beside_the_paper(made, tmp_path, SECOND)["train"]["films listed"] == 2
+    assert corpora.beside_the_paper(made, corpus(tmp_path), SECOND)["train"]["films listed"] == 2
     (tmp_path / "train.txt").write_text("my\nb\n")
     (tmp_path / "test.txt").write_text("c\n")
     with pytest.raises(ValueError, match="none of the 3 names in train.txt.*the first: my; a film: a b c") as caught:
@@ -395,7 +406,7 @@ def test_two_films_of_one_name_are_both_named(tmp_path):
     for suffix in ("mp4", "mkv"):
         wild.film(tmp_path / f"a.{suffix}", frames=50)
     wild.film(tmp_path / "b.mp4", frames=50)
-    made = corpora.films("folder", tmp_path, None, SECOND, folds=2, workers=1)
+    made = corpora.films(corpora.FilmCorpus("folder", tmp_path, folds=2), SECOND, workers=1)
     assert {c.group for c in made.clips} == {"a", "b"} and len(made.clips) == 4
     assert [(i["file"], i["reason"]) for i in made.left_out] == [("a.mp4", "goes by the name of a.mkv")]
 
@@ -414,7 +425,7 @@ def test_sounds_that_are_of_no_use_are_all_named(tmp_path):
             tmp_path / f"half {name[4:]}.{name[4:]}"
         )
         (tmp_path / f"whole_{name}").unlink()
-    made = corpora.sounds(["folder"], tmp_path, SECOND, valid_share=0.0)
+    made = corpora.sounds(corpora.SoundCorpus(["folder"], tmp_path, valid_share=0.0), SECOND)
     found = reasons(made)
     assert {c.group for c in made.clips} == {"good", "part"}
     assert set(found) == {

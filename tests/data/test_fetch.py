@@ -65,7 +65,9 @@ def test_fetched_and_unpacked_it_is_a_corpus(tmp_path, served):
     assert fetched.returncode == 0 and (clone / "data" / "greatest-hits.zip").exists(), fetched.stderr
     unpacked = run(clone, sys.executable, "-m", "vf.data.unpack", "data/greatest-hits.zip", "data/greatest-hits")
     assert unpacked.returncode == 0, unpacked.stderr
-    made = corpora.films("greatest_hits", clone / "data" / "greatest-hits", None, Timeline(seconds=1.0, fps=10))
+    made = corpora.films(
+        corpora.FilmCorpus("greatest_hits", clone / "data" / "greatest-hits"), Timeline(seconds=1.0, fps=10)
+    )
     assert sorted((c.split, c.start) for c in made.clips) == [
         ("test", 0.0),
         ("test", 1.0),

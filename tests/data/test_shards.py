@@ -89,7 +89,8 @@ def test_killed_half_way_it_goes_on(folder, tmp_path):
     """Another process, stopped by the signal that no program can catch."""
     for k in range(100):
         shutil.copy(folder / "rain/c.wav", folder / f"rain/{k}.wav")
-    lines = "import sys; from vf.data import shards; shards.write(shards.recordings(sys.argv[1]), sys.argv[2], 1.0, per_shard=4)"
+    write = "shards.write(shards.recordings(sys.argv[1]), sys.argv[2], 1.0, per_shard=4)"
+    lines = f"import sys; from vf.data import shards; {write}"
     command = [sys.executable, "-c", lines, str(folder), str(tmp_path / "out")]
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL)
     while not list((tmp_path / "out").glob("shard-*.tar")):
@@ -201,7 +202,9 @@ def test_nothing_usable_is_one_error(tmp_path):
 def test_shards_are_a_source_of_sounds(folder, tmp_path, monkeypatch):
     timeline = Timeline(seconds=0.96, fps=25)
     shards.write(shards.recordings(folder), tmp_path / "out", timeline.sound_seconds, workers=1)
-    made = corpora.sounds(["shards"], tmp_path / "out", timeline, valid_share=0.5, folder=tmp_path / "sounds")
+    made = corpora.sounds(
+        corpora.SoundCorpus(["shards"], tmp_path / "out", valid_share=0.5), timeline, folder=tmp_path / "sounds"
+    )
     made.save(tmp_path / "sounds")
     assert isinstance(made.waves, np.memmap) and len(made) == shards.manifest(tmp_path / "out")["clips"]
     assert {c.split for c in made.clips} == {"train", "valid"}
@@ -209,13 +212,16 @@ def test_shards_are_a_source_of_sounds(folder, tmp_path, monkeypatch):
     assert all(len(splits) == 1 for splits in by_group.values()), "pieces of one recording stay together"
     for clip, wave, (_, expected, _) in zip(made.clips, made.waves, shards.read(tmp_path / "out")):
         assert np.array_equal(wave, expected) and clip.caption.startswith("The sound of ")
-    held = corpora.sounds(["shards"], tmp_path / "out", timeline, folder=tmp_path / "held", held_out="c*")
+    corpus = corpora.SoundCorpus(["shards"], tmp_path / "out", held_out="c*")
+    held = corpora.sounds(corpus, timeline, folder=tmp_path / "held")
     assert {c.group for c in held.where("valid").clips} == {"rain/c"}
     with pytest.raises(ValueError, match="pieces of"):
-        corpora.sounds(["shards"], tmp_path / "out", Timeline(seconds=2.0), folder=tmp_path / "sounds")
+        corpora.sounds(corpus, Timeline(seconds=2.0), folder=tmp_path / "sounds")
+    with pytest.raises(ValueError, match="give `folder`"):
+        corpora.sounds(corpus, timeline)
     monkeypatch.setattr(corpora.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
     with pytest.raises(ValueError, match="make room or cut fewer --pieces"):
-        corpora.sounds(["shards"], tmp_path / "out", timeline, folder=tmp_path / "full")
+        corpora.sounds(corpus, timeline, folder=tmp_path / "full")
     assert not (tmp_path / "full/waves.npy").exists()
     (tmp_path / "out/shard-00000.tar").unlink()
     with pytest.raises(ValueError, match="shard-00000.tar not there"):

@@ -27,9 +27,8 @@ def onsets(wave, rate=16000):
 def picture(k, size=SIZE):
     image = np.full((size[1], size[0], 3), 8 + 2 * (k % 110), np.uint8)
     image[:, k % size[0]] = 255
-    image[: size[1] // 3] = np.random.default_rng(k).integers(
-        0, 255, (size[1] // 3, size[0], 3)
-    )  # so that it has some bytes
+    # noise, so that it has some bytes
+    image[: size[1] // 3] = np.random.default_rng(k).integers(0, 255, (size[1] // 3, size[0], 3))
     return image
 
 
@@ -45,7 +44,10 @@ def film(
     b_frames=2,
     **options,
 ):
-    """A film of 4 s, whose picture brightens and whose sound clicks. stamps: seconds of its pictures. shape: of its pixels."""
+    """A film of 4 s, whose picture brightens and whose sound clicks.
+
+    stamps: seconds of its pictures. shape: of its pixels.
+    """
     clock = Fraction(1, 90000)
     with av.open(f"file:{path}", "w", options=options) as container:
         track = container.add_stream(codec, rate=rate)
@@ -86,7 +88,7 @@ def sound_file(path, codec, wave, rate=48000, layout="mono", **options):
 
 
 def copied(source, target, change):
-    """A copy of a film, packet by packet. change(kind, second, packet, number): returns the packet to write, or None."""
+    """A copy of a film, packet by packet. change(kind, second, packet, number) -> the packet to write, or None."""
     numbers = {"video": count(), "audio": count()}
     with av.open(str(source)) as old, av.open(str(target), "w") as new:
         tracks = {stream.index: new.add_stream_from_template(stream, opaque=True) for stream in old.streams}

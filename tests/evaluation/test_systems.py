@@ -163,7 +163,7 @@ def test_what_is_exported_is_read_back(tmp_path):
     timeline = Timeline(seconds=1.0)
     frames = np.random.default_rng(0).integers(0, 255, (30, 32, 48, 3)).astype(np.uint8)
     writing.write_film(tmp_path / "a.mp4", frames, 30, np.zeros(16000, np.float32), RATE)
-    films = corpora.films("folder", tmp_path, tmp_path, timeline, folds=1, workers=1)
+    films = corpora.films(corpora.FilmCorpus("folder", tmp_path, folds=1), timeline, workers=1)
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 16000)).astype(np.float32)
     films = ClipSet(films.clips, (noise * 32768).astype(np.int16), RATE)
     systems.export(films, {"theirs": noise}, tmp_path / "out")
@@ -180,7 +180,7 @@ OTHERS, FILMS = os.environ.get("VF_OTHER_SYSTEMS"), os.environ.get("VF_GREATEST_
 @pytest.mark.skipif(not (OTHERS and FILMS), reason="VF_OTHER_SYSTEMS and VF_GREATEST_HITS point at no recordings")
 def test_syncfusions_own_output_follows_the_films_it_was_made_for(tmp_path):
     timeline = Timeline(seconds=5.0)
-    films = corpora.films("greatest_hits", FILMS, tmp_path, timeline, audio="mic", workers=1)
+    films = corpora.films(corpora.FilmCorpus("greatest_hits", FILMS, audio="mic"), timeline, workers=1)
     waves, covered = systems.load(
         "SyncFusion", {"folder": f"{OTHERS}/syncfusion-audio", "join": "film"}, films.clips, RATE
     )

@@ -43,3 +43,8 @@ def test_shared_frames_are_the_ramps_mean():
     joined.add(0, torch.zeros(4, 1))
     joined.add(2, torch.ones(4, 1))
     assert joined.take(6)[:, 0].tolist() == [0, 0, 0.25, 0.75, 1, 1]
+
+
+def test_nothing_can_be_taken_before_the_first_window():
+    with pytest.raises(ValueError, match="call add first"):
+        windows.CrossFade(4, 2).take(2)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +20,10 @@ DEFAULT_PROMPT = "A person hit something with a wooden stick."
 
 @dataclass(frozen=True)
 class Event:
-    """One annotated sound. time: seconds from the start of the film or clip. None where the annotators gave no label."""
+    """One annotated sound.
+
+    time: seconds from the start of the film or clip. material, action, reaction: None where the annotators gave none.
+    """
 
     time: float
     material: str | None = None
@@ -50,38 +54,38 @@ class Clip:
 class ClipSet:
     """Clips, their sound and what had to be left out.
 
-    waves: (n, s) int16, perhaps on disk; read them through `wave`. left_out: dicts of file, line,
-    place (seconds or sample), reason and remedy, None where there is no such thing.
+    waves: (n, s) int16, perhaps on disk; read them through `wave`. sample_rate: samples per second.
+    left_out: one dict for each thing left out: file, line, place (where in the file), reason and remedy. line and place
+    are None where there is none.
     """
 
-    clips: list
+    clips: list[Clip]
     waves: np.ndarray
     sample_rate: int
-    left_out: list = field(default_factory=list)
+    left_out: list[dict[str, str | None]] = field(default_factory=list)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.clips)
 
-    def wave(self, index):
+    def wave(self, index: int | slice | Sequence[int] | np.ndarray) -> np.ndarray:
         """Sound of one clip, or of several: float32 (s,) or (k, s), in [-1, 1]."""
         return from_int16(self.waves[index])
 
-    def where(self, *splits):
+    def where(self, *splits: str) -> "ClipSet":
         """The clips of the given splits, as a ClipSet."""
         index = self.indices(*splits)
         return ClipSet([self.clips[i] for i in index], self.waves[index], self.sample_rate, self.left_out)
 
-    def indices(self, *splits):
+    def indices(self, *splits: str) -> list[int]:
         """Positions of the clips of the given splits."""
         return [i for i, clip in enumerate(self.clips) if clip.split in splits]
 
-    def save(self, folder):
-        """Write clips.json and waves.npy into a folder."""
+    def save(self, folder: str | Path) -> None:
+        """Write clips.json and waves.npy into a folder. Makes the folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        if (
-            Path(getattr(self.waves, "filename", None) or "") != folder.resolve() / "waves.npy"
-        ):  # else they lie there already
+        mapped = Path(getattr(self.waves, "filename", None) or "")
+        if mapped != folder.resolve() / "waves.npy":  # else they lie there already
             files.write_array(folder / "waves.npy", self.waves)
         # films that lie in the folder move with it
         clips = [asdict(replace(c, film=_inside(c.film, folder))) for c in self.clips]
@@ -94,8 +98,8 @@ def _inside(film, folder):
     return path.relative_to(folder.resolve()).as_posix() if path and path.is_relative_to(folder.resolve()) else film
 
 
-def load(folder):
-    """Read the ClipSet that `ClipSet.save` wrote; its waves stay on disk until they are used."""
+def load(folder: str | Path) -> ClipSet:
+    """Read the ClipSet that `ClipSet.save` wrote. Its waves stay on disk until they are used."""
     folder = Path(folder)
     index = json.loads((folder / "clips.json").read_text())
     clips = [
@@ -105,20 +109,20 @@ def load(folder):
     return ClipSet(clips, np.load(folder / "waves.npy", mmap_mode="r"), index["sample_rate"], index["left_out"])
 
 
-def to_int16(wave):
-    """A waveform in [-1, 1] as int16, rounded; what is louder is clipped."""
+def to_int16(wave: np.ndarray) -> np.ndarray:
+    """A waveform in [-1, 1] as int16 of the same shape, rounded. What is louder is clipped."""
     return (np.asarray(wave, np.float32) * 32768).round().clip(-32768, 32767).astype(np.int16)
 
 
-def from_int16(wave):
-    """The float32 waveform of int16 samples, in [-1, 1]."""
+def from_int16(wave: np.ndarray) -> np.ndarray:
+    """The float32 waveform of int16 samples, of the same shape, in [-1, 1]."""
     return np.asarray(wave, np.float32) / 32768
 
 
-def read_text(path) -> str:
+def read_text(path: str | Path) -> str:
     """A text as editors and spreadsheets write it: UTF-8 with a byte order mark or without, or UTF-16 with one.
 
-    Raises ValueError that names the file for what cannot be read or is no such text.
+    Raises ValueError, which names the file, where it cannot be read or is no such text.
     """
     try:
         data = Path(path).read_bytes()
@@ -127,18 +131,18 @@ def read_text(path) -> str:
         raise ValueError(
             f"{path}: cannot be read ({error.strerror}); wanted a text file: check what it is and its rights"
         ) from error
-    except UnicodeError as error:
+    except UnicodeDecodeError as error:
         raise ValueError(f"{path}: is not in UTF-8 ({error.reason}); wanted a text: save it as UTF-8") from error
     if "\0" in text:
         raise ValueError(f"{path}: holds zero bytes, as UTF-16 without a mark does; wanted a text: save it as UTF-8")
     return text
 
 
-def read_times(path):
-    """Events of a film from its `_times.txt`: lines `time material action reaction`, each word perhaps None.
+def read_times(path: str | Path) -> list[Event]:
+    """Events of a film, by time, from its `_times.txt`.
 
-    Returns a list of Event, by time. Raises ValueError that names file, line and remedy for a line it cannot read, and the
-    file for one that is no text.
+    A line is `time material action reaction`, where time is in seconds and each word may be None.
+    Raises ValueError: for a line that is not so it names file, line and remedy; for a file that is no text, the file.
     """
     events = []
     for number, line in enumerate(read_text(path).splitlines(), 1):
@@ -157,15 +161,16 @@ def read_times(path):
     return sorted(events, key=lambda e: e.time)
 
 
-def cut(events, start, seconds):
-    """Events inside a stretch, times counted from its start."""
+def cut(events: Iterable[Event], start: float, seconds: float) -> tuple[Event, ...]:
+    """The events inside a stretch of `seconds` from `start` on. Their times are counted from its start."""
     return tuple(replace(e, time=round(e.time - start, 4)) for e in events if start <= e.time < start + seconds)
 
 
-def text_prompt(events):
+def text_prompt(events: Iterable[Event]) -> str:
     """The paper's template (section 3.2): a sentence for each material and action, in order, joined by "After that,".
 
-    Events without material or action are skipped; a pair that comes again is said once. Without any, the default prompt.
+    Events without material or action are skipped. A pair that comes again counts once. Without any pair it is the
+    default prompt.
     """
     pairs = dict.fromkeys((e.action, e.material) for e in events if e.action and e.material)
     sentences = [f"person {action} {material} with a wooden stick." for action, material in pairs]
@@ -177,15 +182,18 @@ def words_of(caption: str) -> list[str]:
     return re.findall(r"[a-z]+(?:-[a-z]+)*", caption.lower())
 
 
-def mute_before_onset(wave, events, sample_rate):
-    """The audio prompt: the clip's own sound, silent until its first annotated event. wave: (s,); returns a copy."""
+def mute_before_onset(wave: np.ndarray, events: Sequence[Event], sample_rate: int) -> np.ndarray:
+    """The audio prompt: the clip's own sound, silent until its first annotated event.
+
+    wave: (s,). Returns a copy of it.
+    """
     prompt = np.array(wave, copy=True)
     if events:
         prompt[: round(events[0].time * sample_rate)] = 0
     return prompt
 
 
-def material_of(clip):
-    """The one material of a clip whose labelled events all share it, else None."""
+def material_of(clip: Clip) -> str | None:
+    """The material that all labelled events of a clip share. None where there are several or none."""
     materials = {e.material for e in clip.events if e.material}
     return materials.pop() if len(materials) == 1 else None

@@ -2,11 +2,14 @@
 
 import random
 import shutil
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -14,60 +17,120 @@ from tqdm.auto import tqdm
 from vf.data import media, shards
 from vf.data.clips import DEFAULT_PROMPT, Clip, ClipSet, cut, read_text, read_times, text_prompt, to_int16
 from vf.data.render import film as render
+from vf.signal.timeline import Timeline
 
 SPLITS = ("train", "valid", "test")
 LACKING = 0.1  # seconds of a segment that may be without sound at its end
 OFFICIAL = {"train": 2212, "test": 732}  # segments of Greatest Hits (section 3.1)
 
 
-def films(
-    source,
-    root,
-    folder,
-    timeline,
-    seed=0,
-    audio="denoised",
-    folds=5,
-    fold=0,
-    valid_share=0.1,
-    render_films=None,
-    workers=2,
-):
-    """Clips of films: whole segments of `timeline.seconds`, cut one after the other.
+@dataclass(frozen=True)
+class FilmCorpus:
+    """Where films come from and which of them train, validate and test: the block `films` of params.yaml.
 
-    source: "render" (films are made in `folder`/films by vf.data.render.film with the keywords `render_films`), "greatest_hits"
-    (films and labels in `root`; a segment needs at least one annotation, the rule that gives 2212 and 732), or "folder"
-    (any films in `root`; those without sound can only be test clips). Split: train.txt, valid.txt and test.txt of the
-    folder where it has them; else its films are dealt into `folds`, of which `fold` is the test set. Without valid.txt,
-    `valid_share` of the training films validate. Level is kept as it is.
-    Returns a ClipSet. A film that cannot be used is left out and listed; raises ValueError when none can.
+    source: "render" (films that vf.data.render.film draws into `root`), "greatest_hits" (films and labels in `root`),
+        or "folder" (any films in `root`).
+    root: folder of the films.
+    audio: which track of Greatest Hits, "denoised" or "mic".
+    folds, fold: without an official split the films are dealt into `folds`; number `fold` is the test set.
+    valid_share: share of the training films that validates, where there is no official list of those.
+    Raises ValueError for an unknown source.
     """
-    if source == "render":
-        root = Path(folder) / "films"
-        render.write_films(root, fps=timeline.fps, sample_rate=timeline.sample_rate, seed=seed, **render_films)
-        audio = "denoised"
-    elif source not in ("greatest_hits", "folder"):
-        raise ValueError(f"films.source is {source!r}; wanted render, greatest_hits or folder")
-    root = Path(root)
+
+    source: str
+    root: str | Path
+    audio: str = "denoised"
+    folds: int = 5
+    fold: int = 0
+    valid_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.source not in ("render", "greatest_hits", "folder"):
+            raise ValueError(f"films.source is {self.source!r}; wanted render, greatest_hits or folder")
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the films, as a path."""
+        return Path(self.root)
+
+    def paths(self) -> dict[str, Path]:
+        """The films, by name. Of several files with one name in a folder of films the first counts."""
+        if self.source == "folder":
+            return {path.stem: path for path in reversed(_films_in(self.folder))}
+        ending = f"_{self.audio}.mp4"
+        return {path.name.removesuffix(ending): path for path in sorted(self.folder.glob(f"*{ending}"))}
+
+    def listed(self, split: str) -> list[str]:
+        """The names in the folder's list of a split, one a line; none where there is no list."""
+        path = self.folder / f"{split}.txt"
+        return [name for line in read_text(path).splitlines() if (name := line.strip())] if path.exists() else []
+
+    def has_lists(self, *splits: str) -> bool:
+        """Whether the folder has a list of each of these splits."""
+        return all((self.folder / f"{split}.txt").exists() for split in splits)
+
+    def split(self, names: Sequence[str], seed: int) -> dict[str, str]:
+        """{film: "train", "valid" or "test"}.
+
+        Films in no official list are dropped, so that the paper's counts come out. Raises ValueError for a fold that is
+        not there.
+        """
+        shuffled = random.Random(seed).sample(names, len(names))
+        if self.has_lists("train", "test"):
+            known = set(names)
+            split = {name: s for s in SPLITS for name in self.listed(s) if name in known}
+        else:
+            if not 0 <= self.fold < self.folds:
+                raise ValueError(
+                    f"films.fold is {self.fold}; wanted 0 to {self.folds - 1}, as films.folds is {self.folds}"
+                )
+            split = {name: "test" if i % self.folds == self.fold else "train" for i, name in enumerate(shuffled)}
+        if not self.has_lists("valid"):
+            train = [name for name in shuffled if split.get(name) == "train"]
+            for name in train[: round(self.valid_share * len(train)) if len(train) > 1 else 0]:
+                split[name] = "valid"
+        return split
+
+
+def films(
+    corpus: FilmCorpus,
+    timeline: Timeline,
+    seed: int = 0,
+    render_films: Mapping[str, Any] | None = None,
+    workers: int = 2,
+) -> ClipSet:
+    """Clips of films: whole segments of `timeline.seconds`, cut one after the other. Their level is kept as it is.
+
+    A segment of Greatest Hits needs at least one annotation; this rule gives the paper's 2212 and 732. A film without
+    sound can only be a test clip of a folder of films. Split: by the lists train.txt, valid.txt and test.txt of the
+    folder where it has them, else by `corpus.folds`.
+    seed: of the split and of rendered films. render_films: further keywords of vf.data.render.film.write_films.
+    workers: processes.
+    A film that cannot be used is left out, and ClipSet.left_out says why. Raises ValueError when none can be used.
+    """
+    root = corpus.folder
+    if corpus.source == "render":
+        options = render_films or {}
+        render.write_films(root, fps=timeline.fps, sample_rate=timeline.sample_rate, seed=seed, **options)
+        corpus = replace(corpus, audio="denoised")
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder; set films.root to the folder of the films")
-    paths = _film_paths(root, source, audio)
+    paths = corpus.paths()
     if not paths:
-        kind = f"*_{audio}.mp4 with *_times.txt" if source != "folder" else ", ".join(sorted(media.SUFFIXES))
-        other = next(
-            (track for track in ("denoised", "mic") if source != "folder" and _film_paths(root, source, track)), None
-        )
-        raise ValueError(f"{root}: has no film; wanted {kind}" + (f": set films.audio to {other}" if other else ""))
-    split = _split(root, sorted(paths), seed, folds, fold, valid_share)
+        raise ValueError(_no_film(corpus))
+    split = corpus.split(sorted(paths), seed)
     jobs = [(name, str(paths[name]), split[name]) for name in sorted(paths) if name in split]
-    read = partial(_segments, source=source, timeline=timeline)
     if not jobs:
-        listed = [name for s in SPLITS for name in _listed(root, s)]
+        listed = [name for s in SPLITS for name in corpus.listed(s)]
         raise ValueError(
-            f"{root}: none of the {len(listed)} names in train.txt, valid.txt and test.txt is a film of this folder (the first: "
-            f"{listed[0] if listed else 'none'}; a film: {min(paths)}); wanted names like the film's, one a line: mend or remove the lists"
+            f"{root}: none of the {len(listed)} names in train.txt, valid.txt and test.txt is a film of this folder "
+            f"(the first: {listed[0] if listed else 'none'}; a film: {min(paths)}); "
+            "wanted names like the film's, one a line: mend or remove the lists"
         )
-    clips, waves, left_out = [], [], _doubles(root, source)
+    read = partial(_segments, source=corpus.source, timeline=timeline)
+    clips: list[Clip] = []
+    waves: list[np.ndarray] = []
+    left_out = _doubles(corpus)
     with ProcessPoolExecutor(workers) as pool:
         for part in tqdm(pool.map(read, jobs, chunksize=4), total=len(jobs), desc="films", mininterval=2.0):
             clips += part[0]
@@ -79,33 +142,39 @@ def films(
     return ClipSet(clips, np.stack(waves), timeline.sample_rate, left_out)
 
 
-def _film_paths(root, source, audio):
-    if source == "folder":
-        found = [p for p in sorted(root.iterdir(), reverse=True) if p.suffix.lower() in media.SUFFIXES and p.is_file()]
-        return {p.stem: p for p in found}  # of several the first counts
-    return {p.name[: -len(f"_{audio}.mp4")]: p for p in sorted(root.glob(f"*_{audio}.mp4"))}
+def _films_in(folder):
+    """The films in a folder, sorted."""
+    return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in media.SUFFIXES and path.is_file()]
 
 
-def _doubles(root, source):
+def _no_film(corpus):
+    """What to say of a folder without a film. It names the other track of Greatest Hits where that one is there."""
+    if corpus.source == "folder":
+        return f"{corpus.root}: has no film; wanted {', '.join(sorted(media.SUFFIXES))}"
+    other = next((track for track in ("denoised", "mic") if replace(corpus, audio=track).paths()), None)
+    advice = f": set films.audio to {other}" if other else ""
+    return f"{corpus.root}: has no film; wanted *_{corpus.audio}.mp4 with *_times.txt{advice}"
+
+
+def _doubles(corpus):
     """Films of a folder that go by the name of another one, as entries of `left_out`."""
-    if source != "folder":
+    if corpus.source != "folder":
         return []
-    used = _film_paths(root, source, None)
-    films = [p for p in sorted(root.iterdir()) if p.suffix.lower() in media.SUFFIXES and p.is_file()]
+    used = corpus.paths()
     return [
-        _entry(p, f"goes by the name of {used[p.stem].name}", "rename one of the two")
-        for p in films
-        if used[p.stem] != p
+        _entry(path, f"goes by the name of {used[path.stem].name}", "rename one of the two")
+        for path in _films_in(corpus.folder)
+        if used[path.stem] != path
     ]
 
 
 def _entry(file, reason, remedy, line=None, place=None):
-    """What `left_out` says of a file."""
+    """What `left_out` says of a file. line: its number. place: a second of the film or sound."""
     return {"file": Path(file).name, "line": line, "place": place, "reason": reason, "remedy": remedy}
 
 
 def _entry_of(error, file):
-    """The same, of an error that a file was refused with: "FILE[, line N]: reason; wanted remedy"."""
+    """The same, from the error that refused a file: "FILE[, line N]: reason; wanted remedy"."""
     text = str(error).removeprefix(str(file))
     line = text.removeprefix(", line ").split(":")[0] if text.startswith(", line ") else None
     reason, _, wanted = text.removeprefix(f", line {line}").removeprefix(": ").partition("; wanted ")
@@ -119,40 +188,17 @@ def _entry_of(error, file):
     )
 
 
-def _listed(root, split):
-    """The names in a list of a split, one a line; none where there is no list."""
-    path = root / f"{split}.txt"
-    return [name for line in read_text(path).splitlines() if (name := line.strip())] if path.exists() else []
+def splits(films: ClipSet, corpus: FilmCorpus, seed: int = 0) -> list[list[str]]:
+    """Fold by fold, the split of every clip: "train", "valid" or "test".
 
-
-def _split(root, names, seed, folds, fold, valid_share):
-    """Split of each film. Films in no official list are dropped, so that the paper's counts come out."""
-    lists = {s: _listed(root, s) for s in SPLITS if (root / f"{s}.txt").exists()}
-    shuffled = random.Random(seed).sample(names, len(names))
-    if "train" in lists and "test" in lists:
-        split = {name: s for s, members in lists.items() for name in members if name in set(names)}
-    else:
-        if not 0 <= fold < folds:
-            raise ValueError(f"films.fold is {fold}; wanted 0 to {folds - 1}, as films.folds is {folds}")
-        split = {name: "test" if i % folds == fold else "train" for i, name in enumerate(shuffled)}
-    if "valid" not in lists:
-        train = [name for name in shuffled if split.get(name) == "train"]
-        for name in train[: round(valid_share * len(train)) if len(train) > 1 else 0]:
-            split[name] = "valid"
-    return split
-
-
-def splits(films, root, folds=5, seed=0, valid_share=0.1):
-    """Fold by fold, the split of every clip: a list of lists of "train", "valid" and "test".
-
-    films: a ClipSet. root: the folder it came from; with an official split there is one fold, the clips' own. Otherwise each
-    film is in the test set of one fold. Arguments as for `films`.
+    films: the clips of `corpus`. seed: the one that they were split with. With an official split there is one fold, the
+    clips' own. Otherwise each film is in the test set of one fold.
     """
-    if (Path(root) / "train.txt").exists() and (Path(root) / "test.txt").exists():
+    if corpus.has_lists("train", "test"):
         return [[clip.split for clip in films.clips]]
     names = sorted({clip.group for clip in films.clips})
-    dealt = [_split(Path(root), names, seed, folds, fold, valid_share) for fold in range(folds)]
-    return [[split[clip.group] for clip in films.clips] for split in dealt]
+    folds = [replace(corpus, fold=fold).split(names, seed) for fold in range(corpus.folds)]
+    return [[split[clip.group] for clip in films.clips] for split in folds]
 
 
 class _Unusable(Exception):
@@ -209,7 +255,7 @@ def _film(path, name, source, timeline):
 
 
 def _sound(path, info, source, split, timeline):
-    """(sound (s,), whether there is any) of a film, or of the wav beside it. Raises _Unusable."""
+    """(sound (s,), whether there is any) of a film. The wav beside it comes first. Raises _Unusable."""
     separate = Path(path).with_suffix(".wav")
     file = separate if separate.exists() else Path(path)
     allowed = source == "folder" and split == "test"
@@ -238,59 +284,100 @@ def _whole(info, timeline):
     return int((info.seconds + 1.5 / max(info.fps, 1)) / timeline.seconds)
 
 
-def sounds(sources, root, timeline, films=None, count=800, valid_share=0.1, seed=0, folder=None, held_out=None):
-    """Sound with captions for RMS2Sound and its backbone, in pieces of `timeline.sound_seconds`.
+@dataclass(frozen=True)
+class SoundCorpus:
+    """Where the sound of RMS2Sound and its backbone comes from: the blocks `audio` and `sounds` of params.yaml.
 
-    sources: any of "render" (`count` pieces from vf.data.render.film), "films" (the sound of `films`' training and validation
-    clips, never of test clips), "folder" (sound files in and below `root`; a subfolder's name is the caption), or "shards"
-    alone: what vf.data.shards wrote into `root`, too large for memory, so its waves are written to `folder`/waves.npy.
-    held_out: pattern of the names of files or recordings that validate; without it `valid_share` of them, drawn, do.
-    Pieces shorter than wanted are padded with zeros; level is kept. Returns a ClipSet of train and valid clips.
-    Raises ValueError for an unknown source, when nothing is found, or where shards are not of this timeline.
+    sources: any of "render" (`count` pieces from vf.data.render.film), "films" (sound of the training and validation
+        films, never of test films) and "folder" (sound files in and below `root`; a subfolder's name is the caption);
+        or "shards" alone (what vf.data.shards wrote into `root`).
+    root: folder of the sound files, or of the shards.
+    held_out: pattern of the names of files or recordings that validate. None: a share of them, drawn.
+    count: rendered pieces. valid_share: share that validates, where `held_out` does not say.
+    Raises ValueError for an unknown source.
     """
-    unknown = set(sources) - {"render", "films", "folder"}
-    if list(sources) == ["shards"]:
-        return _sharded(Path(root), timeline, valid_share, seed, Path(folder), held_out)
-    if unknown or not sources:
-        raise ValueError(f"audio.sources is {sources}; wanted some of render, films, folder, or shards alone")
-    clips, waves, left_out = [], [], []
 
-    def add(name, split, group, wave, caption, events=()):
-        clips.append(Clip(name, None, 0.0, timeline.sound_seconds, split, group, tuple(events), caption))
-        waves.append(to_int16(np.pad(wave, (0, timeline.sound_samples - len(wave)))))
+    sources: Sequence[str]
+    root: str | Path
+    held_out: str | None = None
+    count: int = 800
+    valid_share: float = 0.1
 
-    if "render" in sources:
-        made = render.sounds(count, timeline.sound_seconds, timeline.sample_rate, seed)
-        for i, (wave, events) in enumerate(tqdm(made, total=count, desc="rendered sounds", mininterval=2.0)):
-            split = "valid" if i < round(valid_share * count) else "train"
-            add(
-                f"render_{i:05d}", split, f"render_{i:05d}", wave[: timeline.sound_samples], text_prompt(events), events
-            )
-    if "films" in sources:
-        for i in films.indices("train", "valid"):
-            clip = films.clips[i]
-            if clip.has_sound:
-                add(
-                    clip.name,
-                    clip.split,
-                    clip.group,
-                    films.wave(i)[: timeline.sound_samples],
-                    clip.caption,
-                    clip.events,
-                )
-    if "folder" in sources:
-        _folder_sounds(Path(root), timeline, valid_share, seed, held_out, add, left_out)
-    if not clips:
-        raise ValueError(f"audio.sources {sources} gave no sound; check audio.root ({root})")
-    return ClipSet(clips, np.stack(waves), timeline.sample_rate, left_out)
+    def __post_init__(self) -> None:
+        known = set(self.sources) <= {"render", "films", "folder"} or list(self.sources) == ["shards"]
+        if not known or not self.sources:
+            raise ValueError(f"audio.sources is {self.sources}; wanted some of render, films, folder, or shards alone")
 
 
-def _folder_sounds(root, timeline, valid_share, seed, held_out, add, left_out):
+def sounds(
+    corpus: SoundCorpus,
+    timeline: Timeline,
+    films: ClipSet | None = None,
+    seed: int = 0,
+    folder: str | Path | None = None,
+) -> ClipSet:
+    """Sound with captions for RMS2Sound and its backbone, in pieces of `timeline.sound_seconds`: train and valid clips.
+
+    films: clips whose sound the source "films" takes. seed: of rendered sounds and of the draw of those that validate.
+    folder: where the waves of shards are written, as waves.npy: they are too large for memory.
+    Pieces that are shorter are padded with zeros. Their level is kept as it is.
+    Raises ValueError when there is no sound, when films or folder are lacking, or when shards have another timeline.
+    """
+    if "shards" in corpus.sources:
+        if folder is None:
+            raise ValueError("audio.sources is shards, without a folder; wanted one for their waves: give `folder`")
+        return _sharded(corpus, timeline, seed, Path(folder))
+    if "films" in corpus.sources and films is None:
+        raise ValueError("audio.sources names films, and there are none; wanted their clips: give `films`")
+    pieces: list[tuple[Clip, np.ndarray]] = []
+    left_out: list[dict[str, str | None]] = []
+    if "render" in corpus.sources:
+        pieces += _rendered_sounds(corpus, timeline, seed)
+    if "films" in corpus.sources and films is not None:
+        pieces += _film_sounds(films, timeline)
+    if "folder" in corpus.sources:
+        pieces += _folder_sounds(corpus, timeline, seed, left_out)
+    if not pieces:
+        raise ValueError(f"audio.sources {corpus.sources} gave no sound; check audio.root ({corpus.root})")
+    clips, waves = zip(*pieces)
+    return ClipSet(list(clips), np.stack(waves), timeline.sample_rate, left_out)
+
+
+def _piece(timeline, name, split, group, wave, caption, events=()):
+    """(Clip, int16 wave) of a piece of sound, padded with zeros to its length."""
+    clip = Clip(name, None, 0.0, timeline.sound_seconds, split, group, tuple(events), caption)
+    return clip, to_int16(np.pad(wave, (0, timeline.sound_samples - len(wave))))
+
+
+def _rendered_sounds(corpus, timeline, seed):
+    """Pieces of rendered sound; the first of them validate."""
+    rendered = render.sounds(corpus.count, timeline.sound_seconds, timeline.sample_rate, seed)
+    for i, (wave, events) in enumerate(tqdm(rendered, total=corpus.count, desc="rendered sounds", mininterval=2.0)):
+        split = "valid" if i < round(corpus.valid_share * corpus.count) else "train"
+        name = f"render_{i:05d}"
+        yield _piece(timeline, name, split, name, wave[: timeline.sound_samples], text_prompt(events), events)
+
+
+def _film_sounds(films, timeline):
+    """The sound of training and validation clips that have any."""
+    for i in films.indices("train", "valid"):
+        clip = films.clips[i]
+        if clip.has_sound:
+            wave = films.wave(i)[: timeline.sound_samples]
+            yield _piece(timeline, clip.name, clip.split, clip.group, wave, clip.caption, clip.events)
+
+
+def _folder_sounds(corpus, timeline, seed, left_out):
+    """Pieces of the sound files of a folder; `left_out` gets an entry for each that cannot be used.
+
+    Raises ValueError without the folder.
+    """
+    root, samples = Path(corpus.root), timeline.sound_samples
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder; set audio.root to the folder of the sounds")
     paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in shards.SUFFIXES)
-    drawn = random.Random(seed).sample(paths, round(valid_share * len(paths)))
-    valid = {p for p in paths if fnmatch(p.stem, held_out)} if held_out else set(drawn)
+    drawn = random.Random(seed).sample(paths, round(corpus.valid_share * len(paths)))
+    valid = {p for p in paths if fnmatch(p.stem, corpus.held_out)} if corpus.held_out else set(drawn)
     used = {}
     for path in tqdm(paths, desc="sound files", mininterval=2.0):
         key = f"{path.relative_to(root).with_suffix('')}".replace("/", "_")
@@ -306,53 +393,48 @@ def _folder_sounds(root, timeline, valid_share, seed, held_out, add, left_out):
             left_out.append(_entry(path, "is silent", "replace or remove it"))
             continue
         caption = f"The sound of {path.parent.name.replace('-', ' ')}." if path.parent != root else "A sound."
-        for i in range(max(1, len(wave) // timeline.sound_samples)):
-            piece = wave[i * timeline.sound_samples : (i + 1) * timeline.sound_samples]
+        split = "valid" if path in valid else "train"
+        for i in range(max(1, len(wave) // samples)):
+            piece = wave[i * samples : (i + 1) * samples]
             if piece.any():
-                add(f"{key}_{i:02d}", "valid" if path in valid else "train", path.stem, piece, caption)
+                yield _piece(timeline, f"{key}_{i:02d}", split, path.stem, piece, caption)
             else:
                 place = f"{i * timeline.sound_seconds:.2f} s"
                 left_out.append(_entry(path, f"piece {i} is silent", "nothing, unless it should sound", place=place))
 
 
-def _sharded(root, timeline, valid_share, seed, folder, held_out):
+def _sharded(corpus, timeline, seed, folder):
     """ClipSet of all pieces of a folder of shards, its waves on disk."""
-    made, size = shards.manifest(root), timeline.sound_samples
-    if (round(made["seconds"] * made["sample_rate"]), made["sample_rate"]) != (size, timeline.sample_rate):
+    root, size = Path(corpus.root), timeline.sound_samples
+    manifest = shards.manifest(root)
+    seconds, rate, count = manifest["seconds"], manifest["sample_rate"], manifest["clips"]
+    if (round(seconds * rate), rate) != (size, timeline.sample_rate):
         raise ValueError(
-            f"{root}: holds pieces of {made['seconds']} s at {made['sample_rate']} Hz; wanted {timeline.sound_seconds:g} s at "
+            f"{root}: holds pieces of {seconds} s at {rate} Hz; wanted {timeline.sound_seconds:g} s at "
             f"{timeline.sample_rate} Hz: cut them again with --seconds {timeline.sound_seconds:g}"
         )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "waves.npy").unlink(missing_ok=True)
     # a mapped file that outgrows its disk ends the process without a word
-    needed, free = 2 * size * made["clips"], shutil.disk_usage(folder).free
+    needed, free = 2 * size * count, shutil.disk_usage(folder).free
     if needed > free:
         raise ValueError(
             f"{folder}: {needed / 1e9:.0f} GB needed, {free / 1e9:.0f} free; make room or cut fewer --pieces"
         )
-    waves = np.lib.format.open_memmap(folder / "waves.npy", "w+", np.int16, (made["clips"], size))
+    waves = np.lib.format.open_memmap(folder / "waves.npy", "w+", np.int16, (count, size))
     texts = []
-    for i, (key, wave, text) in enumerate(tqdm(shards.read(root), total=len(waves), desc="shards", mininterval=2.0)):
+    for i, (key, wave, text) in enumerate(tqdm(shards.read(root), total=count, desc="shards", mininterval=2.0)):
         waves[i] = wave
         texts.append((key, text["id"], text["caption"]))
     waves.flush()
     names = sorted({name for _, name, _ in texts})
-    drawn = random.Random(seed).sample(names, max(round(valid_share * len(names)), valid_share > 0))
-    valid = {name for name in names if fnmatch(Path(name).name, held_out)} if held_out else set(drawn)
-    clips = [
-        Clip(
-            key.replace("/", "_"),
-            None,
-            0.0,
-            timeline.sound_seconds,
-            "valid" if name in valid else "train",
-            name,
-            (),
-            caption,
-        )
-        for key, name, caption in texts
-    ]
+    drawn = random.Random(seed).sample(names, max(round(corpus.valid_share * len(names)), corpus.valid_share > 0))
+    pattern = corpus.held_out
+    valid = {name for name in names if fnmatch(Path(name).name, pattern)} if pattern else set(drawn)
+    clips = []
+    for key, name, caption in texts:
+        split = "valid" if name in valid else "train"
+        clips.append(Clip(key.replace("/", "_"), None, 0.0, timeline.sound_seconds, split, name, (), caption))
     left_out = [
         {
             "file": r["id"],
@@ -361,25 +443,25 @@ def _sharded(root, timeline, valid_share, seed, folder, held_out):
             "reason": r["reason"],
             "remedy": "replace or remove it",
         }
-        for r in made["rejected"]
+        for r in manifest["rejected"]
     ]
     return ClipSet(clips, waves, timeline.sample_rate, left_out)
 
 
-def beside_the_paper(films, root, timeline, audio="denoised"):
+def beside_the_paper(films: ClipSet, corpus: FilmCorpus, timeline: Timeline) -> dict[str, dict[str, int]] | None:
     """How many segments of Greatest Hits the paper had, how many are here, and what explains the difference.
 
-    films: ClipSet of `films("greatest_hits", root, ...)`, with the same timeline and audio. Training and validation films
-    count together. Returns {split: {paper, here, difference, films listed, films missing (no such track in the folder), films
-    left out (`films.left_out` says why), segments without annotation}}; None where there are no official lists.
+    films: the clips of `corpus`, a copy of Greatest Hits, by the same timeline. Training and validation films count
+    together. None where there are no official lists.
+    Returns for "train" and "test" a row of counts: paper, here, difference, films listed, films missing (they have no
+    such track in the folder), films left out (`films.left_out` says why), and segments without annotation.
     """
-    root = Path(root)
-    if not all((root / f"{split}.txt").exists() for split in OFFICIAL):
+    if not corpus.has_lists(*OFFICIAL):
         return None
-    paths, counts = _film_paths(root, "greatest_hits", audio), {}
-    left_out = {item["file"].rsplit("_", 1)[0] for item in films.left_out}
+    paths, counts = corpus.paths(), {}
+    left_out = {str(item["file"]).rsplit("_", 1)[0] for item in films.left_out}
     for split, paper in OFFICIAL.items():
-        listed = set(_listed(root, split))
+        listed = set(corpus.listed(split))
         used = listed & set(paths) - left_out
         here = len(films.indices(*(("train", "valid") if split == "train" else ("test",))))
         counts[split] = {

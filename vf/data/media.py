@@ -1,12 +1,14 @@
 """Reading film and sound, through PyAV, which carries its own codecs.
 
-Time is what the container says. Second 0 of a film is its first picture, of a sound file the container's start; sound lies where its
-stamps put it, and a gap between them is silence. A file that ends or breaks before its end is said to: Truncated.
+Time is what the container says. Second 0 of a film is its first picture, and of a sound file the container's start.
+Sound lies where its stamps put it, and a gap between them is silence. A file that ends or breaks before its end raises
+Truncated.
 """
 
 import re
 import struct
 from collections import deque
+from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
@@ -16,16 +18,24 @@ from typing import NamedTuple
 
 import av
 import numpy as np
+from av import AudioStream, VideoStream
+from av.container import Container, InputContainer
+from av.stream import Disposition
 
 SUFFIXES = {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v"}
 GAP = 0.018  # seconds: rounded stamps jitter by less, a packet of AAC, MP3 or Opus is longer
 VORBIS_GAP = 0.05  # its blocks are of two lengths, and stamps off by the difference
-MISSING = 0.1  # seconds that a stream may end before its header's word
+MISSING = 0.1  # seconds by which a stream may be shorter than its header says
+BOXES = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"wide", b"free", b"skip", b"sidx", b"mfra", b"uuid", b"udta"}
 COUNTED = {"flac", "ogg", "mp3"}  # sound files that count their samples: what is missing in them is damage, not a gap
 
 
 class Probe(NamedTuple):
-    """A film's length (s), average frame rate, picture size with square pixels, and whether it has an audio stream."""
+    """A film, in short.
+
+    seconds: its length. fps: average frames per second. width, height: of the picture with square pixels.
+    has_sound: whether it has an audio stream.
+    """
 
     seconds: float
     fps: float
@@ -35,12 +45,12 @@ class Probe(NamedTuple):
 
 
 class MediaError(ValueError):
-    """A file that cannot serve as film or sound: says which, what came, what was wanted and what to do.
+    """A file that cannot serve as film or sound. The message says which, what came, what was wanted and what to do.
 
     seconds: the place in the file, from its start, where there is one.
     """
 
-    def __init__(self, message: str, seconds: float | None = None):
+    def __init__(self, message: str, seconds: float | None = None) -> None:
         super().__init__(message)
         self.seconds = seconds
 
@@ -57,13 +67,13 @@ def _truncated(path, kind, seconds, why=""):
     )
 
 
-def address(path) -> str:
+def address(path: str | Path) -> str:
     """A path as PyAV takes it: without this word, a name with a colon is a protocol."""
     return f"file:{path}"
 
 
 @contextmanager
-def opened(path):
+def opened(path: str | Path) -> Iterator[InputContainer]:
     """A film or sound as PyAV's container. Raises MediaError for what cannot be read."""
     path = Path(path)
     try:
@@ -90,11 +100,11 @@ def _why(path, error):
 
 def _picture(container):
     """The video stream of an open film, None without one. A cover picture is none."""
-    cover = av.stream.Disposition.attached_pic
+    cover = Disposition.attached_pic
     return next((stream for stream in container.streams.video if not stream.disposition & cover), None)
 
 
-def picture_stream(container, path):
+def picture_stream(container: InputContainer, path: str | Path) -> VideoStream:
     """The video stream of an open film. Raises MediaError for a file without one."""
     stream = _picture(container)
     if stream is None:
@@ -103,7 +113,7 @@ def picture_stream(container, path):
     return stream
 
 
-def sound_stream(container, path):
+def sound_stream(container: InputContainer, path: str | Path) -> AudioStream:
     """The first audio stream of an open file. Raises MediaError for a file without one."""
     if not container.streams.audio:
         raise MediaError(
@@ -112,21 +122,27 @@ def sound_stream(container, path):
     return container.streams.audio[0]
 
 
-def origin(container, path) -> float:
-    """Second 0 on an open file's clock: the first picture's, without one the container's start."""
+def origin(container: InputContainer, path: str | Path) -> float:
+    """Second 0 on an open file's clock: the first picture's time (s), or without a picture the container's start."""
     picture = _picture(container)
     if picture is None:
         return (container.start_time or 0) / av.time_base
     return float(first_stamp(container, path) * picture.time_base)
 
 
-def first_stamp(container, path) -> int:
-    """The first picture's time, in units of its stream's clock. An AVI's start may lie before, as it counts empty packets."""
-    return extent(path).begin if by_order(container) else _picture(container).start_time or 0
+def first_stamp(container: InputContainer, path: str | Path) -> int:
+    """The first picture's time, in units of its stream's clock. Raises MediaError for a file without a picture.
+
+    An AVI's start may lie before it, as an AVI counts empty packets.
+    """
+    return extent(path).begin if by_order(container) else picture_stream(container, path).start_time or 0
 
 
-def by_order(container) -> bool:
-    """Whether a container tells when pictures are decoded and not when they are shown: an AVI's stamps are PyAV's guess."""
+def by_order(container: Container) -> bool:
+    """Whether a container knows only when pictures are decoded, as an AVI does, and not when they are shown.
+
+    The times at which an AVI's pictures are shown are PyAV's guess.
+    """
     return container.format.name == "avi"
 
 
@@ -138,10 +154,10 @@ def _rate(stream):
 class Extent(NamedTuple):
     """What a file holds, by its packets.
 
-    begin: time of the first picture, in units of its stream's clock. seconds, pictures: how long and how many. turned: degrees, None
-    where no picture decodes.
-
-    claimed: the length (s) that its header gives, of the film where there is one, else None. cut: the file ends before its end.
+    begin: time of the first picture, in units of its stream's clock. seconds, pictures: how long and how many.
+    turned: degrees by which the picture is turned; None where no picture decodes.
+    claimed: length (s) that the header gives, of the picture where there is one; None where it gives none.
+    cut: whether the file ends before its end.
     """
 
     begin: int
@@ -152,8 +168,11 @@ class Extent(NamedTuple):
     cut: bool
 
 
-def extent(path) -> Extent:
-    """Extent of a film or sound: reads its packets, which takes milliseconds, and decodes one picture. Raises MediaError."""
+def extent(path: str | Path) -> Extent:
+    """Extent of a film or sound. Reads its packets, which takes milliseconds, and decodes one picture.
+
+    Raises MediaError for what cannot be read.
+    """
     path = Path(path)
     status = path.stat() if path.is_file() else None
     return _extent(path, status and (status.st_ino, status.st_size, status.st_mtime_ns))
@@ -161,7 +180,7 @@ def extent(path) -> Extent:
 
 @lru_cache(256)
 def _extent(path, version):
-    """version: tells a file from the one that was there before."""
+    """As `extent`. version: tells a file from the one that was there before."""
     with opened(path) as container:
         picture, reached, position, broken = _picture(container), 0.0, 0, False
         count, begin, end, turned = 0, None, 0, None
@@ -188,8 +207,8 @@ def _extent(path, version):
     return Extent(begin or 0, seconds, count, turned, claimed, cut)
 
 
-def stamp(packet) -> int | None:
-    """When a packet's picture or sound begins, in units of its stream's clock; None where it is not told."""
+def stamp(packet: av.Packet) -> int | None:
+    """When a packet's picture or sound begins, in units of its stream's clock; None where it carries no stamp."""
     if packet.pts is None or by_order(packet.stream.container):
         return packet.dts
     return packet.pts
@@ -221,8 +240,8 @@ def _rotation(packet):
 def _is_cut(container, path, claimed, reached, position):
     """Whether a file ends before its end.
 
-    By its own structure, which says how many bytes it has; by its count of samples; or, as a reader stops where a Matroska breaks, by
-    a header that says more than came while much of the file was not read.
+    There are three signs: its structure says how many bytes it has; its header counts more samples than came; or, as a
+    reader stops where a Matroska breaks, the header says more than came while much of the file was not read.
     """
     if unwritten(path):
         return True
@@ -235,7 +254,7 @@ def _is_cut(container, path, claimed, reached, position):
 
 
 def _counts_frames(path):
-    """Whether an MP3 says how many frames it has (Xing's header); without, its length is a guess by its size."""
+    """Whether an MP3 says how many frames it has (Xing's header). Else its length is a guess by the file's size."""
     with open(path, "rb") as file:
         head = file.read(10)
         tag = sum((b & 127) << s for b, s in zip(head[6:10], (21, 14, 7, 0))) + 10 if head[:3] == b"ID3" else 0
@@ -243,8 +262,11 @@ def _counts_frames(path):
         return re.search(b"Xing|Info|VBRI", file.read(4096)) is not None
 
 
-def unwritten(path) -> int:
-    """Bytes that a file lacks by the word of its own structure: MP4 and QuickTime, Matroska, RIFF, AIFF and Ogg; others lack 0."""
+def unwritten(path: str | Path) -> int:
+    """Bytes that a file lacks by its own structure: MP4 and QuickTime, Matroska, RIFF, AIFF and Ogg. Others lack 0.
+
+    Raises OSError where the file cannot be read.
+    """
     size = Path(path).stat().st_size
     with open(path, "rb") as file:
         head = file.read(4)
@@ -262,14 +284,11 @@ def unwritten(path) -> int:
 
 def _boxes_end(file, size):
     """Where the last box of an MP4 ends; 0 where the file is none."""
-    known, at = (
-        {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"wide", b"free", b"skip", b"sidx", b"mfra", b"uuid", b"udta"},
-        0,
-    )
+    at = 0
     while at + 8 <= size:
         file.seek(at)
         length, kind = struct.unpack(">I4s", file.read(8))
-        if kind not in known:
+        if kind not in BOXES:
             break
         if length == 1:
             (length,) = struct.unpack(">Q", file.read(8).ljust(8, b"\0"))
@@ -280,9 +299,9 @@ def _boxes_end(file, size):
 
 
 def _matroska_end(file):
-    """Where the segment of a Matroska ends; 0 where it was written without knowing."""
+    """Where the segment of a Matroska ends; 0 where it was written without its length."""
 
-    def number():
+    def number() -> int | None:
         first = file.read(1)[0]
         more = 8 - first.bit_length()
         value = int.from_bytes(bytes([first & (0x7F >> more)]) + file.read(more), "big")
@@ -312,64 +331,73 @@ def _ogg_end(file, size):
     return start + at + 27 + count + sum(page[27 : 27 + count])
 
 
-def probe(path) -> Probe:
+def probe(path: str | Path) -> Probe:
     """Probe of a film, as it is shown: upright, with square pixels.
 
-    seconds: what is there, first picture to the end of the last; of a file that was cut off, what its header says (`readable` tells
-    how much of it can be read). Raises MediaError for a file without a picture or that is unreadable.
+    Its length is that from the first picture to the end of the last. Of a file that was cut off it is what the header
+    says; `readable` gives how much of it can be read.
+    Raises MediaError for a file without a picture or one that cannot be read.
     """
     with opened(path) as container:
         stream = picture_stream(container, path)
         width, height, rate = stream.codec_context.width, stream.codec_context.height, float(_rate(stream))
         shape = float(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
         sound = bool(container.streams.audio)
-    found = extent(path)
-    if not found.pictures or found.turned is None:
+    content = extent(path)
+    if not content.pictures or content.turned is None:
         raise MediaError(f"{path}: holds no picture that can be read; wanted a film: check that it plays")
-    if found.seconds and abs(found.pictures / found.seconds - rate) > 0.1 * rate and not found.cut:
-        rate = found.pictures / found.seconds
+    if content.seconds and abs(content.pictures / content.seconds - rate) > 0.1 * rate and not content.cut:
+        rate = content.pictures / content.seconds
     width = max(1, round(width * shape)) if shape > 0 else width
-    if round(found.turned / 90) % 2:
+    if round(content.turned / 90) % 2:
         width, height = height, width
-    return Probe(max(found.seconds, found.claimed or 0.0) if found.cut else found.seconds, rate, width, height, sound)
+    seconds = max(content.seconds, content.claimed or 0.0) if content.cut else content.seconds
+    return Probe(seconds, rate, width, height, sound)
 
 
-def check_whole(path, decode=False) -> None:
-    """Raises Truncated for a film whose picture was cut off; MediaError for a file without picture.
+def check_whole(path: str | Path, decode: bool = False) -> None:
+    """Raises Truncated for a film whose picture was cut off, and MediaError for a file without a picture.
 
-    decode: decode every picture, which also finds those that are broken; without it the packets are counted, in milliseconds.
+    decode: decode every picture, which also finds those that are broken. Without it the packets are counted, which
+    takes milliseconds.
     """
     probe(path)
-    found = extent(path)
-    if found.cut and found.seconds < (found.claimed or 0.0) - MISSING:
-        raise _truncated(path, "picture", found.seconds)
+    content = extent(path)
+    if content.cut and content.seconds < (content.claimed or 0.0) - MISSING:
+        raise _truncated(path, "picture", content.seconds)
     if decode:
         deque(_pictures(path), maxlen=0)
 
 
-def readable(path) -> float:
-    """Seconds of a film, from its first picture, that can be read; its whole length unless it was cut off or is broken.
+def readable(path: str | Path) -> float:
+    """Seconds of a film, from its first picture, that can be read: all of it unless it was cut off or is broken.
 
-    Decodes every picture and converts none. Raises MediaError for a file without picture or unreadable.
+    Decodes every picture and converts none. Raises MediaError for a file without a picture or one that cannot be read.
     """
     try:
         return max((until for _, _, until in _pictures(path)), default=0.0)
     except Truncated as broken:
-        return broken.seconds
+        return broken.seconds or 0.0
 
 
-def sound_rate(path) -> int:
-    """Samples per second of a film's or sound file's own sound. Raises MediaError for a file without sound or unreadable."""
+def sound_rate(path: str | Path) -> int:
+    """Samples per second of a film's or sound file's own sound.
+
+    Raises MediaError for a file without sound or one that cannot be read.
+    """
     with opened(path) as container:
         return sound_stream(container, path).rate
 
 
-def stream_frames(path, fps, size, start=0.0, partial=False):
+def stream_frames(
+    path: str | Path, fps: float, size: tuple[int, int], start: float = 0.0, partial: bool = False
+) -> Iterator[tuple[np.ndarray, float]]:
     """Frames of a film on an even clock, one by one, from `start` seconds to its end: yields (image, time).
 
-    fps: frames per second wanted. size: (width, height). image: uint8 (height, width, 3), RGB, upright where the film says how it
-    was held; time: the film's own timestamp (s) of the frame shown. Frame k is the last one on screen at start + k / fps.
-    Raises MediaError for a file without picture or unreadable; Truncated where it breaks off, unless `partial`, which ends there.
+    Frame k is the last one on screen at start + k / fps. fps: frames per second. size: (width, height).
+    image: uint8 (height, width, 3), RGB, upright where the film says how it was held. time: the film's own timestamp
+    (s) of the frame shown. partial: end where the film breaks off, and do not raise Truncated there.
+    Raises MediaError for a file without a picture or one that cannot be read.
     """
     shown = 0
     try:
@@ -383,9 +411,10 @@ def stream_frames(path, fps, size, start=0.0, partial=False):
 
 
 def _pictures(path, start=0.0):
-    """Pictures of a film in order of time, one before `start` or at it the first: yields (picture, time, until), in seconds.
+    """Pictures of a film in order of time: yields (picture, time, until), in seconds.
 
-    A picture stamped no later than the one before is late, and not shown. Raises Truncated behind the last picture that is whole.
+    The first one lies before `start` or at it. A picture stamped no later than the one before is late, and not shown.
+    Raises Truncated behind the last picture that is whole.
     """
     for seek in [True, False] if start > 0 else [False]:  # where the index is wrong, from the beginning
         with opened(path) as container:
@@ -419,12 +448,12 @@ def _pictures(path, start=0.0):
 
 
 def _decoded(container, stream):
-    """What decodes of a stream. Raises av.FFmpegError where it breaks; what comes before the first whole frame is passed over."""
-    whole, told = False, deque()
+    """The frames of a stream, from the first whole one on. Raises av.FFmpegError where the stream breaks."""
+    whole, times = False, deque()
     ordered = stream.type == "video" and by_order(container)
     for packet in container.demux(stream):
         if ordered and packet.size:
-            told.append(packet.dts)
+            times.append(packet.dts)
         try:
             frames = packet.decode()
         except av.FFmpegError:
@@ -435,19 +464,19 @@ def _decoded(container, stream):
             if frame.is_corrupt and whole:
                 raise av.InvalidDataError(0, "damaged")
             whole = whole or not frame.is_corrupt
-            if told:  # pictures are shown in the order of these times
-                frame.pts = told.popleft()
+            if times:  # pictures are shown in the order of these times
+                frame.pts = times.popleft()
             yield frame
 
 
 def _claimed(container, stream):
-    """Length (s) of a stream by the header's word; that of the longest where it tells no more; 0 where it does not say."""
+    """Length (s) of a stream by the header, or of the longest stream where that is all it gives; 0 without either."""
     return float(stream.duration * stream.time_base) if stream.duration else (container.duration or 0) / av.time_base
 
 
 def _ends_early(container, path, stream, end):
     """Whether a stream that came to `end` seconds should have gone on."""
-    by_size = container.format.name in ("wav", "ogg", "aiff")  # whose length is not the header's word
+    by_size = container.format.name in ("wav", "ogg", "aiff")  # whose header does not give the length
     return (by_size or end < _claimed(container, stream) - MISSING) and extent(path).cut
 
 
@@ -462,7 +491,7 @@ def _timed(pictures, stream, zero):
 
 
 def _shown(picture, until, start, fps, size, shown):
-    """The picture once for each output time before `until`; half a millisecond forgives rounded timestamps."""
+    """The picture once for each output time before `until`. Half a millisecond of slack forgives rounded timestamps."""
     image = None
     while start + shown / fps < until - 5e-4:
         if image is None:
@@ -474,34 +503,52 @@ def _shown(picture, until, start, fps, size, shown):
         shown += 1
 
 
-def read_frames(path, fps, size, start=0.0, seconds=None, partial=False):
+def read_frames(
+    path: str | Path,
+    fps: float,
+    size: tuple[int, int],
+    start: float = 0.0,
+    seconds: float | None = None,
+    partial: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
     """Frames of a film on an even clock, whatever its own rate: `stream_frames`, as arrays.
 
-    seconds: length of the stretch, to the end without; the last frame of the film stays on screen to the end of the stretch.
-    Returns frames uint8 (t, height, width, 3), RGB, and times (t,): the film's own timestamp (s) of the frame shown, so that a
-    repeated frame shows as a repeated time. Raises MediaError for a file without picture, without a frame in the stretch, or
-    unreadable; Truncated where it breaks off in the stretch, unless `partial`.
+    seconds: length of the stretch; None for all up to the end. The last frame of the film stays on screen to the end of
+    the stretch. partial: take what is there of a film that breaks off in the stretch, and do not raise Truncated.
+    Returns frames uint8 (t, height, width, 3), RGB, and times (t,): the film's own timestamps (s) of the frames shown.
+    A repeated frame has a repeated time.
+    Raises MediaError for a file that cannot be read, without a picture, or without a frame in the stretch.
     """
-    wanted = None if seconds is None else round(seconds * fps)
-    seen = list(islice(stream_frames(path, fps, size, start, partial), wanted))
-    if not seen:
+    count = None if seconds is None else round(seconds * fps)
+    frames = list(islice(stream_frames(path, fps, size, start, partial), count))
+    if not frames:
         raise MediaError(f"{path}: no frame from {start:g} s on; wanted a film that is longer: check its length")
-    seen += [seen[-1]] * (0 if wanted is None else wanted - len(seen))
-    return np.stack([image for image, _ in seen]), np.array([time for _, time in seen])
+    frames += [frames[-1]] * (0 if count is None else count - len(frames))
+    return np.stack([image for image, _ in frames]), np.array([time for _, time in frames])
 
 
-def sound_seconds(path) -> float | None:
-    """Length of a film or sound file as its header has it; None where it does not say. Raises MediaError."""
+def sound_seconds(path: str | Path) -> float | None:
+    """Length (s) of a film or sound file by its header; None where it does not say.
+
+    Raises MediaError for what cannot be read.
+    """
     with opened(path) as container:
         return container.duration / av.time_base if container.duration else None
 
 
-def read_sound(path, sample_rate, start=0.0, seconds=None, partial=False):
+def read_sound(
+    path: str | Path,
+    sample_rate: int,
+    start: float = 0.0,
+    seconds: float | None = None,
+    partial: bool = False,
+) -> np.ndarray:
     """The sound of a film or sound file: mono float32 (s,) at `sample_rate`, channels averaged, level untouched.
 
-    start, seconds: the stretch, on the film's clock; to the end without `seconds`. Where the audio stream starts late, has a gap or
-    ends early the stretch is filled with zeros. Raises MediaError for a file without sound, unreadable, or with samples that are no
-    numbers; Truncated where it breaks off in the stretch, unless `partial`.
+    start, seconds: the stretch, on the film's clock; without `seconds` it goes to the end. Where the audio stream
+    starts late, has a gap or ends early, the stretch is filled with zeros.
+    partial: take what is there of a sound that breaks off in the stretch, and do not raise Truncated.
+    Raises MediaError for a file that cannot be read, without sound, or with samples that are no numbers.
     """
     parts = list(stream_sound(path, sample_rate, start, seconds, partial))
     wave = np.concatenate(parts) if parts else np.zeros(0, np.float32)
@@ -511,14 +558,21 @@ def read_sound(path, sample_rate, start=0.0, seconds=None, partial=False):
     return wave
 
 
-def stream_sound(path, sample_rate, start=0.0, seconds=None, partial=False):
-    """The sound of `read_sound` in blocks, float32 (s,) each, one after the other; it ends where the sound ends."""
-    filled, skip, samples = 0, 0, None if seconds is None else round(seconds * sample_rate)
+def stream_sound(
+    path: str | Path,
+    sample_rate: int,
+    start: float = 0.0,
+    seconds: float | None = None,
+    partial: bool = False,
+) -> Iterator[np.ndarray]:
+    """The sound of `read_sound` in blocks, float32 (s,) each, one after the other. It ends where the sound ends."""
+    filled, skip = 0, 0
+    samples = None if seconds is None else round(seconds * sample_rate)
     try:
         for begins, wave in _runs(path, sample_rate, start):
             if begins is not None:
                 gap = round((begins - start) * sample_rate) - filled
-                skip = max(0, -gap)  # before the stretch, or heard already
+                skip = max(0, -gap)  # before the stretch, or given out already
                 for block in _silence(gap if samples is None else min(gap, samples - filled)):
                     yield block
                     filled += len(block)
@@ -544,8 +598,9 @@ def _check_numbers(path, wave, start, filled, sample_rate):
     if bad is not None and bad.any():
         place = start + (filled + int(bad.argmax())) / sample_rate
         raise MediaError(
-            f"{path}: has NaN or infinite samples, not numbers, at {place:.3f} s (sample {round(place * sample_rate)} at "
-            f"{sample_rate} Hz); wanted samples in [-1, 1]: write the file again",
+            f"{path}: has NaN or infinite samples, not numbers, at {place:.3f} s "
+            f"(sample {round(place * sample_rate)} at {sample_rate} Hz); "
+            "wanted samples in [-1, 1]: write the file again",
             place,
         )
 
@@ -553,8 +608,8 @@ def _check_numbers(path, wave, start, filled, sample_rate):
 def _runs(path, sample_rate, start):
     """Mono sound at `sample_rate`, from `start` on or a second earlier: yields (begins, wave).
 
-    begins: the second at which the wave begins where it does not simply go on, as behind a gap or where rate or layout change; else
-    None. Raises Truncated behind the last sample that is whole.
+    begins: None where the wave simply goes on; else the second at which it begins, as behind a gap or where rate or
+    layout change. Raises Truncated behind the last sample that is whole.
     """
     with opened(path) as container:
         stream, zero = sound_stream(container, path), origin(container, path)
@@ -590,9 +645,9 @@ def _runs(path, sample_rate, start):
 
 
 def _mono(run, frame):
-    """What a resampler makes of a frame (None: what it still holds), its channels averaged: PyAV's own downmix is sqrt(2) louder.
+    """A frame resampled (None: what the resampler still holds), its channels averaged.
 
-    Packed, as PyAV reads beyond a planar frame of 8 channels.
+    PyAV's own downmix is sqrt(2) louder. The samples are packed, as PyAV reads beyond a planar frame of 8 channels.
     """
     pieces = [p.to_ndarray().reshape(-1, p.layout.nb_channels).T.mean(0) for p in run.resample(frame)]
     return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)

@@ -1,15 +1,18 @@
-"""A large corpus of recordings, FreeSound as WavCaps captions it or any folder of sounds, as WebDataset shards (section 3.1).
+"""A large corpus of recordings as WebDataset shards: FreeSound with WavCaps' captions, or any folder (section 3.1).
 
-    python -m vf.shards AUDIO SHARDS [--json fsd_final.json] [--exclude blacklist.json] [--seconds 10.24] [--pieces 6] [--workers 2]
+    python -m vf.shards AUDIO SHARDS [--json fsd_final.json] [--exclude blacklist.json]
+                        [--seconds 10.24] [--pieces 6] [--workers 2]
 
-writes tar files of pieces of equal length (16 kHz FLAC beside a JSON of caption, id and licence) and `manifest.json`: clips, hours,
-and what was rejected for which reason. Started again it goes on where it stopped; many processes give the same bytes as one.
+writes tar files of pieces of equal length (16 kHz FLAC beside a JSON of caption, id and licence) and `manifest.json`:
+clips, hours, and what was rejected for which reason. Started again it goes on where it stopped. Many processes give the
+same bytes as one.
 
-The paper gives the length of a piece (B.2), not which stretch of a recording it is; AudioLDM draws one whenever it reads a file. Here
-the first `--pieces` stretches are kept, one after the other. A piece takes 0.33 MB more where RMS2Sound reads it (`audio.sources`).
+The paper gives the length of a piece (B.2), but not which stretch of a recording it is. AudioLDM draws one whenever it
+reads a file. Here the first `--pieces` stretches are kept, one after the other. A piece takes 0.33 MB more where
+RMS2Sound reads it (`audio.sources`).
 
-`--exclude` takes a blacklist of WavCaps. Without it nothing is left out, as in the paper, which tests on films; whoever tests on
-ESC-50, UrbanSound8K or Clotho must give one, as their recordings come from FreeSound too.
+`--exclude` takes a blacklist of WavCaps. Without it nothing is left out, as in the paper, which tests on films. Whoever
+tests on ESC-50, UrbanSound8K or Clotho must give one, as their recordings come from FreeSound too.
 """
 
 import argparse
@@ -20,11 +23,12 @@ import json
 import os
 import re
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -53,83 +57,85 @@ class Recording(NamedTuple):
     refused: str = ""
 
 
-def recordings(audio, captions=None, exclude=None):
+def recordings(
+    audio: str | Path, captions: str | Path | None = None, exclude: str | Path | None = None
+) -> list[Recording]:
     """The recordings of a corpus, by id.
 
-    audio: folder of sound files. captions: WavCaps' JSON of FreeSound ({"data": [{"id", "caption", "href", ...}]}; files are
-    named by id). Without it every sound file in and below the folder counts, by its path without suffix: its caption comes
-    from `captions.csv` in the folder (columns file, caption and perhaps licence), else from the name of its subfolder.
-    exclude: WavCaps' blacklist ({"FreeSound": [ids]}), or a JSON list of ids.
-    Raises ValueError for a folder or a list that is not there or not readable as such.
+    audio: folder of sound files. captions: WavCaps' JSON of FreeSound, {"data": [{"id", "caption", "href", ...}]};
+    the files are named by id. Without it every sound file in and below the folder counts. Its id is its path without
+    suffix. Its caption comes from `captions.csv` in the folder (columns file, caption and perhaps licence), else from
+    the name of its subfolder.
+    exclude: WavCaps' blacklist, {"FreeSound": [ids]}, or a JSON list of ids.
+    Raises ValueError for a folder that is not there, and for a list that is not there or not of this form.
     """
     audio = Path(audio)
     if not audio.is_dir():
         raise ValueError(f"{audio}: no such folder; wanted the folder of the sound files")
-    files = sorted(p for p in audio.rglob("*") if p.suffix.lower() in SUFFIXES)
-    found = _of_wavcaps(audio, files, captions) if captions else _of_folder(audio, files)
+    paths = sorted(p for p in audio.rglob("*") if p.suffix.lower() in SUFFIXES)
+    corpus = _of_wavcaps(audio, paths, captions) if captions else _of_folder(audio, paths)
     if exclude:
         try:
-            barred = json.loads(read_text(exclude))
-            barred = {str(i) for i in (barred["FreeSound"] if isinstance(barred, dict) else barred)}
+            ids = json.loads(read_text(exclude))
+            barred = {str(i) for i in (ids["FreeSound"] if isinstance(ids, dict) else ids)}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{exclude}: {error!r}; wanted WavCaps' blacklist, a list of ids under FreeSound"
             ) from error
-        found = [r._replace(refused="is on the list of those to exclude") if r.id in barred else r for r in found]
-    return found
+        corpus = [r._replace(refused="is on the list of those to exclude") if r.id in barred else r for r in corpus]
+    return corpus
 
 
-def _of_wavcaps(audio, files, captions):
+def _of_wavcaps(audio, paths, captions):
+    """The recordings that WavCaps' JSON lists, by id, whether their file is there or not."""
     try:
         listed = {str(item["id"]): item for item in json.loads(read_text(captions))["data"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{captions}: {error!r}; wanted WavCaps' JSON, a list `data` of items with id and caption"
         ) from error
-    by_id = {p.stem: p for p in files}
-    return [
-        Recording(
-            name, str(by_id.get(name, audio / f"{name}.flac")), item.get("caption") or "A sound.",
-            item.get("license") or item.get("href") or "",
-        )
-        for name, item in sorted(listed.items())
-    ]  # fmt: skip
+    by_id = {p.stem: p for p in paths}
+    corpus = []
+    for name, item in sorted(listed.items()):
+        path = by_id.get(name, audio / f"{name}.flac")
+        licence = item.get("license") or item.get("href") or ""
+        corpus.append(Recording(name, str(path), item.get("caption") or "A sound.", licence))
+    return corpus
 
 
-def _of_folder(audio, files):
-    said, table = {}, audio / "captions.csv"
+def _of_folder(audio, paths):
+    """The sound files of a folder, and those that its captions.csv lists, by name."""
+    rows, table = {}, audio / "captions.csv"
     if table.exists():
         reader = csv.DictReader(io.StringIO(read_text(table), newline=""))
         if not {"file", "caption"} <= set(reader.fieldnames or ()):
             raise ValueError(f"{table}: its columns are {reader.fieldnames}; wanted file, caption and perhaps licence")
-        said = {row["file"]: row for row in reader}
-    names = sorted(
-        {p.relative_to(audio).as_posix() for p in files} | set(said)
-    )  # what is listed and not there is rejected
-    found, first = [], {}
+        rows = {row["file"]: row for row in reader}
+    # what is listed and not there is rejected later
+    names = sorted({p.relative_to(audio).as_posix() for p in paths} | set(rows))
+    corpus, first = [], {}
     for name in names:
-        path, row, key = audio / name, said.get(name, {}), name.rsplit(".", 1)[0]
+        path, row, key = audio / name, rows.get(name, {}), name.rsplit(".", 1)[0]
         other = first.setdefault(_key(key), name)
         refused = "" if other == name else f"goes by the name of {other}"
         folder = f"The sound of {path.parent.name.replace('-', ' ')}." if path.parent != audio else "A sound."
-        found.append(
-            Recording(
-                key if not refused else name, str(path), row.get("caption") or folder, row.get("licence") or "", refused
-            )
-        )
-    return found
+        caption, licence = row.get("caption") or folder, row.get("licence") or ""
+        corpus.append(Recording(name if refused else key, str(path), caption, licence, refused))
+    return corpus
 
 
 def _key(name):
-    """WebDataset ends a sample's key at the first dot."""
+    """A name as a key of WebDataset, which ends a sample's key at the first dot."""
     return name.replace(".", "_")
 
 
-def cut(recording, seconds, sample_rate, pieces=PIECES):
-    """Pieces of a recording, (s,) float32 each: one after the other from its start, the last perhaps shorter.
+def cut(recording: Recording, seconds: float, sample_rate: int, pieces: int = PIECES) -> list[np.ndarray]:
+    """Pieces of a recording, (s,) float32 each: one after the other from its start, at most `pieces`.
 
-    At most `pieces`; a rest shorter than half a piece is dropped, unless it is all there is, and so is a silent piece.
-    Raises ValueError with the reason for a file that is missing, unreadable, cut off, no numbers, too short or silent.
+    seconds: of a piece; the last one may be shorter. A rest shorter than half a piece is dropped, unless it is all
+    there is. So is a silent piece.
+    Raises ValueError with the reason for a file that is missing, cannot be read, is cut off, holds no numbers, or is
+    too short or silent.
     """
     if recording.refused:
         raise ValueError(recording.refused)
@@ -150,16 +156,21 @@ def cut(recording, seconds, sample_rate, pieces=PIECES):
     return parts
 
 
-def write_shard(part, folder, seconds, sample_rate, pieces):
-    """Write one shard and its own manifest, each whole or not at all; a shard that is there is kept.
+def write_shard(
+    part: tuple[int, list[Recording]], folder: str | Path, seconds: float, sample_rate: int, pieces: int
+) -> dict[str, Any]:
+    """Write one shard and its own manifest, each whole or not at all. A shard that is there is kept.
 
-    part: (number, recordings). Returns its manifest {clips, seconds, rejected: [{id, reason, perhaps place}]}.
+    part: (number, recordings). seconds, sample_rate, pieces: as for `cut`.
+    Returns its manifest {clips, seconds, rejected: [{id, reason, perhaps place}]}.
     """
     number, items = part
     tar, notes = (Path(folder) / f"shard-{number:05d}.{end}" for end in ("tar", "json"))
     if tar.exists() and notes.exists():
         return json.loads(notes.read_text())
-    made, rejected, size = [], [], round(seconds * sample_rate)
+    lengths: list[float] = []
+    rejected: list[dict[str, str]] = []
+    size = round(seconds * sample_rate)
     with (
         files.whole(tar) as beside,
         beside.open("wb") as stream,
@@ -175,15 +186,16 @@ def write_shard(part, folder, seconds, sample_rate, pieces):
             for k, wave in enumerate(parts):
                 flac = _flac(np.pad(wave, (0, size - len(wave))), sample_rate)
                 writer.write({"__key__": f"{_key(item.id)}_{k}", "flac": flac, "json": text})
-                made.append(len(wave) / sample_rate)
-    summary = {"clips": len(made), "seconds": sum(made), "rejected": rejected}
+                lengths.append(len(wave) / sample_rate)
+    summary = {"clips": len(lengths), "seconds": sum(lengths), "rejected": rejected}
     files.write_json(notes, summary)
     return summary
 
 
 def _reason(error, path):
-    """{reason, and place where the error has one}; the reason without the place, so that equal ones are counted together."""
-    reason, place = str(error).removeprefix(f"{path}: ").split("; wanted")[0], getattr(error, "seconds", None)
+    """{reason, and place where the error has one}. The reason has no place in it, so that equal ones count together."""
+    reason = str(error).removeprefix(f"{path}: ").split("; wanted")[0]
+    place = getattr(error, "seconds", None)
     if place is None:
         return {"reason": reason}
     return {"reason": re.split(r",? at \d", reason)[0], "place": f"{place:.2f} s"}
@@ -195,61 +207,79 @@ def _flac(wave, sample_rate):
     return stream.getvalue()
 
 
-def write(found, folder, seconds=10.24, sample_rate=16000, pieces=PIECES, per_shard=100, workers=2):
-    """Cut recordings into shards of a folder, `per_shard` recordings each, by several processes.
+def write(
+    corpus: list[Recording],
+    folder: str | Path,
+    seconds: float = 10.24,
+    sample_rate: int = 16000,
+    pieces: int = PIECES,
+    per_shard: int = 100,
+    workers: int = 2,
+) -> dict[str, Any]:
+    """Cut recordings into shards of a folder, `per_shard` recordings each.
 
-    found: list of Recording. Returns the manifest that is also written: {clips, hours (of sound, not of the zeros behind it),
-    recordings, seconds, sample_rate, pieces, per_shard, list (a digest of `found`), reasons ({reason: count}), rejected}.
-    Raises ValueError where nothing could be used, or where the folder holds shards cut otherwise or from other files.
+    seconds, sample_rate, pieces: as for `cut`. workers: processes.
+    Returns the manifest that is also written: {clips, hours (of sound, not of the zeros behind it), recordings,
+    seconds, sample_rate, pieces, per_shard, list (a digest of `corpus`), reasons ({reason: count}), rejected}.
+    Raises ValueError where nothing could be used, and where the folder holds shards cut otherwise or from other files.
     """
-    if not found:
+    if not corpus:
         raise ValueError("no recording to cut; wanted sound files: check the folder")
     if not (seconds >= SHORTEST and pieces >= 1 and workers >= 1):
         raise ValueError(
-            f"seconds {seconds}, pieces {pieces}, workers {workers}; wanted at least {SHORTEST} s, one piece and one process"
+            f"seconds {seconds}, pieces {pieces}, workers {workers}; "
+            f"wanted at least {SHORTEST} s, one piece and one process"
         )
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    settings = {"seconds": seconds, "sample_rate": sample_rate, "pieces": pieces, "per_shard": per_shard}
-    settings |= {"recordings": len(found), "list": _digest(found)}
+    settings: dict[str, Any] = {
+        "seconds": seconds,
+        "sample_rate": sample_rate,
+        "pieces": pieces,
+        "per_shard": per_shard,
+        "recordings": len(corpus),
+        "list": _digest(corpus),
+    }
     kept = folder / "settings.json"
     if kept.exists() and json.loads(kept.read_text()) != settings:
         raise ValueError(
             f"{folder}: holds shards of other files or settings than {settings}; empty it or name another folder"
         )
     files.write_json(kept, settings)
-    parts = [(i, found[k : k + per_shard]) for i, k in enumerate(range(0, len(found), per_shard))]
+    parts = [(i, corpus[k : k + per_shard]) for i, k in enumerate(range(0, len(corpus), per_shard))]
     job = partial(write_shard, folder=folder, seconds=seconds, sample_rate=sample_rate, pieces=pieces)
     try:
         with ProcessPoolExecutor(workers) as pool:
-            made = list(tqdm(pool.map(job, parts), total=len(parts), desc="shards", mininterval=2.0))
+            summaries = list(tqdm(pool.map(job, parts), total=len(parts), desc="shards", mininterval=2.0))
     except BrokenProcessPool as error:
         raise ValueError(
             f"{folder}: a process was killed, perhaps for want of memory; start again with fewer workers"
         ) from error
     for left in folder.glob(".*.partial.*"):  # of commands that were stopped
         left.unlink()
-    clips, rejected = sum(m["clips"] for m in made), [r for m in made for r in m["rejected"]]
+    clips = sum(summary["clips"] for summary in summaries)
+    rejected = [entry for summary in summaries for entry in summary["rejected"]]
     if not clips:
         for path in [kept, *folder.glob("shard-*")]:  # or they would stand in the way of the files that are wanted
             path.unlink()
         raise ValueError(
-            f"none of {len(found)} recordings can be used; the first: {rejected[0]['id']} {rejected[0]['reason']}"
+            f"none of {len(corpus)} recordings can be used; the first: {rejected[0]['id']} {rejected[0]['reason']}"
         )
-    hours, reasons = sum(m["seconds"] for m in made) / 3600, Counter(r["reason"] for r in rejected)
+    hours = sum(summary["seconds"] for summary in summaries) / 3600
+    reasons = Counter(entry["reason"] for entry in rejected)
     manifest = {"clips": clips, "hours": round(hours, 4), **settings, "reasons": reasons, "rejected": rejected}
     files.write_json(folder / "manifest.json", manifest)
     return manifest
 
 
-def _digest(found):
+def _digest(corpus):
     """Tells one list of recordings from another, by what it says of each and by the sizes of the files."""
-    sizes = [os.path.getsize(r.path) if os.path.exists(r.path) else None for r in found]
-    rows = [[r.id, r.caption, r.licence, r.refused, size] for r, size in zip(found, sizes)]
+    sizes = [os.path.getsize(r.path) if os.path.exists(r.path) else None for r in corpus]
+    rows = [[r.id, r.caption, r.licence, r.refused, size] for r, size in zip(corpus, sizes)]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
 
-def manifest(folder):
+def manifest(folder: str | Path) -> dict[str, Any]:
     """The manifest that `write` left. Raises ValueError for a folder without one."""
     path = Path(folder) / "manifest.json"
     if not path.exists():
@@ -257,7 +287,7 @@ def manifest(folder):
     return json.loads(path.read_text())
 
 
-def read(folder):
+def read(folder: str | Path) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]:
     """Pieces of all shards in order: yields (key, int16 wave (s,), {caption, id, licence}).
 
     Raises ValueError where a shard of the manifest is not there.
@@ -271,7 +301,8 @@ def read(folder):
         yield sample["__key__"], wave, json.loads(sample["json"])
 
 
-def main():
+def main() -> None:
+    """The command line. Any ValueError ends it with one line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("audio", help="folder of the sound files")
     parser.add_argument("shards", help="folder to write")
@@ -282,14 +313,15 @@ def main():
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     given = parser.parse_args()
     try:
-        found = recordings(given.audio, given.json, given.exclude)
-        made = write(found, given.shards, given.seconds, pieces=given.pieces, workers=given.workers)
+        corpus = recordings(given.audio, given.json, given.exclude)
+        result = write(corpus, given.shards, given.seconds, pieces=given.pieces, workers=given.workers)
     except ValueError as error:
         raise SystemExit(f"vf.data.shards: {error}") from error
     print(
-        f"{made['clips']} clips, {made['hours']} h of {made['recordings']} recordings; {len(made['rejected'])} rejected"
+        f"{result['clips']} clips, {result['hours']} h of {result['recordings']} recordings; "
+        f"{len(result['rejected'])} rejected"
     )
-    for reason, count in Counter(made["reasons"]).most_common():
+    for reason, count in Counter(result["reasons"]).most_common():
         print(f"  {count} x {reason}")
 
 

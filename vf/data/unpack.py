@@ -11,11 +11,12 @@ from tqdm.auto import tqdm
 from vf.data import files
 
 
-def unpack(archive, folder):
+def unpack(archive: str | Path, folder: str | Path) -> None:
     """Unpack films, wavs, labels and split lists flat into `folder`.
 
-    Entries keep their bare names alone, so none can leave the folder. The folder appears whole or not at all.
-    Raises ValueError for a file that is no zip or holds no film, and for a folder that is there already.
+    An entry keeps its bare name alone, so that none can leave the folder. The folder appears whole or not at all.
+    Raises ValueError for a file that is no zip, is damaged or holds no film; for a folder that is there already, cannot
+    be written or has no room.
     """
     archive, folder = Path(archive), Path(folder)
     if folder.exists():
@@ -36,7 +37,8 @@ def _members(source, archive):
             continue
         if name in members:
             raise ValueError(
-                f"{archive}: {members[name].filename} and {member.filename} have one name; wanted one of them: remove one"
+                f"{archive}: {members[name].filename} and {member.filename} have one name; "
+                "wanted one of them: remove one"
             )
         members[name] = member
     if not any(name.endswith(".mp4") for name in members):
@@ -65,7 +67,8 @@ def _extract(source, members, archive, folder):
         ) from error
 
 
-def main():
+def main() -> None:
+    """The command line. Any ValueError ends it with one line."""
     if len(sys.argv) != 3:
         sys.exit("usage: python -m vf.data.unpack ARCHIVE.zip FOLDER")
     try:

@@ -3,7 +3,9 @@
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from fractions import Fraction
 from itertools import islice, zip_longest
 from pathlib import Path
 
@@ -23,8 +25,8 @@ TRIED = 60  # pictures that tell whether a container can hold a film's
 
 
 @contextmanager
-def whole(path):
-    """`files.whole` for what a user asked for: raises MediaError where it cannot be written."""
+def whole(path: str | Path) -> Iterator[Path]:
+    """`files.whole` for what a user asked for. Raises MediaError where it cannot be written."""
     try:
         with files.whole(path) as partial:
             yield partial
@@ -40,7 +42,7 @@ def _cannot_be_written(path, error):
 
 
 class _Unfit(MediaError):
-    """A container that does not take what it is given, or does not give it back: why."""
+    """A container that does not take what it is given, or does not give it back. why: the reason."""
 
     def __init__(self, path, why):
         super().__init__(f"{path}: cannot be written ({why}); wanted a container that takes it: name it .mp4 or .mkv")
@@ -55,18 +57,15 @@ def _written(path, target):
             yield container
     except MediaError:
         raise
-    except (
-        av.InvalidDataError,
-        av.ArgumentError,
-        av.PatchWelcomeError,
-        ValueError,
-    ) as error:  # the last one is av's own word
+    except (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError, ValueError) as error:
+        # a ValueError is PyAV's own, the others are FFmpeg's
         raise _Unfit(path, getattr(error, "strerror", None) or error) from error
     except (av.FFmpegError, OSError) as error:
         raise _cannot_be_written(path, error) from error
 
 
 def _add_sound(container, sample_rate):
+    """Add a mono sound stream of the codec that the container holds."""
     codec = SOUND.get(container.format.name, "aac")
     stream = container.add_stream(codec, rate=sample_rate, layout="mono")
     if not codec.startswith("pcm"):
@@ -75,7 +74,10 @@ def _add_sound(container, sample_rate):
 
 
 def _mux_sound(container, stream, wave, sample_rate, begin=0, until=None):
-    """Encode samples from `begin` on, to the end of the block that reaches `until` seconds, or all. Returns where it stopped."""
+    """Encode samples from `begin` on, to the end of the block that reaches `until` seconds, or to the last one.
+
+    Returns the sample at which it stopped.
+    """
     while begin < len(wave) and (until is None or begin < until * sample_rate):
         block = np.clip(np.asarray(wave[begin : begin + 1024], np.float32), -1, 1)
         frame = av.AudioFrame.from_ndarray(block[None], format="fltp", layout="mono")
@@ -87,11 +89,19 @@ def _mux_sound(container, stream, wave, sample_rate, begin=0, until=None):
     return begin
 
 
-def write_film(path, frames, fps, wave=None, sample_rate=16000, quality=23):
-    """Write an mp4 film: H.264 and, with `wave`, AAC.
+def write_film(
+    path: str | Path,
+    frames: np.ndarray,
+    fps: int | Fraction,
+    wave: np.ndarray | None = None,
+    sample_rate: int = 16000,
+    quality: int = 23,
+) -> None:
+    """Write an mp4 film: H.264 and, with `wave`, AAC. The file appears whole or not at all.
 
-    frames: uint8 (t, h, w, 3), RGB, even sizes. fps: frames per second. wave: mono (s,) in [-1, 1]. quality: x264's crf,
-    lower is better. The file appears whole or not at all. Raises MediaError where it cannot be written.
+    frames: uint8 (t, h, w, 3), RGB, even sizes. fps: frames per second. wave: mono (s,) in [-1, 1]. quality: x264's
+    crf, lower is better.
+    Raises MediaError for a name that is no film's, for frames of another shape, and where it cannot be written.
     """
     path, frames = Path(path), np.asarray(frames)
     if path.suffix.lower() not in FORMATS:
@@ -107,7 +117,7 @@ def write_film(path, frames, fps, wave=None, sample_rate=16000, quality=23):
         track.width, track.height, track.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
         # x264's macroblock tree reads memory it has not set: with it the same frames give other bytes now and then
         track.options = {"crf": str(quality), "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}
-        sound = _add_sound(container, sample_rate) if wave is not None else None
+        sound = None if wave is None else _add_sound(container, sample_rate)
         for image in frames:
             container.mux(track.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(track.encode(None))
@@ -116,6 +126,7 @@ def write_film(path, frames, fps, wave=None, sample_rate=16000, quality=23):
 
 
 def _is_sound(path):
+    """Whether a path is named as a sound file that can hold 16-bit samples."""
     kind = Path(path).suffix.lstrip(".").upper()
     return kind in soundfile.available_formats() and soundfile.check_format(kind, "PCM_16")
 
@@ -125,40 +136,50 @@ def _check_sound_name(path):
         raise MediaError(f"{path}: no sound file of 16 bits is called {Path(path).suffix!r}; wanted .wav or .flac")
 
 
-def write_sound(path, wave, sample_rate):
-    """Write a mono sound (s,) in [-1, 1], as 16-bit samples in the format of the path's suffix. Raises MediaError where it cannot."""
+def write_sound(path: str | Path, wave: np.ndarray, sample_rate: int) -> None:
+    """Write a mono sound (s,) in [-1, 1], as 16-bit samples in the format of the path's suffix.
+
+    Raises MediaError for a suffix that is no sound file's, and where it cannot be written.
+    """
     _check_sound_name(path)
+    _write_sound(path, wave, sample_rate)
+
+
+def _write_sound(path, wave, sample_rate):
+    """The same, for a name that was checked. wave: anything that gives arrays by slices."""
     with whole(path) as partial, soundfile.SoundFile(partial, "w", sample_rate, 1, "PCM_16") as file:
         for begin in range(0, len(wave), 1 << 20):
             file.write(np.clip(wave[begin : begin + (1 << 20)], -1, 1))
 
 
-def replace_sound(film, output, wave, sample_rate):
+def replace_sound(film: str | Path, output: str | Path, wave: np.ndarray, sample_rate: int) -> None:
     """Copy a film with another sound: the picture's packets unchanged to its last frame, `wave` (s,) beside them.
 
-    The sound is AAC (Opus in webm, 16 bits in avi), cut or filled with silence to the picture's length; it replaces all that the
-    film had. An output that is named as a sound (.wav, .flac) gets the sound alone. The film is not touched. What was written is
-    read back, and `output` appears whole or not at all. Raises Truncated for a film that was cut off, MediaError for one without
-    picture, for an output that is the film itself, that cannot hold this picture, or that cannot be written.
+    The sound is AAC (Opus in webm, 16 bits in avi), cut or filled with silence to the picture's length. It replaces all
+    the sound that the film had. An output that is named as a sound (.wav, .flac) gets the sound alone. The film is not
+    touched. What was written is read back, and `output` appears whole or not at all.
+    Raises Truncated for a film that was cut off; MediaError for one without a picture, and for an output that is the
+    film itself, cannot hold this picture, or cannot be written.
     """
     film, output = Path(film), Path(output)
-    wave = _Lasting(wave, round(_check_names(film, output) * sample_rate))
+    fitted = _Lasting(wave, round(_check_names(film, output) * sample_rate))
     if _is_sound(output):
-        write_sound(output, wave, sample_rate)
+        _write_sound(output, fitted, sample_rate)
         return
     with whole(output) as partial:
         try:
-            _copy(film, output, partial, wave, sample_rate)
-            _compare(film, partial, wave, sample_rate)
+            _copy(film, output, partial, fitted, sample_rate)
+            _compare(film, partial, fitted, sample_rate)
         except _Unfit as error:
             raise _cannot_hold(film, output, error.why) from error
 
 
-def check_output(film, output, sample_rate=16000):
-    """Whether a film with a new sound can be written to `output`: tried on its first pictures, before anything is rendered.
+def check_output(film: str | Path | None, output: str | Path, sample_rate: int = 16000) -> None:
+    """Check that a film with a new sound can be written to `output`, before anything is rendered.
 
-    film: None for a sound alone. Leaves nothing behind. Raises MediaError for an output that is the film itself, whose container
-    cannot hold this picture, whose folder cannot be written to, or whose disk is too small; Truncated for a film that was cut off.
+    The film's first pictures are tried, and nothing is left behind. film: None for a sound alone.
+    Raises Truncated for a film that was cut off; MediaError for an output that is the film itself, whose container
+    cannot hold this picture, whose folder cannot be written to, or whose disk is too small.
     """
     output, size = Path(output), 0
     if film is None:
@@ -195,7 +216,10 @@ def _check_folder(output, size):
 
 
 def _check_names(film, output):
-    """The length of a film that is whole (s). Raises MediaError for an output that is the film, or no film nor sound by its name."""
+    """The length (s) of a film that is whole.
+
+    Raises MediaError for an output that is the film, or that is neither a film nor a sound by its name.
+    """
     if output.resolve() == film.resolve() or output.exists() and film.exists() and output.samefile(film):
         raise MediaError(f"{output}: is the film itself; wanted another name, so that the original stays")
     media.check_whole(film)
@@ -205,7 +229,7 @@ def _check_names(film, output):
 
 
 def _cannot_hold(film, output, why):
-    """MediaError that names a container which was tried and works."""
+    """The MediaError for an output that cannot hold a film. It names a container that was tried and can."""
     suffixes = dict.fromkeys([film.suffix.lower(), ".mp4", ".mkv", ".mov", ".avi"])
     others = [s for s in suffixes if s in FORMATS and s != output.suffix.lower()]
     way = next((s for s in others if not _misfit(film, s)), None)
@@ -218,7 +242,10 @@ def _cannot_hold(film, output, why):
 
 
 def _misfit(film, suffix, sample_rate=16000):
-    """Why a container cannot hold a film's picture, tried on its first pictures with a little silence; "" where it can."""
+    """Why a container cannot hold a film's picture, or "" where it can.
+
+    Tried on the film's first pictures, with a little silence.
+    """
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / f"tried{suffix}"
         silence = _Lasting(np.zeros(0, np.float32), sample_rate // 2)
@@ -241,12 +268,15 @@ class _Lasting:
 
     def __getitem__(self, part):
         begin, end, _ = part.indices(self.samples)
-        found = np.asarray(self.wave[begin:end], np.float32)
-        return np.pad(found, (0, max(0, end - begin - len(found))))
+        samples = np.asarray(self.wave[begin:end], np.float32)
+        return np.pad(samples, (0, max(0, end - begin - len(samples))))
 
 
 def _copy(film, output, target, wave, sample_rate, pictures=None):
-    """Write the film's picture, or its first `pictures`, and `wave` to the file `target`, which is to become `output`."""
+    """Write the film's picture and `wave` to the file `target`, which is to become `output`.
+
+    pictures: how many to write; None for all.
+    """
     with opened(film) as source, _written(output, target) as container:
         picture = picture_stream(source, film)
         codec = picture.codec_context.codec.canonical_name
@@ -269,7 +299,10 @@ def _copy(film, output, target, wave, sample_rate, pictures=None):
 
 
 def _times_shown(film):
-    """Of a film that tells only when its pictures are decoded: {PyAV's guess for a packet: when it is shown}, found by decoding."""
+    """{PyAV's guess for a packet: when it is shown}, for a film that gives only the times of decoding.
+
+    Decodes the film.
+    """
     decoded, order = {}, []
     with opened(film) as container:
         stream = picture_stream(container, film)
@@ -284,7 +317,7 @@ def _times_shown(film):
 
 
 def _packets(source, stream, path):
-    """Packets of a stream with something in them; Truncated, not the writer's error, where the file breaks off."""
+    """Packets of a stream that hold something. Raises Truncated where the file breaks off."""
     try:
         for packet in source.demux(stream):
             if packet.size and not packet.is_discard:
@@ -296,7 +329,10 @@ def _packets(source, stream, path):
 
 
 def _stamped(packets):
-    """Packets with their decoding times filled in: a Matroska does not tell those of the first ones before a B-frame."""
+    """Packets with their times of decoding filled in.
+
+    A Matroska leaves out those of the first packets before a B-frame.
+    """
     waiting, last = [], None
     for packet in packets:
         if packet.pts is None:
@@ -307,7 +343,7 @@ def _stamped(packets):
         if packet.dts is not None:
             last = yield from _backdated(waiting, packet.dts, last)
             waiting = []
-    # none was told: as late as they can be, in order
+    # no time is given: as late as they can be, in order
     stamps = sorted(packet.pts for packet in waiting)
     delay = max((stamp - packet.pts for stamp, packet in zip(stamps, waiting)), default=0)
     for stamp, packet in zip(stamps, waiting):
@@ -329,25 +365,25 @@ def _backdated(packets, end, last):
     return last
 
 
-def _compare(film, made, wave, sample_rate, pictures=None):
-    """Raises _Unfit where a written film gives back other pictures, times, shape or length of sound than it was given.
+def _compare(film, copy, wave, sample_rate, pictures=None):
+    """Raises _Unfit where a written film gives back other pictures, times, shape or length of sound than it got.
 
-    pictures: how many of the film's were written; all without.
+    pictures: how many of the film's were written; None for all.
     """
-    order = ".avi" in (film.suffix.lower(), made.suffix.lower())  # the time of decoding is all that it tells
-    for k, (old, new) in enumerate(zip_longest(islice(_shown(film, order), pictures), _shown(made, order))):
+    order = ".avi" in (film.suffix.lower(), copy.suffix.lower())  # it gives the times of decoding alone
+    for k, (old, new) in enumerate(zip_longest(islice(_shown(film, order), pictures), _shown(copy, order))):
         if old is None or new is None:
-            raise _Unfit(made, f"gives back {'more' if old is None else 'fewer'} than {k + (old is None)} pictures")
+            raise _Unfit(copy, f"gives back {'more' if old is None else 'fewer'} than {k + (old is None)} pictures")
         if abs(old[0] - new[0]) > ROUNDED:
-            raise _Unfit(made, f"shows picture {k} at {new[0]:.3f} s, not at {old[0]:.3f} s")
+            raise _Unfit(copy, f"shows picture {k} at {new[0]:.3f} s, not at {old[0]:.3f} s")
         if old[2] != new[2] and _units(*old[1:]) != _units(*new[1:]):
-            raise _Unfit(made, f"gives back another picture {k}")
-    old, new = ((media.extent(path).turned, media.probe(path)[2:4]) for path in (film, made))
+            raise _Unfit(copy, f"gives back another picture {k}")
+    old, new = ((media.extent(path).turned, media.probe(path)[2:4]) for path in (film, copy))
     if old != new:
-        raise _Unfit(made, f"shows the picture {new[1][0]} x {new[1][1]}, turned by {new[0]}, not {old}")
-    heard = sum(len(block) for block in media.stream_sound(made, sample_rate))
-    if abs(heard - len(wave)) > sample_rate / media.probe(film).fps + 1024:
-        raise _Unfit(made, f"holds {heard / sample_rate:.2f} s of sound, not {len(wave) / sample_rate:.2f} s")
+        raise _Unfit(copy, f"shows the picture {new[1][0]} x {new[1][1]}, turned by {new[0]}, not {old}")
+    samples = sum(len(block) for block in media.stream_sound(copy, sample_rate))
+    if abs(samples - len(wave)) > sample_rate / media.probe(film).fps + 1024:
+        raise _Unfit(copy, f"holds {samples / sample_rate:.2f} s of sound, not {len(wave) / sample_rate:.2f} s")
 
 
 def _shown(path, order):
@@ -365,7 +401,7 @@ def _shown(path, order):
 
 
 def _units(codec, data):
-    """The coded slices of an H.264 or HEVC picture, whichever way their lengths are told; the bytes of any other codec's."""
+    """The coded slices of an H.264 or HEVC picture, however their lengths are written; of other codecs, the bytes."""
     first = {"h264": lambda b: 1 <= b & 31 <= 5, "hevc": lambda b: b >> 1 & 63 < 32}.get(codec)
     if first is None:
         return data
@@ -374,6 +410,7 @@ def _units(codec, data):
 
 
 def _lengths(data):
+    """The units of a picture in which each follows its length, of four bytes."""
     at = 0
     while at + 4 <= len(data):
         length = int.from_bytes(data[at : at + 4], "big")

@@ -4,15 +4,16 @@ import torch
 
 
 def diffusion_loss(scheduler, model, latents, generator, *conditions, own=0.0, judge=None):
-    """Eq. 4 on one batch: noise latents to a random time, run the model, compare with the target that the scheduler
-    names.
+    """Eq. 4 on one batch: noise the latents to a random time, run the model, compare its output with the target.
 
-    scheduler: its config says whether noise (`epsilon`, the paper) or velocity (`v_prediction`) is learnt. model(z_t,
-    t, *conditions) -> like latents (b, c, l, g). Returns a scalar. Two things beyond Eq. 4, both off: own: share of the
-    batch whose z_t is noised from the model's own estimate of the latent at a noisier time, with the true latent as
-    target: in sampling, too, z_t holds the model's own earlier errors. judge(estimate, alpha): a further loss on the
-    estimated latents (b, c, l, g), alpha (b, 1, 1, 1) being their share of z_t. Raises ValueError for a scheduler that
-    predicts anything else.
+    scheduler: its config says whether noise (`epsilon`, the paper) or velocity (`v_prediction`) is the target.
+    model: model(z_t, t, *conditions) -> (b, c, l, g), like the latents. Returns a scalar.
+    Two things go beyond Eq. 4, and both are off unless asked for:
+    own: share of the batch whose z_t is noised from the model's own estimate of the latent at a noisier time. The
+        target stays the true latent. In sampling, too, z_t holds the model's own earlier errors.
+    judge: judge(estimate, alpha), a further loss on the estimated latents (b, c, l, g). alpha (b, 1, 1, 1) is their
+        share of z_t.
+    Raises ValueError for a scheduler that predicts anything else.
     """
     kind = scheduler.config.prediction_type
     if kind not in ("epsilon", "v_prediction"):
@@ -38,15 +39,17 @@ def diffusion_loss(scheduler, model, latents, generator, *conditions, own=0.0, j
     if count or judge:
         clean, alpha = estimate(scheduler, output, z_t, t)
     if count:
-        off = (
-            clean - latents if kind == "v_prediction" else alpha * (clean - latents)
-        )  # at the end noise hardly depends on it
+        # for noise, weighted by alpha: at the end of the schedule noise hardly depends on the latents
+        off = clean - latents if kind == "v_prediction" else alpha * (clean - latents)
         error = torch.cat([off[:count].square(), error[count:]])
     return error.mean() + (judge(clean, alpha) if judge else 0)
 
 
 def estimate(scheduler, output, z_t, t):
-    """The latents that an output estimates: (b, c, l, g), t (b,) -> (latents, alpha), z_t = alpha latents + sigma noise."""
+    """The latents that an output of the model estimates, where z_t = alpha latents + sigma noise.
+
+    output, z_t: (b, c, l, g). t: (b,). Returns latents (b, c, l, g) and alpha (b, 1, 1, 1).
+    """
     share = scheduler.alphas_cumprod.to(z_t)[t.to(z_t.device)][:, None, None, None]
     alpha, sigma = share.sqrt(), (1 - share).sqrt()
     if scheduler.config.prediction_type == "epsilon":
@@ -62,7 +65,8 @@ def guide(conditioned, unconditioned, scale):
 def draw(count, frames, batch, crop, generator):
     """Which items make the next batch, and where each one's piece of `crop` frames starts.
 
-    count, frames: of the set. crop: None for whole items. Returns (items, starts, length), lists of `batch` integers.
+    count: items in the set. frames: of one item. crop: None for whole items.
+    Returns (items, starts, length): two lists of `batch` integers, and the frames of a piece.
     """
     length = min(crop or frames, frames)
     items = torch.randint(count, (batch,), generator=generator).tolist()
