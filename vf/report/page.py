@@ -18,8 +18,8 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0; padding: 0 1rem 3rem; color: #1a1a1a; }
 h1 { font-size: 1.5rem; margin: .8rem 0 .3rem; } h2 { margin: 2.2rem 0 .4rem; }
 p, dl { max-width: 48rem; margin: .3rem 0; }
-nav { border-block: 1px solid #ddd; padding: .5rem 0; margin-top: 1rem; }
-nav a { margin-right: 1rem; white-space: nowrap; }
+nav { display: flex; flex-wrap: wrap; border-block: 1px solid #ddd; padding: .5rem 0; margin-top: 1rem; }
+nav a { margin-right: 1rem; }
 a { color: #0072b2; }
 .numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .6rem; margin: .6rem 0; }
 .numbers div, .tally span { background: #f3f5f7; border-radius: .4rem; padding: .4rem .6rem; }

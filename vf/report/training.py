@@ -25,7 +25,7 @@ def clip(films: clips.ClipSet, timeline: Timeline) -> Figure:
     """01: the first training film: strip, waveform with its annotated events, spectrogram."""
     first = films.indices("train")[0]
     shown, wave = films.clips[first], films.wave(first)
-    frames, _ = media.read_frames(shown.film, timeline.fps, (192, 144), shown.start, shown.seconds)
+    frames, _ = media.read_frames(str(shown.film), timeline.fps, (192, 144), shown.start, shown.seconds)
     figure, axes = plt.subplots(3, 1, figsize=(figures.WIDTH, 4), sharex=True, height_ratios=(1, 0.7, 1))
     figures.strip(axes[0], frames, timeline.seconds, count=8)
     axes[1].plot(np.arange(len(wave)) / timeline.sample_rate, wave, lw=0.4, color=figures.BLUE)

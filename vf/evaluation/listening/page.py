@@ -8,7 +8,7 @@ import argparse
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +38,9 @@ def material_and_action(events: Sequence[Event], seconds: float) -> tuple[str, s
     return pairs.pop() if len(pairs) == 1 else None
 
 
-def choose(films: dict[str, Sequence[Event]], seconds: float = 4.0, cases: str = "paper") -> dict[tuple[str, str], str]:
+def choose(
+    films: Mapping[str, Sequence[Event]], seconds: float = 4.0, cases: str = "paper"
+) -> dict[tuple[str, str], str]:
     """A film for each question: {(material, action): name}, of {name: events}, in the order of the questions.
 
     cases: "paper", the twelve of App. D, or "any", up to six scratches and six hits of whatever materials there are.
