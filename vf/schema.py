@@ -115,14 +115,14 @@ class RenderFilms(Block):
 
 
 class Clips(Block):
-    """Keywords of vf.data.corpora.films."""
+    """`valid_share` of vf.data.corpora.FilmCorpus, and `render_films` of corpora.films."""
 
     valid_share: LessThanOne
     render_films: RenderFilms
 
 
 class Sounds(Block):
-    """Keywords of vf.data.corpora.sounds. The backbone is judged by validation sounds, so there must be some."""
+    """Fields of vf.data.corpora.SoundCorpus. The backbone is judged by validation sounds, so there must be some."""
 
     count: Whole
     valid_share: Annotated[float, Field(gt=0, lt=1)]
@@ -452,7 +452,7 @@ class Benchmark(Block):
 
 
 class Films(Block):
-    """Keywords of vf.data.corpora.films."""
+    """Fields of vf.data.corpora.FilmCorpus."""
 
     source: Literal["render", "greatest_hits", "folder"]
     root: Text
@@ -462,7 +462,7 @@ class Films(Block):
 
 
 class Audio(Block):
-    """Keywords of vf.data.corpora.sounds."""
+    """Fields of vf.data.corpora.SoundCorpus."""
 
     sources: Sources
     root: Text

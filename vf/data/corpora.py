@@ -3,7 +3,6 @@
 import random
 import shutil
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from vf.data import media, shards
+from vf.data import media, processes, shards
 from vf.data.clips import DEFAULT_PROMPT, Clip, ClipSet, cut, read_text, read_times, text_prompt, to_int16
 from vf.data.render import film as render
 from vf.signal.timeline import Timeline
@@ -131,7 +130,7 @@ def films(
     clips: list[Clip] = []
     waves: list[np.ndarray] = []
     left_out = _doubles(corpus)
-    with ProcessPoolExecutor(workers) as pool:
+    with processes.pool(workers) as pool:
         for part in tqdm(pool.map(read, jobs, chunksize=4), total=len(jobs), desc="films", mininterval=2.0):
             clips += part[0]
             waves += part[1]

@@ -24,7 +24,6 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
@@ -32,10 +31,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
-import webdataset
 from tqdm.auto import tqdm
 
-from vf.data import files, media
+from vf.data import files, media, processes
 from vf.data.clips import read_text
 
 SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a", ".aiff", ".aif"}
@@ -164,6 +162,8 @@ def write_shard(
     part: (number, recordings). seconds, sample_rate, pieces: as for `cut`.
     Returns its manifest {clips, seconds, rejected: [{id, reason, perhaps place}]}.
     """
+    import webdataset  # here, as it brings torch along, which processes that read films do without
+
     number, items = part
     tar, notes = (Path(folder) / f"shard-{number:05d}.{end}" for end in ("tar", "json"))
     if tar.exists() and notes.exists():
@@ -249,7 +249,7 @@ def write(
     parts = [(i, corpus[k : k + per_shard]) for i, k in enumerate(range(0, len(corpus), per_shard))]
     job = partial(write_shard, folder=folder, seconds=seconds, sample_rate=sample_rate, pieces=pieces)
     try:
-        with ProcessPoolExecutor(workers) as pool:
+        with processes.pool(workers) as pool:
             summaries = list(tqdm(pool.map(job, parts), total=len(parts), desc="shards", mininterval=2.0))
     except BrokenProcessPool as error:
         raise ValueError(
@@ -292,6 +292,8 @@ def read(folder: str | Path) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]
 
     Raises ValueError where a shard of the manifest is not there.
     """
+    import webdataset  # here, as it brings torch along, which processes that read films do without
+
     known = manifest(folder)
     paths = [Path(folder) / f"shard-{i:05d}.tar" for i in range(-(-known["recordings"] // known["per_shard"]))]
     if gone := [p.name for p in paths if not p.exists()]:

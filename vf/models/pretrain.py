@@ -12,7 +12,6 @@ import csv
 import shutil
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from fnmatch import fnmatch
 from functools import partial
@@ -31,7 +30,7 @@ from vf.backends.nets.griffin_lim import GriffinLim
 from vf.backends.nets.small_clap import SmallClap
 from vf.backends.small import backbone, embedders
 from vf.backends.small import clap as small_clap
-from vf.data import clips, media
+from vf.data import clips, media, processes
 from vf.data.render import film as render
 from vf.models.rms2sound import RMS2Sound
 from vf.signal import fit
@@ -81,7 +80,7 @@ class Pretraining:
         """Waveforms (n, s) int16 and captions: `count` rendered sounds, then real ones up to the recipe's share."""
         seed = self.recipe["seed"] * 10_000 + SEEDS[part] + round_
         work = partial(render.sound, seconds=self.recipe["seconds"], sample_rate=SAMPLE_RATE, seed=seed)
-        with ProcessPoolExecutor(self.workers) as pool:
+        with processes.pool(self.workers) as pool:
             results = pool.map(work, range(count), chunksize=50)
             rendered = list(tqdm(results, total=count, desc="rendered sounds", mininterval=2.0))
         waves, captions = self._real()

@@ -7,7 +7,6 @@ renderer knows (force, contact, material), `_times.txt` holds only what human an
 
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
-from vf.data import files, writing
+from vf.data import files, processes, writing
 from vf.data.clips import Event
 from vf.data.render import sound as render_sound
 from vf.data.render import strokes
@@ -326,7 +325,7 @@ def write_films(
         _write, folder=folder, seconds=seconds, fps=fps, size=tuple(size), sample_rate=sample_rate, seed=seed
     )
     names: dict[str, list[str]] = {split: [] for split in count}
-    with ProcessPoolExecutor(workers) as pool:
+    with processes.pool(workers) as pool:
         for split, name in tqdm(pool.map(work, jobs), total=len(jobs), desc="rendering", mininterval=2.0):
             names[split].append(name)
     for split, members in names.items():
