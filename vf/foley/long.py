@@ -6,13 +6,14 @@ in memory.
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 
 from vf.data import media
+from vf.models.rms2sound import RMS2Sound
 from vf.models.sampler import OVERLAP
 from vf.signal import windows
 
@@ -21,7 +22,13 @@ SPARE = 192  # mel frames that two pieces share; the vocoder reaches no further 
 
 
 @torch.no_grad()
-def decode(pipeline, latents, window, batch=8, tick=lambda share: None):
+def decode(
+    pipeline: RMS2Sound,
+    latents: np.ndarray,
+    window: int,
+    batch: int = 8,
+    tick: Callable[[float], object] = lambda share: None,
+) -> Iterator[np.ndarray]:
     """Latents (l, c, g), of any length -> the waveform, piece by piece: yields (s,) float32.
 
     Windows of `window` latent frames are decoded to log-mels, which are averaged with ramps where they overlap. The

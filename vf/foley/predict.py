@@ -1,15 +1,29 @@
 """The loudness curve of a silent film of any length: Video2RMS, window by window."""
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import numpy as np
 import torch
 
 from vf.data import media
 from vf.models import video2rms
+from vf.models.video2rms import Video2RMS
 from vf.signal import windows
+from vf.signal.timeline import Timeline
 
 
 @torch.no_grad()
-def predict(film, frames, model, features, size, timeline, rule="mean", tick=lambda share: None):
+def predict(
+    film: str | Path,
+    frames: int,
+    model: Video2RMS,
+    features: Callable,
+    size: tuple[int, int],
+    timeline: Timeline,
+    rule: str = "mean",
+    tick: Callable[[float], object] = lambda share: None,
+) -> np.ndarray:
     """The curve of a film, (frames,) RMS at the 512/128 rate.
 
     model: Video2RMS. features: callable (frames, times) -> features of a clip. size: (width, height) it wants. rule: of
@@ -37,13 +51,16 @@ def predict(film, frames, model, features, size, timeline, rule="mean", tick=lam
     return (curve[:frames] / weights[:frames]).clip(0, 1).astype(np.float32)
 
 
-def glances(path, fps, size, length, hop):
+def glances(
+    path: str | Path, fps: float, size: tuple[int, int], length: int, hop: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """A film in windows of `length` frames, `hop` apart, read once: yields (frames (length, h, w, 3), times (length,)).
 
     Where the film ends within a window, its last picture is repeated to the window's end. Raises media.MediaError for a
     film of fewer than two pictures.
     """
-    held, first, stamps = [], True, set()
+    held: list[tuple[np.ndarray, float]] = []
+    first, stamps = True, set[float]()
     for seen in media.stream_frames(path, fps, size):
         held.append(seen)
         stamps = stamps if len(stamps) > 1 else stamps | {seen[1]}

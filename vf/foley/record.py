@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +42,7 @@ def file(path: str | Path) -> dict[str, str]:
     return {"path": str(Path(path).resolve()), "sha256": sha256(path)}
 
 
-def prompts(prompt, audio, timbre):
+def prompts(prompt: str | None, audio: Any, timbre: Any) -> dict[str, Any]:
     """What a sound is made of, as {"prompt": text or None, "audio": ...}.
 
     audio: a file with its stretch, where it was named by path; the vector of unit norm that CLAP made of it (`timbre`)
@@ -54,7 +56,7 @@ def prompts(prompt, audio, timbre):
     return {"prompt": None, "audio": {"timbre": [float(x) for x in timbre[0].float().cpu()]}}
 
 
-def regions(places, voices):
+def regions(places: Sequence[Region], voices: Sequence[Any]) -> list[dict[str, Any]]:
     """Regions as a list of dicts. voices: of `takes.prepare`."""
     own = iter(voices[1:])
     rows = []

@@ -1,15 +1,31 @@
 """Takes: the sound of one curve with one seed, its voices, the best of several, and a last correction of its level."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 import torch
 
 from vf.evaluation import adherence
 from vf.foley import curves, long
 from vf.foley import request as regions
+from vf.foley.request import Region
 from vf.models import sampler
+from vf.models.rms2sound import RMS2Sound
+from vf.models.sampler import Settings, Voice
+from vf.signal.timeline import Timeline
 
 
-def prepare(pipeline, timeline, wanted, settings, prompt=None, audio=None, seed=0, places=()):
+def prepare(
+    pipeline: RMS2Sound,
+    timeline: Timeline,
+    wanted: Any,
+    settings: Settings,
+    prompt: str | None = None,
+    audio: object = None,
+    seed: int = 0,
+    places: Sequence[Region] = (),
+) -> tuple[np.ndarray, list[Voice]]:
     """Check a request for a sound and encode its prompts.
 
     wanted, prompt, audio, seed: see render.VideoFoley.sound. places: its regions. settings: sampler.Settings; prompts
@@ -49,12 +65,21 @@ def _span(timeline, place):
     return first, max(first + 1, last)
 
 
-def factors(timeline, frames, places):
+def factors(timeline: Timeline, frames: int, places: Sequence[Region]) -> np.ndarray:
     """What the regions' gains multiply each value of a curve by, (frames,)."""
     return regions.gains(places, (np.arange(frames) + 0.5) * timeline.video_hop / timeline.sample_rate)
 
 
-def take(pipeline, timeline, wanted, voices, seed, places, settings, tick):
+def take(
+    pipeline: RMS2Sound,
+    timeline: Timeline,
+    wanted: np.ndarray,
+    voices: list[Voice],
+    seed: int,
+    places: Sequence[Region],
+    settings: Settings,
+    tick: Callable[[float], object],
+) -> np.ndarray:
     """The sound of a curve that `prepare` has checked, (n * hop,) float32, on disk.
 
     Of a curve as long as a clip it is what sampler.generate makes of the first clip of a set.
@@ -80,7 +105,9 @@ def _turned(pieces, sample_rate, places):
         begin += len(piece)
 
 
-def likeness(pipeline, timeline, wave, voices, floor):
+def likeness(
+    pipeline: RMS2Sound, timeline: Timeline, wave: np.ndarray, voices: list[Voice], floor: float
+) -> float | None:
     """CLAP score: cosine between prompt and sound, mean over the clips that are not silent. None without a prompt."""
     cosines = []
     for begin in range(0, len(wave), timeline.samples):
@@ -92,7 +119,7 @@ def likeness(pipeline, timeline, wave, voices, floor):
     return float(np.mean(cosines)) if cosines else None
 
 
-def best(takes):
+def best(takes: list[tuple]) -> tuple:
     """The take that is closest to its curve among those of at least the median CLAP score.
 
     takes: tuples (adherence, CLAP score or None, ...). Where a score is None, all takes count.
@@ -102,7 +129,9 @@ def best(takes):
     return min((t for t in takes if None in scores or t[1] >= middle), key=lambda t: t[0]["raw"]["e_l1"])
 
 
-def corrected(timeline, wave, wanted, floor, piece=1 << 20):
+def corrected(
+    timeline: Timeline, wave: np.ndarray, wanted: np.ndarray, floor: float, piece: int = 1 << 20
+) -> np.ndarray:
     """A take multiplied towards its curve (adherence.correction), on disk; `piece` samples at a time."""
     hop = timeline.video_hop
     got = adherence.loudness(wave, timeline.video_window, hop)

@@ -1,6 +1,7 @@
 """RMS2Sound: sound with a given loudness curve and the timbre of a prompt (section 2.2, App. B.2)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ class RMS2Sound(DiffusionPipeline):
         self._embedded = {}  # CLAP's vectors of the texts seen so far
 
     @classmethod
-    def from_pretrained(cls, *args, **kwargs):
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> "RMS2Sound":
         """diffusers' own, after which the pipeline gives the same bytes as the one that was saved."""
         pipeline = super().from_pretrained(*args, **kwargs)
         for part in pipeline.components.values():
@@ -52,12 +53,12 @@ class RMS2Sound(DiffusionPipeline):
         return pipeline
 
     @property
-    def latent_stride(self):
+    def latent_stride(self) -> int:
         """Mel frames per latent frame, and mel bins per latent bin."""
         return 2 ** (len(self.vae.config.block_out_channels) - 1)
 
     @torch.no_grad()
-    def encode_prompt(self, prompt=None, audio=None, count=1):
+    def encode_prompt(self, prompt: Any = None, audio: Any = None, count: int = 1) -> torch.Tensor:
         """Timbre vectors of unit norm, (b, e), from text, from sound, or of no prompt at all.
 
         prompt: text or a list of texts. audio: waveforms (b, s) at the vocoder's rate. count: how many vectors where
@@ -78,20 +79,20 @@ class RMS2Sound(DiffusionPipeline):
         return vectors.to(self.device, self.clap.dtype)
 
     @torch.no_grad()
-    def encode(self, wave, batch=8):
+    def encode(self, wave: Any, batch: int = 8) -> torch.Tensor:
         """Waveforms (b, s), s whole latent frames -> latents (b, c, l, g): the VAE's mean, normalised."""
         wave = torch.as_tensor(np.asarray(wave, dtype=np.float32))
         rate, bins = self.vocoder.config.sampling_rate, self.vocoder.config.model_in_dim
         return torch.cat([self.encode_mel(log_mel(piece, rate, bins=bins)) for piece in wave.split(batch)])
 
-    def encode_mel(self, mel):
+    def encode_mel(self, mel: torch.Tensor) -> torch.Tensor:
         """Log-mels (b, n, bins) -> latents (b, c, l, g); gradients pass."""
         mean, std = self._latent_statistics()
         latents = self.vae.encode(mel[:, None].to(self.device, self.vae.dtype)).latent_dist.mode()
         return (latents - mean) / std * self.vae.config.scaling_factor
 
     @torch.no_grad()
-    def decode(self, latents, batch=8):
+    def decode(self, latents: torch.Tensor, batch: int = 8) -> torch.Tensor:
         """Latents (b, c, l, g) -> waveforms (b, s), float32 on the CPU."""
         waves = []
         for piece in latents.split(batch):
@@ -102,7 +103,7 @@ class RMS2Sound(DiffusionPipeline):
             waves.append(wave[:, : mel.shape[1] * hop].float().cpu())  # HiFi-GAN adds a few samples at the end
         return torch.cat(waves)
 
-    def decode_mel(self, latents):
+    def decode_mel(self, latents: torch.Tensor) -> torch.Tensor:
         """Latents (b, c, l, g) -> the VAE's log-mels (b, n, bins); gradients pass."""
         mean, std = self._latent_statistics()
         latents = latents / self.vae.config.scaling_factor * std + mean
@@ -199,7 +200,15 @@ class ControlNetOptions(fit.Training):
     warmup: float = 0.0
 
 
-def train_controlnet(pipeline, latents, timbres, rms, options: ControlNetOptions, start=None, condition=None) -> list:
+def train_controlnet(
+    pipeline: RMS2Sound,
+    latents: Any,
+    timbres: Any,
+    rms: Any,
+    options: ControlNetOptions,
+    start: RMSControlNet | None = None,
+    condition: Any = None,
+) -> list[float]:
     """Give a pipeline a control net, trained by Eq. 4 while everything else stays frozen (section 2.2).
 
     latents: (i, c, l, g) from `pipeline.encode`. timbres: (i, e) from `encode_prompt` of the same sounds. rms: (i, n)

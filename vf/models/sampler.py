@@ -10,7 +10,9 @@ import copy
 import dataclasses
 import inspect
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from diffusers.utils.torch_utils import randn_tensor
@@ -20,6 +22,7 @@ from tqdm.auto import tqdm
 from vf.signal import windows
 from vf.signal.diffusion import estimate, guide
 from vf.signal.mel import FLOOR, energy
+from vf.signal.timeline import Timeline
 
 OVERLAP = 1 / 4  # share of a window that the next one covers too
 
@@ -60,7 +63,7 @@ class Settings:
         names = {f.name for f in dataclasses.fields(cls)}
         return cls(**{key: value for key, value in block.items() if key in names} | changes)
 
-    def autocast(self, device: torch.device):
+    def autocast(self, device: torch.device) -> torch.autocast:
         """Context in which networks run at this precision."""
         return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
@@ -87,7 +90,7 @@ class SeededNoise:
     the later span counts. clips: of each sound. Call it step by step, and within a step from frame to frame.
     """
 
-    def __init__(self, shape: tuple[int, int, int], spans: list[tuple[int, int, int]], clips: tuple[int, ...] = (0,)):
+    def __init__(self, shape: tuple[int, int, int], spans: list[tuple[int, int, int]], clips: Sequence[int] = (0,)):
         self.shape, self.spans, self.clips = shape, spans, clips
         self._generators: dict[tuple, tuple] = {}  # (sound, span, block): (generator, the step it has drawn)
         self._latest: dict[tuple, tuple] = {}  # (sound, span): (block, step, values); a block may be needed in parts
@@ -145,12 +148,14 @@ class DrawnNoise:
         """The next noise, (b, c, l, g)."""
         return randn_tensor(self.shape, generator=self.source, device=self.device, dtype=dtype)
 
-    def generator(self, begin: int):
+    def generator(self, begin: int) -> Any:
         """For schedulers that draw for themselves."""
         return self.source
 
 
-def predict(unet, controlnet, z_t, t, timbre, rms=None):
+def predict(
+    unet: Any, controlnet: Any, z_t: torch.Tensor, t: Any, timbre: torch.Tensor, rms: torch.Tensor | None = None
+) -> torch.Tensor:
     """f(z_t, t, C, R) of Eq. 4: the U-Net's output, with the control net's residuals where there is a curve.
 
     z_t: (b, c, l, g). t: a number or (b,). timbre: (b, e). rms: (b, n) in [0, 1], or None. Returns (b, c, l, g).
@@ -160,7 +165,16 @@ def predict(unet, controlnet, z_t, t, timbre, rms=None):
 
 
 @torch.no_grad()
-def denoise(pipeline, latents, curve, voices, noise, settings, window=None, tick=lambda share: None):
+def denoise(
+    pipeline: Any,
+    latents: Any,
+    curve: torch.Tensor | None,
+    voices: Sequence[Voice],
+    noise: Any,
+    settings: Settings,
+    window: int | None = None,
+    tick: Callable[[float], object] = lambda share: None,
+) -> None:
     """Fill latents (b, c, l, g) with sound: the denoising loop.
 
     pipeline: RMS2Sound. latents: float32, written in place; it may be a view of an array on disk, of which about
@@ -191,7 +205,7 @@ def denoise(pipeline, latents, curve, voices, noise, settings, window=None, tick
                 curves = torch.cat([curve[:, s * stride : (s + window) * stride] for s in group]).to(device)
             with settings.autocast(device):
                 outputs = _outputs(pipeline, scheduler.scale_model_input(z_t, t), t, group, curves, voices, settings)
-            if settings.hold and curve is not None:
+            if settings.hold and curves is not None:
                 outputs = hold(pipeline, outputs, z_t, t, curves, settings.hold)
             for s, output in zip(group, outputs.split(sounds)):
                 joined.add(s, output)
@@ -260,7 +274,15 @@ def _outputs(pipeline, z_in, t, begins, curves, voices, settings):
 
 
 @torch.no_grad()
-def hold(pipeline, output, z_t, t, curve, strength, quiet=0.005):
+def hold(
+    pipeline: Any,
+    output: torch.Tensor,
+    z_t: torch.Tensor,
+    t: torch.Tensor,
+    curve: torch.Tensor,
+    strength: float,
+    quiet: float = 0.005,
+) -> torch.Tensor:
     """Move an output of the networks towards a loudness curve: beyond the paper, and off by default.
 
     The latents that the output estimates are decoded, each frame of the log-mel gets the curve's level, and the latents
@@ -288,12 +310,12 @@ def hold(pipeline, output, z_t, t, curve, strength, quiet=0.005):
     return (alpha * z_t - clean) / sigma
 
 
-def latent_frames(frames: int, timeline) -> int:
+def latent_frames(frames: int, timeline: Timeline) -> int:
     """Latent frames of a curve of `frames` values at Video2RMS's rate, at least a clip's."""
     return max(timeline.latent_frames, -(-frames * timeline.video_hop // (timeline.sound_hop * timeline.latent_stride)))
 
 
-def condition(curve, timeline) -> torch.Tensor:
+def condition(curve: Any, timeline: Timeline) -> torch.Tensor:
     """A curve at Video2RMS's rate as the condition of RMS2Sound (App. B.2): nearest neighbour, then zeros.
 
     curve: (..., n), of a clip or of a longer film. Returns (..., latent_frames(n) * stride): a clip's sound_rms_frames.
@@ -305,7 +327,16 @@ def condition(curve, timeline) -> torch.Tensor:
     return F.pad(curve, (0, 1))[..., nearest.clamp(max=frames)]
 
 
-def generate(pipeline, timeline, settings, curves=None, prompts=None, audio=None, seed=0, label=""):
+def generate(
+    pipeline: Any,
+    timeline: Timeline,
+    settings: Settings,
+    curves: Any = None,
+    prompts: Sequence[str] | None = None,
+    audio: Any = None,
+    seed: int = 0,
+    label: str = "",
+) -> torch.Tensor:
     """Sound for many clips (sections 3.2, B.2), each from its own noise, the same for every system that is compared.
 
     settings: Settings. curves: (b, sound_rms_frames), or None for plain text-to-audio. prompts: b texts, or audio: (b,

@@ -1,9 +1,20 @@
 """The training objective of latent diffusion, Eq. 4, what its batches are drawn from, and its guidance, Eq. 5."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
 
-def diffusion_loss(scheduler, model, latents, generator, *conditions, own=0.0, judge=None):
+def diffusion_loss(
+    scheduler: Any,
+    model: Callable,
+    latents: torch.Tensor,
+    generator: torch.Generator,
+    *conditions: torch.Tensor,
+    own: float = 0.0,
+    judge: Callable | None = None,
+) -> torch.Tensor:
     """Eq. 4 on one batch: noise the latents to a random time, run the model, compare its output with the target.
 
     scheduler: its config says whether noise (`epsilon`, the paper) or velocity (`v_prediction`) is the target.
@@ -45,7 +56,9 @@ def diffusion_loss(scheduler, model, latents, generator, *conditions, own=0.0, j
     return error.mean() + (judge(clean, alpha) if judge else 0)
 
 
-def estimate(scheduler, output, z_t, t):
+def estimate(
+    scheduler: Any, output: torch.Tensor, z_t: torch.Tensor, t: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """The latents that an output of the model estimates, where z_t = alpha latents + sigma noise.
 
     output, z_t: (b, c, l, g). t: (b,). Returns latents (b, c, l, g) and alpha (b, 1, 1, 1).
@@ -57,12 +70,14 @@ def estimate(scheduler, output, z_t, t):
     return alpha * z_t - sigma * output, alpha
 
 
-def guide(conditioned, unconditioned, scale):
+def guide(conditioned: torch.Tensor, unconditioned: torch.Tensor, scale: float) -> torch.Tensor:
     """Eq. 5 with omega = `scale`: omega f(z_t, t, C, R) + (1 - omega) f(z_t, t, R), each (b, c, l, g)."""
     return scale * conditioned + (1 - scale) * unconditioned
 
 
-def draw(count, frames, batch, crop, generator):
+def draw(
+    count: int, frames: int, batch: int, crop: int | None, generator: torch.Generator
+) -> tuple[list[int], list[int], int]:
     """Which items make the next batch, and where each one's piece of `crop` frames starts.
 
     count: items in the set. frames: of one item. crop: None for whole items.
@@ -74,7 +89,7 @@ def draw(count, frames, batch, crop, generator):
     return items, starts, length
 
 
-def drop(timbres, null, share, generator):
+def drop(timbres: torch.Tensor, null: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:
     """Replace a random share of timbre vectors (b, e) by the null (1, e), so that Eq. 5 has a branch without one."""
     dropped = torch.rand(len(timbres), 1, generator=generator) < share
     return torch.where(dropped.to(timbres.device), null.to(timbres.device), timbres)
