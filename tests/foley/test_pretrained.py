@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,6 +114,11 @@ def test_what_cannot_be_is_one_line(tmp_path, monkeypatch, capsys, words, answer
     assert command.main(words) == 1
     error = capsys.readouterr().err
     assert answer in error and error.count("\n") == 1
+
+
+def test_a_gif_gets_a_name_that_can_be_written():
+    assert command.target(Path("a.gif"), None, several=False) == Path("a-foley.mov")
+    assert command.target(Path("a.mkv"), None, several=False) == Path("a-foley.mkv")
 
 
 def test_the_help_loads_no_network(tmp_path):

@@ -8,7 +8,9 @@ import glob
 import sys
 from pathlib import Path
 
-SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".gif")  # of the films that a folder is searched for
+from vf.data import media
+
+SUFFIXES = (*sorted(media.SUFFIXES), ".gif")  # of the films that a folder is searched for
 
 EPILOG = """\
 examples:
@@ -90,7 +92,7 @@ def films_of(names: list[str]) -> list[Path]:
 
 def target(film: Path, output: Path | None, several: bool) -> Path:
     """Where a film with its sound goes. output: of the command line; a folder where there are several films."""
-    suffix = ".mp4" if film.suffix.lower() == ".gif" else film.suffix
+    suffix = ".mov" if film.suffix.lower() == ".gif" else film.suffix  # what holds a GIF's picture beside sound
     name = f"{film.stem}-foley{suffix}"
     if output is None:
         return film.with_name(name)

@@ -105,7 +105,7 @@ class Pretraining:
         count = self.recipe["sounds"]["vae"]["count"]
         rounds = self.recipe["sounds"]["vae"]["rounds"]
         options = self.options(backbone.VAEOptions, "vae")
-        for k in range(rounds):
+        for k in self._rounds("vae", options.steps, rounds):
             mels = backbone.log_mels(clips.from_int16(self.sounds("vae", k, count)[0]))
             for until in stops(options.steps, rounds, k, 2500):
                 vae, losses = backbone.train_vae(mels, replace(options, until=until))
@@ -154,9 +154,7 @@ class Pretraining:
         pair = SmallClap.from_pretrained(self.part("clap")).eval()
         tokenizer = RobertaTokenizer.from_pretrained(self.part("clap_tokenizer"))
         null = clap_net.embed_text(pair, tokenizer, [""])
-        for k in range(rounds):
-            if self._steps_done("unet") >= options.steps * (k + 1) // rounds and k + 1 < rounds:
-                continue
+        for k in self._rounds("unet", options.steps, rounds):
             latents, timbres, texts = self._examples(pair, tokenizer, k, count)
             for until in stops(options.steps, rounds, k, 1000):
                 unet, _, losses = backbone.train_unet(latents, timbres, texts, null, replace(options, until=until))
@@ -164,9 +162,11 @@ class Pretraining:
                 unet.save_pretrained(self.state / "snapshots" / f"unet-{until:06d}")
         unet.save_pretrained(self.part("unet"))
 
-    def _steps_done(self, part: str) -> int:
+    def _rounds(self, part: str, steps: int, rounds: int) -> range:
+        """Rounds of a training that are not finished; the last one always, as its call leaves the network."""
         state = self.state / part / "state.pt"
-        return len(torch.load(state, weights_only=True)["history"]) if state.exists() else 0
+        done = len(torch.load(state, weights_only=True)["history"]) if state.exists() else 0
+        return range(min(rounds - 1, sum(done >= steps * (k + 1) // rounds for k in range(rounds))), rounds)
 
     @torch.no_grad()
     def _examples(self, pair: SmallClap, tokenizer, round_: int, count: int) -> list[torch.Tensor]:
