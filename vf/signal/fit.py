@@ -67,7 +67,9 @@ class Training:
     def optimizer(self, parameters: Iterable) -> torch.optim.AdamW:
         """AdamW over parameters, or over groups of parameters with learning rates of their own."""
         first, second = self.betas
-        return torch.optim.AdamW(parameters, lr=self.lr, betas=(first, second), weight_decay=self.weight_decay)
+        return torch.optim.AdamW(
+            parameters, lr=self.lr, betas=(first, second), weight_decay=self.weight_decay, fused=True
+        )
 
 
 def fit(
@@ -133,7 +135,9 @@ class _State:
         self.optimizer = optimizer
         self.trained = trained
         self.scheduler = LambdaLR(optimizer, lambda step: training.rate(step))
-        self.average = EMAModel(trained, decay=training.ema, use_ema_warmup=True, power=0.75) if training.ema else None
+        self.average = None
+        if training.ema:
+            self.average = EMAModel(trained, decay=training.ema, use_ema_warmup=True, power=0.75, foreach=True)
         self.path = Path(training.checkpoint) / "state.pt" if training.checkpoint else None
         self.history: list[float] = []
 
