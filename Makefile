@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export MPLBACKEND := agg
 
-.PHONY: repro paper-figures params doctor test test-slow lab smoke real pretrain greatest-hits weights install lock lint
+.PHONY: repro demo paper-figures params doctor test test-slow lab smoke real pretrain greatest-hits weights install lock lint
 
 repro: params           ## the small profile: both stages, sound, tables, report
 	$(RUN) dvc repro report
@@ -21,6 +21,9 @@ paper-figures: params   ## `make repro`, then every seed and every ablation, and
 
 params: install         ## params.yaml, before DVC puts its values into commands and paths
 	@$(RUN) python -m vf.params
+
+demo: install           ## a sample film without sound, then with: runs/demo
+	$(RUN) python -m vf.foley.demo
 
 doctor:                 ## one page on this machine and checkout, the first thing wrong and its remedy at the top; installs nothing
 	@$(RUN) python3 -m vf.report.doctor
@@ -68,7 +71,7 @@ real: params
 # The parts that the small profile takes pretrained, trained once by pretrained/recipe.yaml: tens of hours; goes on where it stopped
 ESC10 ?= data/esc10
 pretrain: install       ## VAE, vocoder, CLAP, U-Net and the metrics' networks, into `pretrained`
-	$(RUN) python -m vf.models.pretrain --real "$(ESC10)"
+	$(RUN) python -m vf.pretrain --real "$(ESC10)"
 
 greatest-hits: install  ## fetches the data set of Greatest Hits (about 40 GB) from its authors and unpacks it
 	$(RUN) dvc update data.dvc

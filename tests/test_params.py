@@ -173,6 +173,8 @@ BAD = [  # the key, what stands in its place, and a word of the one line that an
     ("small.backbone.vae", "vae: null", "vae is null; wanted a block"),
     ("paper.features.encoder", "encoder: {steps: 4}", "wanted null"),
     ("paper.backbone.vae", "vae: {steps: 1}", "wanted null"),
+    ("paper.features.weights", "weights: here", "wanted null"),
+    ("small.backbone.weights", "weights: 3", "small.backbone.weights is 3"),
     ("benchmark.systems", "systems: {A: outputs}", 'A is "outputs"'),
     ("benchmark.systems", "systems: {A: {folder: x, join: diff-foley}}", '"diff_foley"'),
     ("benchmark.systems", "systems: {A: {foler: x}}", "foler is no key; wanted folder"),

@@ -91,8 +91,8 @@ def load(profile: str | None = None, root: str | Path | None = None) -> Params:
     """Read params.yaml.
 
     profile: "small" or "paper"; the file's own choice without it. Returns Params: top-level keys, and the keys of the
-    profile's block beside them. Raises check.ParamsError, a ValueError, whose message has a line for each thing that is
-    wrong with the file, and ValueError for another profile.
+    profile's block beside them; `weights` of networks as absolute paths. Raises check.ParamsError, a ValueError, whose
+    message has a line for each thing that is wrong with the file, and ValueError for another profile.
     """
     folder = project_root(root)
     values = check.check(folder / FILE)
@@ -102,6 +102,11 @@ def load(profile: str | None = None, root: str | Path | None = None) -> Params:
     shared = {key: value for key, value in values.items() if key not in profiles}
     params = Params(_blocks({**shared, **values[profile], "profile": profile}))
     params.root = folder
+    # the small profile's networks lie in the project, the paper's where the files that others trained are
+    home = params.path("" if profile == "small" else params.weights)
+    for block in ("features", "backbone", "embedders"):
+        if params[block].weights:
+            params[block]["weights"] = home / Path(params[block].weights).expanduser()
     return params
 
 

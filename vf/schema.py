@@ -150,6 +150,7 @@ class Features(Block):
 class SmallFeatures(Features):
     """Maps that a trained encoder reads."""
 
+    weights: Text | None
     kinds: SmallKinds
     start: Name | None
     encoder: FrameEncoder
@@ -158,6 +159,7 @@ class SmallFeatures(Features):
 class PaperFeatures(Features):
     """BN-Inception is frozen: nothing to train, no run to start from."""
 
+    weights: None
     kinds: PaperKinds
     start: None
     encoder: None
@@ -250,9 +252,9 @@ class Vocoder(Block):
 
 
 class SmallBackbone(Block):
-    """Every part is trained here (App. B.2)."""
+    """A trained backbone in `weights`, or the trainings of every part (App. B.2)."""
 
-    weights: None
+    weights: Text | None
     vae: Vae
     clap: Clap
     unet: UNet
@@ -279,8 +281,9 @@ class Tagger(Block):
 
 
 class SmallEmbedders(Block):
-    """The metrics' networks, trained here."""
+    """The metrics' networks: in `weights`, or trained here."""
 
+    weights: Text | None
     dims: Count
     picture_dims: Count
     tagger: Tagger
@@ -290,6 +293,7 @@ class SmallEmbedders(Block):
 class PaperEmbedders(Block):
     """The published networks (App. C), with nothing to choose."""
 
+    weights: None
     dims: None
     picture_dims: None
     tagger: None

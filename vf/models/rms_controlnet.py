@@ -47,8 +47,7 @@ class RMSControlNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
         super().__init__()
         if kernel > stride:
             raise ValueError(f"kernel is {kernel}, stride {stride}; a kernel longer than its stride would need padding")
-        config = {key: value for key, value in unet.items() if not key.startswith("_")}
-        encoder: Any = UNet2DConditionModel.from_config(config)
+        encoder: Any = UNet2DConditionModel.from_config(unet)
         encoder.up_blocks = nn.ModuleList()
         encoder.conv_norm_out = None
         encoder.conv_act = None
@@ -69,7 +68,9 @@ class RMSControlNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
         cls, unet: UNet2DConditionModel, stride: int = 4, kernel: int = 3, mu: float = 0.0
     ) -> "RMSControlNet":
         """A control net that starts as a copy of `unet`'s encoder. The U-Net itself is not changed."""
-        net = cls(unet=dict(unet.config), stride=stride, kernel=kernel, mu=mu)
+        # keys with a _ say where the U-Net came from
+        config = {key: value for key, value in unet.config.items() if not key.startswith("_")}
+        net = cls(unet=config, stride=stride, kernel=kernel, mu=mu)
         names = net.encoder.state_dict().keys()
         net.encoder.load_state_dict({name: tensor for name, tensor in unet.state_dict().items() if name in names})
         return net.to(unet.device)

@@ -232,7 +232,7 @@ def weights(root: Path) -> Iterator[Finding]:
 
     p = _params(root)
     folder, paper = p.path(p.weights), p.profile == "paper"
-    named = {"audioldm": p.backbone.weights} | {row: p[block].start for row, block in START.items()}
+    named = {"audioldm": p.backbone.weights if paper else None} | {row: p[block].start for row, block in START.items()}
     there = {row: (folder / (named.get(row) or weight.file)).exists() for row, weight in WEIGHTS.items()}
     needed = {row for row in WEIGHTS if row not in START or named[row]}
     if (folder / (named["audioldm"] or WEIGHTS["audioldm"].file)).is_file():

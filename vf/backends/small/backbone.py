@@ -12,10 +12,12 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
+from transformers import ClapFeatureExtractor, RobertaTokenizer
 
 from vf.backends.nets import clap as clap_net
 from vf.backends.nets.griffin_lim import GriffinLim, frame_level, train_level
 from vf.backends.nets.linear_start import linear_start
+from vf.backends.nets.small_clap import SmallClap
 from vf.backends.small import clap as small_clap
 from vf.signal import fit, mel
 from vf.signal.diffusion import diffusion_loss, draw, drop
@@ -248,10 +250,32 @@ def train_unet(
     return unet, scheduler, history
 
 
+def load(folder: str | Path) -> dict:
+    """Read a trained backbone in diffusers' layout; RMS2Sound(**parts) is the pipeline without a ControlNet.
+
+    Raises FileNotFoundError where there is none.
+    """
+    folder = Path(folder)
+    if not (folder / "unet").is_dir():
+        raise FileNotFoundError(
+            f"{folder}: no trained backbone there; wanted one that `make pretrain` wrote, or backbone.weights: null"
+        )
+    return {
+        "vae": AutoencoderKL.from_pretrained(folder / "vae"),
+        "unet": UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32),
+        "clap": SmallClap.from_pretrained(folder / "clap").eval(),
+        "tokenizer": RobertaTokenizer.from_pretrained(folder / "tokenizer"),
+        "feature_extractor": ClapFeatureExtractor.from_pretrained(folder / "feature_extractor"),
+        "vocoder": GriffinLim.from_pretrained(folder / "vocoder"),
+        "scheduler": DDIMScheduler.from_pretrained(folder / "scheduler"),
+    }
+
+
 def prepare(
-    waves: Sequence[np.ndarray] | np.ndarray,
+    waves: Sequence[np.ndarray] | np.ndarray | None,
     captions: Sequence[str],
     *,
+    weights: str | Path | None = None,
     vae: dict,
     clap: dict,
     unet: dict,
@@ -260,16 +284,21 @@ def prepare(
     checkpoint: str | Path | None = None,
     **released,
 ) -> tuple[dict, dict]:
-    """Train the whole backbone on sounds and captions.
+    """Load the backbone from a folder, or train the whole of it on sounds and captions.
 
+    weights: folder to load; nothing else is read then. None: train.
     waves: (i, s) at 16 kHz, perhaps on disk; s is a whole number of latent frames. captions: i texts.
     vae, clap, unet, vocoder: keywords of VAEOptions, clap.Options, UNetOptions and VocoderOptions.
     checkpoint: folder for the state of the trainings. released: files of the paper profile, not used here.
     Returns (parts, {part: losses}); RMS2Sound(**parts) is the pipeline without a ControlNet.
-    Raises ValueError without sounds, or where captions and sounds differ in number.
+    Raises ValueError without sounds, or where captions and sounds differ in number, FileNotFoundError where `weights`
+    has no backbone.
     """
-    if len(waves) != len(captions) or len(waves) == 0:
-        raise ValueError(f"{len(waves)} sounds, {len(captions)} captions; wanted some, and one caption for every sound")
+    if weights:
+        return load(weights), {}
+    if waves is None or len(waves) != len(captions) or len(waves) == 0:
+        count = 0 if waves is None else len(waves)
+        raise ValueError(f"{count} sounds, {len(captions)} captions; wanted some, and one caption for every sound")
     captions = list(captions)
     losses = {}
 

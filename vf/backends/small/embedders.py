@@ -191,7 +191,14 @@ class Embedders:
 
 
 def load(folder: str | Path, device: str | torch.device = "cpu") -> Embedders:
-    """Read a folder that `Embedders.save` wrote. device: not used; these small networks stay on the CPU."""
+    """Read a folder that `Embedders.save` wrote. device: not used; these small networks stay on the CPU.
+
+    Raises FileNotFoundError where the folder has none.
+    """
+    if not (Path(folder) / "tagger").is_dir():
+        raise FileNotFoundError(
+            f"{folder}: no networks of the metrics there; run `make pretrain`, or the stage backbone"
+        )
     tagger = Tagger.from_pretrained(Path(folder) / "tagger")
     clap = SmallClap.from_pretrained(Path(folder) / "clap")
     return Embedders(tagger.eval(), clap.eval())
@@ -201,6 +208,7 @@ def prepare(
     waves: Sequence[np.ndarray] | np.ndarray,
     captions: Sequence[str],
     *,
+    weights: str | Path | None = None,
     dims: int,
     tagger: dict,
     clap: dict,
@@ -208,11 +216,14 @@ def prepare(
     checkpoint: str | Path | None = None,
     folder: str | Path | None = None,
 ) -> tuple[Embedders, dict]:
-    """Train the metrics' networks on sounds (i, s) at 16 kHz and i captions. Returns (Embedders, {part: losses}).
+    """Load the metrics' networks, or train them on sounds (i, s) at 16 kHz and i captions.
 
+    Returns (Embedders, {part: losses}). weights: folder that `Embedders.save` wrote; None: train.
     dims: of a FAD embedding. tagger, clap: keywords of TaggerOptions and clap.Options. checkpoint: folder for the state
     of the trainings. folder: of the paper profile's released files, not used here.
     """
+    if weights:
+        return load(weights), {}
     losses = {}
 
     def state(part):

@@ -162,14 +162,18 @@ def train(
     among: Sequence[int],
     kinds: Sequence[str] = ("difference",),
     start: str | Path | None = None,
+    weights: str | Path | None = None,
     **settings,
 ) -> tuple[FrameEncoder, list[float]]:
-    """Train a FrameEncoder on training films.
+    """Train a FrameEncoder on training films, or load one.
 
     maps: uint8 (clips, t, c, h, w), perhaps on disk. curves: (clips, n) RMS of the clips. groups: film of each clip.
     among: indices of the clips to train on. kinds: of the maps. start: folder of a trained encoder to continue from.
-    settings: keywords of Options. Returns (encoder, losses). Raises FileNotFoundError where `start` has no encoder.
+    weights: folder of a trained encoder to take as it is. settings: keywords of Options. Returns (encoder, losses).
+    Raises FileNotFoundError where a folder has no encoder, ValueError where `weights` was trained on other maps.
     """
+    if weights:
+        return _trained(weights, maps.shape[2]), []
     options = Options(**settings)
     torch.manual_seed(options.seed)
     if start and not Path(start).is_dir():
@@ -198,6 +202,20 @@ def train(
         return F.mse_loss(estimate.float(), reference.to(encoder.device))
 
     return encoder, fit.fit(encoder, loss, options, label="frame encoder")
+
+
+def _trained(folder, channels):
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(
+            f"{folder}: no frame encoder there; run `make pretrain`, or set features.weights to null"
+        )
+    encoder = FrameEncoder.from_pretrained(folder).eval().to(fit.device())
+    if encoder.config["channels"] != channels:
+        raise ValueError(
+            f"{folder} reads maps of {encoder.config['channels']} channels and features.kinds gives {channels}; "
+            "set features.weights to null, to train an encoder on these"
+        )
+    return encoder
 
 
 @torch.no_grad()

@@ -1,6 +1,6 @@
 """Pretraining of the miniature's stand-ins for the networks that the paper takes pretrained.
 
-These are AudioLDM, CLAP and the networks of the metrics. `python -m vf.models.pretrain` trains each part as
+These are AudioLDM, CLAP and the networks of the metrics. `python -m vf.pretrain` trains each part as
 `pretrained/recipe.yaml` says and writes `pretrained/`. Unfinished work is kept in one folder (`runs/pretrain`); an
 interrupted run continues from the last saved step. The networks learn from rendered sounds, drawn anew in every round,
 and from the real sounds of ESC-10, for variety. The objects, stroke styles and sounds of the test films are not among
@@ -28,18 +28,30 @@ from transformers import RobertaTokenizer
 from vf.backends.nets import clap as clap_net
 from vf.backends.nets.griffin_lim import GriffinLim
 from vf.backends.nets.small_clap import SmallClap
-from vf.backends.small import backbone, embedders
+from vf.backends.small import backbone, embedders, frame_encoder, frames
 from vf.backends.small import clap as small_clap
 from vf.data import clips, media, processes
 from vf.data.render import film as render
-from vf.models.rms2sound import RMS2Sound
-from vf.signal import fit
+from vf.foley.render import VideoFoley
+from vf.models import video2rms
+from vf.models.rms2sound import ControlNetOptions, RMS2Sound, train_controlnet
+from vf.models.rms_controlnet import RMSControlNet
+from vf.models.sampler import Settings
+from vf.signal import fit, rms
+from vf.signal.timeline import Timeline
 
 Options = TypeVar("Options", bound=fit.Training)
-SAMPLE_RATE = 16000
-PARTS = ("vae", "vocoder", "clap", "tagger", "scoring_clap", "unet")
-# of the rendered sounds; no two parts get the same sounds
-SEEDS = {"vae": 1000, "captions": 2000, "scoring": 3000, "unet": 4000}
+PARTS = ("vae", "vocoder", "clap", "tagger", "scoring_clap", "unet", "controlnet", "frame_encoder", "video2rms")
+# of what is rendered; no two parts get the same sounds or films
+SEEDS = {
+    "vae": 1000,
+    "captions": 2000,
+    "scoring": 3000,
+    "unet": 4000,
+    "frame_encoder": 5000,
+    "controlnet": 6000,
+    "video2rms": 7000,
+}
 
 
 class Pretraining:
@@ -54,7 +66,7 @@ class Pretraining:
         self.state = Path(state)
         self.real = Path(real)
         self.workers = workers
-        self.samples = round(recipe["seconds"] * SAMPLE_RATE)
+        self.timeline = Timeline(**recipe["timeline"])
 
     def options(self, kind: type[Options], part: str, **changes) -> Options:
         """The recipe's options of a part. kind: their dataclass. changes: options that differ from the recipe."""
@@ -78,15 +90,16 @@ class Pretraining:
 
     def sounds(self, part: str, round_: int, count: int) -> tuple[np.ndarray, list]:
         """Waveforms (n, s) int16 and captions: `count` rendered sounds, then real ones up to the recipe's share."""
-        seed = self.recipe["seed"] * 10_000 + SEEDS[part] + round_
-        work = partial(render.sound, seconds=self.recipe["seconds"], sample_rate=SAMPLE_RATE, seed=seed)
+        seed = self._seed(part, round_)
+        rate = self.timeline.sample_rate
+        work = partial(render.sound, seconds=self.timeline.sound_samples / rate, sample_rate=rate, seed=seed)
         with processes.pool(self.workers) as pool:
             results = pool.map(work, range(count), chunksize=50)
             rendered = list(tqdm(results, total=count, desc="rendered sounds", mininterval=2.0))
         waves, captions = self._real()
         share = self.recipe["real"]["share"]
         copies = round(share / (1 - share) * count / max(1, len(waves)))
-        waves = [clips.to_int16(fitted(w, self.samples)) for w, _ in rendered] + waves * copies
+        waves = [clips.to_int16(fitted(w, self.timeline.sound_samples)) for w, _ in rendered] + waves * copies
         return np.stack(waves), [clips.text_prompt(events) for _, events in rendered] + captions * copies
 
     def _real(self) -> tuple[list, list]:
@@ -94,7 +107,8 @@ class Pretraining:
         waves = []
         captions = []
         for path in sorted(p for p in self.real.rglob("*.ogg") if not fnmatch(p.stem, self.recipe["real"]["held_out"])):
-            waves.append(clips.to_int16(fitted(media.read_sound(path, SAMPLE_RATE), self.samples)))
+            wave = media.read_sound(path, self.timeline.sample_rate)
+            waves.append(clips.to_int16(fitted(wave, self.timeline.sound_samples)))
             captions.append(f"The sound of {path.parent.name.replace('-', ' ')}.")
         if not waves:
             raise ValueError(f"{self.real}: has no .ogg of ESC-10; wanted a folder a class: set --real")
@@ -151,16 +165,113 @@ class Pretraining:
         count = self.recipe["sounds"]["unet"]["count"]
         rounds = self.recipe["sounds"]["unet"]["rounds"]
         options = self.options(backbone.UNetOptions, "unet")
-        pair = SmallClap.from_pretrained(self.part("clap")).eval()
-        tokenizer = RobertaTokenizer.from_pretrained(self.part("clap_tokenizer"))
+        pair, tokenizer = self._clap()
         null = clap_net.embed_text(pair, tokenizer, [""])
         for k in self._rounds("unet", options.steps, rounds):
-            latents, timbres, texts = self._examples(pair, tokenizer, k, count)
+            latents, timbres, texts, _ = self._examples("unet", k, count)
             for until in stops(options.steps, rounds, k, 1000):
                 unet, _, losses = backbone.train_unet(latents, timbres, texts, null, replace(options, until=until))
                 self.log("unet", step=until, loss=round(float(np.mean(losses[-1000:])), 5))
                 unet.save_pretrained(self.state / "snapshots" / f"unet-{until:06d}")
         unet.save_pretrained(self.part("unet"))
+
+    def controlnet(self) -> None:
+        """Train the control net that ships, round by round, on the frozen rest."""
+        count = self.recipe["sounds"]["controlnet"]["count"]
+        rounds = self.recipe["sounds"]["controlnet"]["rounds"]
+        options = self.options(ControlNetOptions, "controlnet")
+        pipeline = self.pipeline()
+        for k in self._rounds("controlnet", options.steps, rounds):
+            latents, timbres, _, curves = self._examples("controlnet", k, count)
+            for until in stops(options.steps, rounds, k, 1000):
+                losses = train_controlnet(pipeline, latents, timbres, curves, replace(options, until=until))
+                self.log("controlnet", step=until, loss=round(float(np.mean(losses[-1000:])), 5))
+        pipeline.controlnet.save_pretrained(self.part("controlnet"))
+
+    def pipeline(self) -> RMS2Sound:
+        """The finished parts as one; its control net too, if that is finished."""
+        pair, tokenizer = self._clap()
+        trained = self.part("controlnet")
+        return RMS2Sound(
+            vae=AutoencoderKL.from_pretrained(self.part("vae")),
+            unet=UNet2DConditionModel.from_pretrained(self.part("unet")),
+            clap=pair,
+            tokenizer=tokenizer,
+            feature_extractor=small_clap.feature_extractor(),
+            vocoder=GriffinLim.from_pretrained(self.part("vocoder")),
+            scheduler=backbone.new_scheduler(),
+            controlnet=RMSControlNet.from_pretrained(trained) if trained.exists() else None,
+        )
+
+    def _clap(self) -> tuple[SmallClap, RobertaTokenizer]:
+        pair = SmallClap.from_pretrained(self.part("clap")).eval()
+        return pair, RobertaTokenizer.from_pretrained(self.part("clap_tokenizer"))
+
+    def frame_encoder(self) -> None:
+        """Train the frame encoder, round by round, on rendered films."""
+        settings = self.recipe["films"]
+        options = self.recipe["frame_encoder"] | {
+            "seed": self.recipe["seed"],
+            "checkpoint": self.state / "frame_encoder",
+        }
+        for k in self._rounds("frame_encoder", options["steps"], settings["rounds"]):
+            maps, curves = self._films("frame_encoder", k)
+            every = range(len(maps))
+            for until in stops(options["steps"], settings["rounds"], k, 500):
+                encoder, losses = frame_encoder.train(maps, curves, every, every, **options, until=until)
+                self.log("frame_encoder", step=until, loss=round(float(np.mean(losses[-200:])), 5))
+        encoder.save_pretrained(self.part("frame_encoder"))
+
+    def video2rms(self) -> None:
+        """Train the Video2RMS that ships, on features of films that the frame encoder has not seen."""
+        settings = self.recipe["video2rms"]
+        encoder = frame_encoder.FrameEncoder.from_pretrained(self.part("frame_encoder")).eval().to(fit.device())
+        maps, curves = self._films("video2rms", 0)
+        every = range(len(maps))
+        generator = torch.Generator().manual_seed(self.recipe["seed"])
+        views = [frame_encoder.encode(encoder, maps, every, generator) for _ in range(settings["views"])]
+        wanted, bins = video2rms.targets(torch.from_numpy(curves), every, settings["model"]["bins"], room_tone=True)
+        t = self.timeline
+        torch.manual_seed(self.recipe["seed"])
+        model = video2rms.Video2RMS(
+            frames=t.video_frames, rms_frames=t.video_rms_frames, silence=bins.silence, **settings["model"]
+        )
+        features, wanted = video2rms.with_views(frame_encoder.encode(encoder, maps), views, wanted, every)
+        options = video2rms.Options(**settings["train"], seed=self.recipe["seed"], checkpoint=self.state / "video2rms")
+        losses = video2rms.train(model, features, wanted, bins, options)
+        self.log("video2rms", step=len(losses), loss=round(float(np.mean(losses[-50:])), 5))
+        model.save_pretrained(self.part("video2rms"))
+
+    def _films(self, part: str, round_: int) -> tuple[np.ndarray, np.ndarray]:
+        """Maps (clips, t, c, h, w) and RMS curves (clips, n) of the films of one round of a part.
+
+        They stay on disk until the next round.
+        """
+        settings = self.recipe["films"]
+        t = self.timeline
+        folder = self.state / "films" / part / str(round_)
+        if not (folder / "curves.npy").exists():
+            shutil.rmtree(folder.parent, ignore_errors=True)
+            count, size = {"train": settings["count"]}, settings["size"]
+            render.write_films(folder, count, t.seconds, t.fps, size, t.sample_rate, self._seed(part, round_))
+            read = frames.Reader(pool=settings["pool"])
+            store = None
+            curves = []
+            paths = sorted(folder.glob("*.mp4"))
+            for i, path in enumerate(tqdm(paths, desc="maps", mininterval=2.0)):
+                maps = read(*media.read_frames(path, t.fps, size, 0.0, t.seconds))
+                if store is None:
+                    store = np.lib.format.open_memmap(folder / "maps.npy", "w+", maps.dtype, (len(paths), *maps.shape))
+                store[i] = maps
+                wave = fitted(media.read_sound(path, t.sample_rate), t.samples)
+                curves.append(rms.rms_curve(wave, t.video_window, t.video_hop).numpy())
+                path.unlink()
+            np.save(folder / "curves.npy", np.stack(curves))
+        return np.load(folder / "maps.npy", mmap_mode="r"), np.load(folder / "curves.npy")
+
+    def _seed(self, part: str, round_: int) -> int:
+        """Seed of what is rendered in a round of a part."""
+        return self.recipe["seed"] * 10_000 + SEEDS[part] + round_
 
     def _rounds(self, part: str, steps: int, rounds: int) -> range:
         """Rounds of a training that are not finished; the last one always, as its call leaves the network."""
@@ -169,17 +280,18 @@ class Pretraining:
         return range(min(rounds - 1, sum(done >= steps * (k + 1) // rounds for k in range(rounds))), rounds)
 
     @torch.no_grad()
-    def _examples(self, pair: SmallClap, tokenizer, round_: int, count: int) -> list[torch.Tensor]:
-        """Normalised latents and CLAP vectors of the sounds and of the captions of one round.
+    def _examples(self, part: str, round_: int, count: int) -> list[torch.Tensor]:
+        """Normalised latents, CLAP vectors of the sounds and of the captions, and RMS curves of one round of a part.
 
         They stay on disk until the next round.
         """
-        folder = self.state / "examples" / str(round_)
-        names = ("latents", "timbres", "texts")
-        if not (folder / "texts.npy").exists():
+        folder = self.state / "examples" / part / str(round_)
+        names = ("latents", "timbres", "texts", "curves")
+        if not (folder / "curves.npy").exists():
             shutil.rmtree(folder.parent, ignore_errors=True)
             folder.mkdir(parents=True)
-            samples, captions = self.sounds("unet", round_, count)
+            samples, captions = self.sounds(part, round_, count)
+            pair, tokenizer = self._clap()
             waves = clips.from_int16(samples)
             vae = AutoencoderKL.from_pretrained(self.part("vae")).eval()
             mean, std = (torch.tensor(vae.config[key])[:, None, None] for key in ("latents_mean", "latents_std"))
@@ -187,32 +299,32 @@ class Pretraining:
             features = small_clap.log_mels(small_clap.feature_extractor(), waves)
             timbres = clap_net.embed_features(pair, features)
             texts = clap_net.embed_text(pair, tokenizer, captions)
-            for name, tensor in zip(names, (latents, timbres, texts)):
+            curves = rms.rms_curve(waves, self.timeline.sound_window, self.timeline.sound_hop)
+            for name, tensor in zip(names, (latents, timbres, texts, curves)):
                 np.save(folder / f"{name}.npy", tensor.numpy())
         return [torch.from_numpy(np.load(folder / f"{name}.npy")) for name in names]
 
     def ship(self, folder: Path) -> None:
         """Write the finished parts in the form that the project ships.
 
-        `folder/backbone` is an RMS2Sound without a control net in diffusers' layout, its U-Net in half precision.
-        `folder/embedders` holds the networks of the metrics. Both get the histories of their trainings.
+        `folder/video-foley` is both stages, for VideoFoley.from_pretrained, with the U-Net and the control net in half
+        precision; `folder/embedders` holds the networks of the metrics. Both get the histories of their trainings.
         """
         folder = Path(folder)
-        unet = UNet2DConditionModel.from_pretrained(self.part("unet")).half()
-        pipeline = RMS2Sound(
-            vae=AutoencoderKL.from_pretrained(self.part("vae")),
-            unet=unet,
-            clap=SmallClap.from_pretrained(self.part("clap")),
-            tokenizer=RobertaTokenizer.from_pretrained(self.part("clap_tokenizer")),
-            feature_extractor=small_clap.feature_extractor(),
-            vocoder=GriffinLim.from_pretrained(self.part("vocoder")),
-            scheduler=backbone.new_scheduler(),
-        )
-        pipeline.save_pretrained(folder / "backbone")
+        pipeline = self.pipeline()
+        pipeline.unet.half()
+        pipeline.controlnet.half()
+        settings = Settings(**self.recipe["sampler"])
+        reading = {"profile": "small", "kinds": ["difference"], "pool": self.recipe["films"]["pool"]}
+        model = video2rms.Video2RMS.from_pretrained(self.part("video2rms"))
+        size, decode = self.recipe["films"]["size"], self.recipe["video2rms"]["decode"]
+        maker = VideoFoley(model, pipeline, None, size, self.timeline, decode, settings)
+        maker.origin = self.part("frame_encoder"), reading
+        maker.save_pretrained(folder / "video-foley")
         tagger = embedders.Tagger.from_pretrained(self.part("tagger"))
         embedders.Embedders(tagger, SmallClap.from_pretrained(self.part("scoring_clap"))).save(folder / "embedders")
         for part in PARTS:
-            target = folder / ("embedders" if part in ("tagger", "scoring_clap") else "backbone")
+            target = folder / ("embedders" if part in ("tagger", "scoring_clap") else "video-foley")
             shutil.copy(self.state / f"{part}.csv", target / f"{part}.csv")
 
 
@@ -231,7 +343,7 @@ def stops(steps: int, rounds: int, round_: int, every: int) -> Iterator[int]:
 
 def main() -> None:
     """Train the parts that are not finished and ship them all, or train the parts that the command line names."""
-    parser = argparse.ArgumentParser("python -m vf.models.pretrain", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser("python -m vf.pretrain", description=__doc__.split("\n")[0])
     names = ", ".join(PARTS)
     parser.add_argument("parts", nargs="*", help=f"of {names} (default: all that are not finished, then ship)")
     parser.add_argument("--real", type=Path, required=True, help="ESC-10: a folder for each class, .ogg")
@@ -248,7 +360,3 @@ def main() -> None:
             getattr(pretraining, part)()
     if not arguments.parts:
         pretraining.ship(arguments.out)
-
-
-if __name__ == "__main__":
-    main()

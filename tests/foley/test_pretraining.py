@@ -1,0 +1,134 @@
+"""Pretraining: every part is trained once, shipped whole, and the same after an interruption."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file
+
+from vf.backends.small import backbone, embedders, frame_encoder
+from vf.data import writing
+from vf.data.render import film as render
+from vf.foley.pretraining import PARTS, Pretraining, stops
+from vf.foley.render import VideoFoley
+from vf.models.rms2sound import RMS2Sound
+
+RECIPE = {
+    "seed": 0,
+    "timeline": {
+        "seconds": 1.2,
+        "fps": 30,
+        "sample_rate": 16000,
+        "video_window": 512,
+        "video_hop": 128,
+        "sound_window": 1024,
+        "sound_hop": 160,
+        "latent_stride": 4,
+        "unet_stride": 8,
+    },
+    "sounds": {
+        "vae": {"count": 6, "rounds": 2},
+        "captions": {"count": 12},
+        "unet": {"count": 6, "rounds": 2},
+        "controlnet": {"count": 4, "rounds": 2},
+    },
+    "films": {"count": 2, "rounds": 2, "seconds": 1.0, "size": [32, 32], "pool": 2, "window_and_hop": [512, 128]},
+    "real": {"share": 0.3, "held_out": "4-*"},
+    "vae": {"steps": 4, "channels": [4, 16, 32], "batch": 2, "crop": 32, "lr": 1e-4},
+    "vocoder": {"steps": 2, "hidden": 4, "iterations": 2},
+    "clap": {"steps": 2, "batch": 4, "width": 4, "dims": 8},
+    "tagger": {"steps": 2, "batch": 2, "width": 4, "dims": 4},
+    "scoring_clap": {"steps": 2, "batch": 4, "width": 4, "dims": 8},
+    "unet": {"steps": 4, "channels": [8, 16, 16], "batch": 2, "crop": 8, "every": 1},
+    "controlnet": {"steps": 4, "batch": 2, "crop": 8, "kernel": 4, "mu": 63.0},
+    "frame_encoder": {"steps": 4, "widths": [4, 4, 4, 4], "window": 8, "batch": 2, "lr": 1e-3},
+    "video2rms": {
+        "views": 1,
+        "decode": "median",
+        "model": {"features": 8, "width": 8, "lstm": 4, "bins": 8},
+        "train": {"steps": 2, "batch": 2},
+    },
+    "sampler": {"num_inference_steps": 2},
+}
+
+
+@pytest.fixture
+def real(tmp_path):
+    folder = tmp_path / "esc10" / "rain"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in ("1-1-A", "2-1-A", "4-1-A"):
+        soundfile.write(folder / f"{name}.ogg", 0.1 * rng.standard_normal(30000), 16000)
+    return folder.parent
+
+
+def test_rounds_pause_at_their_ends():
+    assert list(stops(10, 2, 0, 2)) == [2, 4, 5] and list(stops(10, 2, 1, 2)) == [6, 8, 10]
+
+
+def test_held_out_sounds_are_never_heard_and_no_two_draws_are_alike(real, tmp_path):
+    pretraining = Pretraining(RECIPE, tmp_path / "state", real, workers=1)
+    waves, captions = pretraining.sounds("unet", 0, 6)
+    assert captions.count("The sound of rain.") == 2 and waves.shape == (8, 20480) and waves.dtype == np.int16
+    assert not np.array_equal(waves[:6], pretraining.sounds("unet", 1, 6)[0][:6])
+    assert not np.array_equal(waves[:6], pretraining.sounds("vae", 0, 6)[0][:6])
+
+
+def test_every_part_is_trained_and_what_ships_is_what_the_back_ends_load(real, tmp_path):
+    pretraining = Pretraining(RECIPE, tmp_path / "state", real, workers=1)
+    for part in PARTS:
+        getattr(pretraining, part)()
+    out = tmp_path / "out"
+    pretraining.ship(out)
+    home = out / "video-foley" / "rms2sound"
+    shipped = RMS2Sound.from_pretrained(home)
+    files = [home / part / "diffusion_pytorch_model.safetensors" for part in ("unet", "controlnet")]
+    assert {tensor.dtype for file in files for tensor in load_file(file).values()} == {torch.float16}
+    maker = VideoFoley.from_pretrained(out / "video-foley")
+    frames, wave, _ = render.film("test", 0, seconds=2.0, size=(64, 48))
+    writing.write_film(tmp_path / "film.mp4", frames, 30, wave, 16000)
+    made = maker(tmp_path / "film.mp4", prompt="A hit on wood.")
+    assert made.waveform.shape == (32000,) and np.isfinite(made.waveform).all()
+    parts, losses = backbone.prepare(None, [], weights=home, vae={}, clap={}, unet={}, vocoder={})
+    again = RMS2Sound(**parts)
+    assert losses == {} and again.controlnet is None and again.unet.dtype == torch.float32
+    prompt = "A hit on wood."
+    torch.testing.assert_close(again.encode_prompt(prompt), shipped.encode_prompt(prompt))
+    wave = torch.zeros(1, 20480)
+    torch.testing.assert_close(again.encode(wave), pretraining.pipeline().encode(wave))
+    scoring, losses = embedders.prepare(None, [], weights=out / "embedders", dims=4, tagger={}, clap={}, seed=0)
+    assert losses == {} and scoring.windows(np.zeros((1, 32000), np.float32))["fad"].shape[-1] == 4
+    maps = np.zeros((1, 8, 3, 16, 16), np.uint8)
+    encoder, losses = frame_encoder.train(maps, None, [0], [0], weights=out / "video-foley" / "encoder")
+    assert losses == [] and frame_encoder.encode(encoder, maps).shape == (1, 8, 8)
+    with pytest.raises(ValueError, match="maps of 3 channels and features.kinds gives 2"):
+        frame_encoder.train(maps[:, :, :2], None, [0], [0], weights=out / "video-foley" / "encoder")
+    for load in (backbone.load, embedders.load):
+        with pytest.raises(FileNotFoundError, match="make pretrain"):
+            load(tmp_path)
+
+
+def test_what_was_interrupted_ends_as_what_was_not(real, tmp_path, monkeypatch):
+    whole = Pretraining(RECIPE, tmp_path / "whole", real, workers=1)
+    for part in ("vae", "vocoder", "clap", "tagger", "scoring_clap", "unet"):
+        getattr(whole, part)()
+    assert whole.pipeline().controlnet is None, "the parts do not wait for the control net"
+
+    cut = Pretraining(RECIPE, tmp_path / "cut", real, workers=1)
+    for part in ("vae", "clap"):
+        getattr(cut, part)()
+    log, lines = Pretraining.log, []
+
+    def interrupted(self, part, **row):
+        lines.append(row)
+        if len(lines) == 1:
+            raise KeyboardInterrupt
+        log(self, part, **row)
+
+    monkeypatch.setattr(Pretraining, "log", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cut.unet()
+    cut.unet()
+    again, first = (torch.load(p.state / "unet" / "state.pt", weights_only=True) for p in (cut, whole))
+    assert again["history"] == first["history"]
+    assert all(torch.equal(a, b) for a, b in zip(again["model"].values(), first["model"].values()))
