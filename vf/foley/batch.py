@@ -97,15 +97,15 @@ def one(maker: VideoFoley, film: Path, output: Path, wanted: argparse.Namespace,
         project.check(output)
     seconds = maker.frames(film) / maker.rate  # as long as the curve that is predicted
     request = Request(
-        curves.read(wanted.curve, maker.timeline, seconds) if wanted.curve else None,
-        wanted.prompt,
-        wanted.audio,
-        wanted.seed,
-        markers.regions(markers.read(wanted.regions), seconds) if wanted.regions else (),
-        wanted.best_of,
-        wanted.correct_gain,
-        wanted.negative,
-        wanted.loudness,
+        wanted=curves.read(wanted.curve, maker.timeline, seconds) if wanted.curve else None,
+        prompt=wanted.prompt,
+        audio=wanted.audio,
+        seed=wanted.seed,
+        regions=markers.regions(markers.read(wanted.regions), seconds) if wanted.regions else (),
+        best_of=wanted.best_of,
+        correct_gain=wanted.correct_gain,
+        negative_prompt=wanted.negative,
+        loudness=wanted.loudness,
     )
     with tqdm(total=100, desc=label, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}") as bar:
         made = maker.render(film, request, lambda share: bar.update(round(100 * share) - bar.n))
