@@ -217,8 +217,9 @@ def test_a_region_is_chosen_and_changed(studio):
     desk = Desk(studio)
     studio.add_region(0.2, 0.8, "a drum", seed=7, gain_db=3.0)
     studio.add_region(1.0, 1.5, "a bell")
-    desk.editor.region = 0  # a click on the surface
-    assert desk.fields["regions"].value == 0
+    desk.editor.region = 1  # a click on the surface
+    assert desk.fields["regions"].value == 1 and desk.fields["region prompt"].value == "a bell"
+    desk.editor.region = 0
     names = ("start", "end", "region prompt", "region seed", "gain")
     assert [desk.fields[name].value for name in names] == [0.2, 0.8, "a drum", 7, 3.0]
     studio.smooth()  # another change leaves what is typed, and what is chosen, alone
@@ -257,8 +258,6 @@ def test_a_sound_without_a_file_stays_where_nothing_replaces_it(studio, tmp_path
     studio.prompt = ""
     studio.add_region(0.2, 0.8, sound=studio.audio)
     desk = Desk(studio)
-    desk.editor.region = -1
-    desk.editor.region = 0
     assert desk.fields["region like"].value == ""
     desk.fields["gain"].value = 2.0
     desk.buttons["Change region"].click()
