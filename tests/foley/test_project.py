@@ -76,7 +76,7 @@ def test_a_long_sound_is_resampled_in_pieces_without_a_seam(tmp_path, monkeypatc
     rng = np.random.default_rng(0)
     wave = (0.1 * rng.standard_normal(16000 * 7)).astype(np.float32)
     project.write_wav(tmp_path / "whole.wav", wave, 16000)
-    monkeypatch.setattr(project, "MINUTE", 2)
+    monkeypatch.setattr(project, "PIECE", 2)
     project.write_wav(tmp_path / "pieces.wav", wave, 16000)
     whole, pieces = (soundfile.read(tmp_path / f"{name}.wav")[0] for name in ("whole", "pieces"))
     assert len(whole) == len(pieces) == 48000 * 7 and np.abs(whole - pieces).max() < 1e-6

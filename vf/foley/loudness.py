@@ -9,7 +9,7 @@ from vf.foley import long
 
 BLOCK = 0.4  # seconds of a gating block; three quarters of it are the next one's too
 SILENCE = -70.0  # LUFS: the absolute gate
-PIECE = 1 << 20  # samples at a time
+PIECE = 1 << 17  # samples at a time
 
 
 def weighting(sample_rate: float) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -15,7 +15,7 @@ from vf.foley import curves, markers, reaper
 RATE = 48000  # of the wavs, which the model's sound is resampled to
 FADE = 0.01  # seconds in which one stem gives way to another
 SEAM = 1  # seconds that a resampled piece is given on both sides
-MINUTE = 60
+PIECE = 10  # seconds that are resampled at a time
 FINE = 0.001  # RMS by which the automation lane may leave the curve: -60 dB
 
 
@@ -94,14 +94,14 @@ def write_wav(path: str | Path, wave: "np.ndarray | Stem", sample_rate: int) -> 
 
 
 def _resampled(wave, sample_rate) -> Iterator[np.ndarray]:
-    """A sound at 48 kHz, a minute at a time, each resampled together with its neighbours' edges."""
-    size, around = MINUTE * sample_rate, SEAM * sample_rate
+    """A sound at 48 kHz, piece by piece, each resampled together with its neighbours' edges."""
+    size, around = PIECE * sample_rate, SEAM * sample_rate
     for begin in range(0, len(wave), size):
         first = max(0, begin - around)
         piece = np.asarray(wave[first : begin + size + around], np.float32)
         made = librosa.resample(piece, orig_sr=sample_rate, target_sr=RATE, res_type="soxr_hq")
         skip = (begin - first) // sample_rate * RATE
-        yield made[skip : skip + MINUTE * RATE]
+        yield made[skip : skip + PIECE * RATE]
 
 
 class Stem:

@@ -43,9 +43,9 @@ class Controls:
         widget = w.BoundedFloatText(value, min=low, max=high, step=step)
         return self.field(name, widget, width, label)
 
-    def seed(self, name: str, value: int, label: str = "seed") -> w.IntText:
+    def seed(self, name: str, value: int, label: str = "seed", width: str = "150px") -> w.IntText:
         """A seed of any size: a bounded field would change a larger one without a word."""
-        return self.field(name, w.IntText(value), "170px", label)
+        return self.field(name, w.IntText(value), width, label)
 
     def button(self, name: str, act: Callable[[], object], style: str = "") -> w.Button:
         """A button of that name. act: what it does."""

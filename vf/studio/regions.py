@@ -31,7 +31,7 @@ class RegionPage:
         place = [
             controls.number("start", 0.0, 0, 36000, label="start (s)"),
             controls.number("end", 1.0, 0, 36000, label="end (s)"),
-            controls.seed("region seed", -1, "seed (-1: the film's)"),
+            controls.seed("region seed", -1, "seed (-1: the film's)", "250px"),
             controls.number("gain", 0.0, -40, 40, 0.5, label="gain (dB)"),
         ]
         prompt = [
