@@ -197,10 +197,10 @@ def from_csv(path: str | Path, rate: float, seconds: float) -> np.ndarray:
     header = [name.strip().lower() for name in lines[0]] if lines else []
     unit = next((name for name in ("level", "rms", "db") if name in header), None)
     if unit is None and "name" in header:
-        points = [m.time for m in markers.read(path) if m.end is None]
-        if not points:
+        starts = [m.time for m in markers.read(path) if m.end is None]
+        if not starts:
             raise ValueError(f"{path}: every marker has an end; wanted points, at which hits begin")
-        return hits(points, rate, seconds)
+        return hits(starts, rate, seconds)
     if "time" not in header or unit is None:
         raise ValueError(
             f"{path}: begins with {','.join(header) or 'nothing'}; wanted the headers time,level or time,db, "

@@ -31,7 +31,7 @@ class Table:
     def done(self, film: Path, request: str) -> bool:
         """Whether a film has the sound of this very request. request: a digest of all that the sound depends on."""
         row = self.rows.get(self.key(film))
-        return bool(row) and row.get("request") == request and not row.get("problem")
+        return row is not None and row.get("request") == request and not row.get("problem")
 
     def put(self, film: Path, **values: object) -> None:
         """Set a film's row and write the table. values: by COLUMNS."""

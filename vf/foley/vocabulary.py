@@ -20,7 +20,6 @@ def unknown(maker: VideoFoley, prompts: list[str | None], negative_prompt: str |
     lines = []
     if found:
         lines.append(f"Never learnt: {', '.join(found)}. The sound will follow the other words.")
-    found = maker.unknown_words(negative(negative_prompt)) if negative_prompt else []
-    if found:
-        lines.append(f"Never learnt, in the negative prompt: {', '.join(found)}. It cannot lead away from these.")
+    if negative_prompt and (words := maker.unknown_words(negative(negative_prompt))):
+        lines.append(f"Never learnt, in the negative prompt: {', '.join(words)}. It cannot lead away from these.")
     return lines
