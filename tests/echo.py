@@ -25,6 +25,7 @@ class Echo:
     """
 
     device, latent_stride, components = torch.device("cpu"), 4, {}
+    clap = SimpleNamespace(config=SimpleNamespace())  # reads any text
     scheduler = DDIMScheduler(prediction_type="sample", clip_sample=False)
 
     def __init__(self):

@@ -64,7 +64,9 @@ def test_it_is_small_and_readable_and_its_levels_are_exact(made, tmp_path):
         "end": 0.4,
     }
     asked = session.read(tmp_path / "out" / "foley.json")
-    assert sorted(asked) == ["audio", "correct_gain", "film", "prompt", "regions", "seed", "wanted"]
+    assert sorted(asked) == [
+        "audio", "correct_gain", "film", "loudness", "negative_prompt", "prompt", "regions", "seed", "wanted"
+    ]  # fmt: skip
 
 
 def test_levels_of_any_size_come_back_exactly(tmp_path):
@@ -104,8 +106,8 @@ def test_what_is_no_session_is_refused(tmp_path, text):
 @pytest.mark.parametrize("version", [1, 99])
 def test_a_session_of_another_version_is_refused(made, tmp_path, version):
     file = tmp_path / "out" / "foley.json"
-    file.write_text(file.read_text().replace('"version": 2', f'"version": {version}'))
-    with pytest.raises(media.MediaError, match=f"session of version {version}; wanted 2: render the film again"):
+    file.write_text(file.read_text().replace('"version": 3', f'"version": {version}'))
+    with pytest.raises(media.MediaError, match=f"session of version {version}; wanted 2 or 3: render the film again"):
         session.read(file)
 
 

@@ -15,6 +15,7 @@ from project import ROOT
 
 from vf.data import media, writing
 from vf.foley import render as foley
+from vf.foley import request
 from vf.report import comparisons
 from vf.signal import rms
 from vf.studio import editor
@@ -185,7 +186,7 @@ def test_a_region_is_marked_added_listed_and_deleted(studio):
     assert (desk.fields["start"].value, desk.fields["end"].value) == (0.25, 1.5)
     desk.fields["region prompt"].value, desk.fields["gain"].value = "a drum", 3.0
     desk.buttons["Add region"].click()
-    assert desk.editor.regions == [{"start": 0.25, "end": 1.5, "label": "a drum"}] and desk.editor.span == []
+    assert desk.editor.regions == [{"start": 0.25, "end": 1.5, "label": "a drum", "row": 0}] and desk.editor.span == []
     assert "a drum" in desk.fields["regions"].label and studio.regions[0].gain_db == 3.0
     desk.buttons["Delete region"].click()
     assert desk.editor.regions == [] and desk.fields["regions"].value is None
@@ -210,6 +211,135 @@ def test_a_region_says_whose_prompt_holds_there(studio, tmp_path):
     labels = ["the film's own prompt", "a drum", "as a sound", "as a sound"]
     assert [region["label"] for region in desk.editor.regions] == labels
     assert all(label in option for label, (option, _) in zip(labels, desk.fields["regions"].options))
+
+
+def test_a_region_is_chosen_and_changed(studio):
+    desk = Desk(studio)
+    studio.add_region(0.2, 0.8, "a drum", seed=7, gain_db=3.0)
+    studio.add_region(1.0, 1.5, "a bell")
+    desk.editor.region = 1  # a click on the surface
+    assert desk.fields["regions"].value == 1 and desk.fields["region prompt"].value == "a bell"
+    desk.editor.region = 0
+    names = ("start", "end", "region prompt", "region seed", "gain")
+    assert [desk.fields[name].value for name in names] == [0.2, 0.8, "a drum", 7, 3.0]
+    studio.smooth()  # another change leaves what is typed, and what is chosen, alone
+    desk.fields["region prompt"].value = "a gong"
+    studio.smooth()
+    assert desk.fields["region prompt"].value == "a gong" and desk.editor.region == 0
+    desk.fields["start"].value, desk.fields["end"].value = 1.2, 1.9
+    desk.fields["region seed"].value = -1
+    desk.buttons["Change region"].click()
+    assert "<b" not in desk.message.value
+    assert [(r.start, r.end, r.prompt, r.seed) for r in studio.regions] == [
+        (1.0, 1.5, "a bell", None), (1.2, 1.9, "a gong", None)
+    ]  # fmt: skip
+    assert desk.fields["regions"].value == desk.editor.region == 1, "the changed one stays chosen at its new place"
+    desk.fields["regions"].value = 0
+    assert desk.fields["region prompt"].value == "a bell" and desk.editor.region == 0
+    desk.fields["end"].value = 99
+    desk.buttons["Change region"].click()
+    assert desk.message.value.startswith("<b") and studio.regions[0].end == 1.5
+    studio.undo()
+    assert [r.prompt for r in studio.regions] == ["a drum", "a bell"]
+
+
+def test_regions_over_one_another_lie_in_rows(studio):
+    assert editor.rows([(0, 1), (0, 1), (0.5, 2), (1, 2), (1, 2)]) == [0, 1, 2, 0, 1]
+    assert editor.rows([]) == []
+    desk = Desk(studio)
+    for _ in range(2):
+        studio.add_region(0.2, 0.8, "a drum")
+    assert [r["row"] for r in desk.editor.regions] == [0, 1]
+
+
+def test_a_sound_without_a_file_stays_where_nothing_replaces_it(studio, tmp_path):
+    """A session holds the timbre of a waveform as a vector; no field can show it."""
+    studio.audio = request.Timbre(np.array([0, 0, 0, 1], np.float32))
+    studio.prompt = ""
+    studio.add_region(0.2, 0.8, sound=studio.audio)
+    desk = Desk(studio)
+    assert desk.fields["region like"].value == ""
+    desk.fields["gain"].value = 2.0
+    desk.buttons["Change region"].click()
+    assert isinstance(studio.regions[0].audio, request.Timbre) and studio.regions[0].gain_db == 2.0
+    desk.render()
+    desk.wait()
+    assert "<b" not in desk.message.value and studio.made.session["audio"] == {"timbre": [0.0, 0.0, 0.0, 1.0]}
+
+
+def test_the_desk_says_what_is_known_what_is_not_and_what_scores_compare(studio):
+    studio.maker.pipeline.clap = SimpleNamespace(config=SimpleNamespace(lexicon=["wood", "metal", "hit", "a"]))
+    desk = Desk(studio)
+    assert "Knows wood, metal; hit." in desk.notes.value and "not with the film" in desk.notes.value
+    assert "Never learnt: bell." in desk.notes.value
+    desk.fields["prompt"].value = "hit metal"
+    assert "Never learnt" not in desk.notes.value
+    desk.fields["negative"].value = "no speech"
+    assert "in the negative prompt: speech, voice" in desk.notes.value
+    studio.add_region(0.1, 0.5, "a <b>gong")
+    assert "Never learnt: b, gong." in desk.notes.value and "without a prompt" not in desk.notes.value
+    studio.add_region(0.6, 0.9)
+    assert "A region without a prompt has the film&#x27;s own prompt" in desk.notes.value
+    desk.fields["prompt"].value = ""
+    assert "no prompt, as the film has none" in desk.notes.value
+
+
+def test_what_is_not_to_be_heard_and_the_loudness_reach_the_render_and_a_session_brings_them_back(tmp_path):
+    studio = Studio(maker(guidance_scale=2.0), film(tmp_path / "film.mp4", SECONDS), "a bell", folder=tmp_path)
+    desk = Desk(studio, "foley.mp4")
+    desk.fields["negative"].value, desk.fields["loudness"].value = "no music", "-30"
+    desk.render()
+    desk.wait()
+    made = studio.made
+    assert "<b" not in desk.message.value and "-30.0 LUFS" in desk.scores.value
+    assert made.session["settings"]["negative_prompt"] == request.NEGATIVES["no music"]
+    desk.buttons["Save"].click()
+    later = Desk(Studio(maker(guidance_scale=2.0), None, folder=tmp_path))
+    later.fields["session"].value = "foley.json"
+    later.buttons["Load"].click()
+    assert later.fields["negative"].value == request.NEGATIVES["no music"] and later.fields["loudness"].value == "-30"
+    later.render()
+    later.wait()
+    assert np.array_equal(later.studio.made.waveform, made.waveform)
+    desk.fields["loudness"].value = "loud"
+    desk.render()
+    desk.wait()
+    assert desk.message.value.startswith("<b") and "wanted a number" in desk.message.value
+
+
+def test_markers_go_out_and_come_back_as_regions(studio, tmp_path):
+    desk = Desk(studio)
+    studio.clear()
+    studio.stamp("hit", 1.0, 0.3, 0.5)
+    studio.add_region(0.2, 0.8, "a drum")
+    desk.fields["curve file"].value, desk.fields["kind"].value = "markers.csv", "markers"
+    desk.buttons["Export"].click()
+    assert "markers.csv" in desk.message.value
+    studio.delete_region(0)
+    desk.buttons["Import"].click()
+    assert [(r.start, r.end, r.prompt) for r in studio.regions] == [(0.2, 0.8, "a drum")]
+    before = studio.wanted
+    desk.fields["kind"].value = "csv"
+    desk.buttons["Import"].click()  # the same table as a curve: a hit at its point
+    assert not np.array_equal(studio.wanted, before) and studio.wanted[:100].max() == 0
+
+
+def test_a_project_for_a_daw_is_saved_from_the_desk(studio, tmp_path):
+    desk = Desk(studio, "out.mp4")
+    studio.render()
+    desk.fields["project"].value = True
+    desk.buttons["Save"].click()
+    assert "<b" not in desk.message.value and (tmp_path / "out-project" / "out.rpp").exists()
+    desk.buttons["Save"].click()
+    assert "may hold your work" in desk.message.value
+
+
+def test_two_desks_do_not_mix(tmp_path):
+    first, second = (Desk(Studio(maker(), film(tmp_path / f"{k}.mp4", 1.0), folder=tmp_path)) for k in "ab")
+    first.studio.add_region(0.1, 0.5, "a drum")
+    first.fields["prompt"].value = "a gong"
+    assert second.studio.regions == [] and second.fields["prompt"].value == "" and second.editor.regions == []
+    assert first._folder.name != second._folder.name
 
 
 @pytest.mark.parametrize("seed", [100_000, 2**40])

@@ -196,7 +196,7 @@ def test_a_hand_draws_stamps_and_takes_it_back(page, project):
 def test_an_event_is_selected_moved_and_deleted(page, project):
     times, before = wanted(page, project)
     tool(page, "Select")
-    drag(page, (0.85, 0.3), (0.87, 0.3))
+    drag(page, (0.82, 0.3), (0.84, 0.3))  # a hit is over soon: near its onset
     shot(page, "1280_selected")
     _, moved = wanted(page, project)
     late = times / (times[-1] + times[1]) > 0.75
@@ -250,6 +250,20 @@ def test_a_region_a_render_and_a_saved_film(page, project):
     press(page, "Add region")
     shot(page, "1280_region")
     assert "wood" in page.locator("select >> visible=true").last.inner_text()
+    high = canvas.bounding_box()["height"]
+    press(page, "Add region")  # the same again: it lies in a row of its own
+    shot(page, "1280_region_twice")
+    assert canvas.bounding_box()["height"] == high + 18
+    press(page, "Delete region")
+    assert canvas.bounding_box()["height"] == high
+    field(page, "prompt", "")
+    field(page, "start (s)", 0)
+    canvas.click(position={"x": 300, "y": 58})  # on the region, which is the chosen one already
+    press(page, "Change region")
+    assert page.locator("select >> visible=true").last.inner_text().startswith("0.00")
+    tool(page, "Undo")
+    time.sleep(0.5)
+    assert field(page, "prompt").input_value() == "A person hit wood with a wooden stick."
     press(page, "Render")
     page.wait_for_selector("button.jupyter-button:text-is('Stop'):enabled")
     shot(page, "1280_rendering")

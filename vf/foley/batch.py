@@ -1,93 +1,158 @@
 """Films of a command line, one after the other: what the model knows, each film's sound, and what was written where."""
 
 import argparse
+import hashlib
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
-import librosa
-import soundfile
 from diffusers.utils import logging as diffusers_logging
 from tqdm import tqdm
 from transformers.utils import logging as transformers_logging
 
 from vf.data import media, writing
-from vf.foley import command, curves
+from vf.foley import command, curves, markers, project, record, vocabulary
 from vf.foley.render import Foley, VideoFoley
-
-WAV_RATE = 48000
+from vf.foley.request import Request
+from vf.foley.table import Table
 
 
 def run(films: list[Path], wanted: argparse.Namespace) -> int:
-    """Give films their sound. wanted: arguments of `command.parser`. Returns 0, or 1 where one of them failed."""
+    """Give films their sound. wanted: arguments of `command.parser`.
+
+    One film that fails stops no other. Of several films a table of scores is kept beside them, and those that have the
+    sound of the same request already are passed over. Returns 0, 1 where a film failed, or 130 where it was stopped.
+    """
     diffusers_logging.set_verbosity_error()
     transformers_logging.set_verbosity_error()
     try:
         maker = VideoFoley.from_pretrained(wanted.model or None, wanted.device)
+        request = _digest(maker, wanted)
     except (OSError, ValueError, RuntimeError) as error:
         print(f"video-foley: {error}", file=sys.stderr)
         return 1
-    print(knowledge(maker, wanted.prompt))
-    print("Scores compare the sound with its loudness curve, not with the film.")
-    failed = 0
-    for film in films:
-        try:
-            made, output = one(maker, film, wanted, several=len(films) > 1)
-        except (media.MediaError, ValueError) as error:
-            failed += 1
-            print(f"video-foley: {error}", file=sys.stderr)
-            continue
-        print(summary(film, made, output, wanted.wav))
+    several = len(films) > 1
+    outputs = [command.target(film, wanted.output, several) for film in films]
+    for line in (vocabulary.known(maker), *vocabulary.unknown(maker, [wanted.prompt], wanted.negative)):
+        print(line)
+    print(vocabulary.SCORES)
+    print(f"Writes {_names(outputs[0].with_name('NAME-foley.*') if several else outputs[0], wanted, maker)}")
+    table = Table(outputs[0].parent) if several else None
+    failed: list[Path] = []
+    try:
+        for k, (film, output) in enumerate(zip(films, outputs)):
+            label = f"{k + 1}/{len(films)} {film.name}" if several else film.name
+            try:
+                _check_own(k, films, outputs)
+                _film(maker, film, output, wanted, label, table, request)
+            except Exception as error:  # whatever it is, the other films get their sound
+                failed.append(film)
+                reason = _reason(film, error)
+                print(f"video-foley: {reason}", file=sys.stderr)
+                if table:
+                    table.put(film, problem=reason)
+    except media.MediaError as error:  # of the table
+        print(f"video-foley: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"video-foley: stopped{'; the same command goes on from here' if several else ''}", file=sys.stderr)
+        return 130
+    if table:
+        print(table.text(films))
+        print(f"Scores of all films: {table.path}")
+    if failed and several:
+        names = ", ".join(film.name for film in failed)
+        print(f"video-foley: {len(failed)} of {len(films)} films got no sound: {names}", file=sys.stderr)
     return 1 if failed else 0
 
 
-def one(maker: VideoFoley, film: Path, wanted: argparse.Namespace, several: bool) -> tuple[Foley, Path]:
-    """Make and write the sound of one film. Returns it, and the path of the new film.
+def _reason(film, error):
+    """An error as one line that names the film; its kind too where it is none that is foreseen."""
+    kind = "" if isinstance(error, (media.MediaError, ValueError, OSError)) else f"{type(error).__name__}: "
+    reason = " ".join(f"{kind}{error}".split())
+    return reason if str(film) in reason else f"{film}: {reason}"
+
+
+def _film(maker, film, output, wanted, label, table, request):
+    """Make and write the sound of one film, unless it has it already."""
+    digest = hashlib.sha256((request + record.sha256(film)).encode()).hexdigest()[:16]
+    if table and table.done(film, digest) and all(path.exists() for path in _files(output, wanted)):
+        print(f"{film.name}: has this sound already, in {output}")
+        return
+    made = one(maker, film, output, wanted, label)
+    print(summary(film, made, output, wanted, maker))
+    if table:
+        values = {"output": table.key(output), "seed": made.session["seed"], "request": digest}
+        table.put(film, **values, **made.adherence["raw"], loudness=made.session["loudness_reached"])
+
+
+def one(maker: VideoFoley, film: Path, output: Path, wanted: argparse.Namespace, label: str) -> Foley:
+    """Make the sound of one film, and write it to `output`. label: of the progress bar.
 
     Raises media.MediaError and ValueError as VideoFoley.render and Foley.save do.
     """
-    output = command.target(film, wanted.output, several)
     writing.check_output(film, output, maker.timeline.sample_rate)  # before minutes of rendering
-    curve = None
-    if wanted.curve:
-        seconds = media.probe(film).seconds
-        if wanted.curve.suffix.lower() == ".csv":
-            curve = curves.from_csv(wanted.curve, maker.rate, seconds)
-        else:
-            curve = curves.from_sound(wanted.curve, maker.timeline, seconds)
-    with tqdm(total=100, desc=film.name, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}") as bar:
-        made = maker.render(
-            film,
-            wanted=curve,
-            prompt=wanted.prompt,
-            audio=wanted.audio,
-            seed=wanted.seed,
-            best_of=wanted.best_of,
-            correct_gain=wanted.correct_gain,
-            progress=lambda share: bar.update(round(100 * share) - bar.n),
-        )
-    made.save(output)
-    if wanted.wav:
-        wave = librosa.resample(made.waveform, orig_sr=made.sample_rate, target_sr=WAV_RATE, res_type="soxr_hq")
-        with writing.whole(output.with_suffix(".wav")) as partial:
-            soundfile.write(partial, wave, WAV_RATE, "PCM_24")
-    return made, output
+    if wanted.project:
+        project.check(output)
+    seconds = maker.frames(film) / maker.rate  # as long as the curve that is predicted
+    request = Request(
+        wanted=curves.read(wanted.curve, maker.timeline, seconds) if wanted.curve else None,
+        prompt=wanted.prompt,
+        audio=wanted.audio,
+        seed=wanted.seed,
+        regions=markers.regions(markers.read(wanted.regions), seconds) if wanted.regions else (),
+        best_of=wanted.best_of,
+        correct_gain=wanted.correct_gain,
+        negative_prompt=wanted.negative,
+        loudness=wanted.loudness,
+    )
+    with tqdm(total=100, desc=label, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}") as bar:
+        made = maker.render(film, request, lambda share: bar.update(round(100 * share) - bar.n))
+    made.save(output, wanted.wav, wanted.project)
+    return made
 
 
-def knowledge(maker: VideoFoley, prompt: str | None) -> str:
-    """What the model's text encoder learnt, and which words of a prompt it did not; a line, or two."""
-    materials, actions = maker.vocabulary
-    if not materials:
-        return "Prompts are free text."
-    lines = [f"Knows {', '.join(materials)}; {' and '.join(actions)}."]
-    unknown = maker.unknown_words(prompt) if prompt else []
-    if unknown:
-        lines.append(f"Never learnt: {', '.join(unknown)}. The sound will follow the other words.")
-    return "\n".join(lines)
+def _check_own(k, films, outputs):
+    """Raises ValueError where the sound of film k would be written over that of one before it."""
+    for film, output in zip(films[:k], outputs):
+        if output.with_suffix("") == outputs[k].with_suffix(""):
+            raise ValueError(
+                f"{films[k]}: would be written to {outputs[k]}, over the sound of {film} or its session; "
+                "wanted another name: rename it, or give it an --output of its own"
+            )
 
 
-def summary(film: Path, made: Foley, output: Path, wav: bool) -> str:
+def _digest(maker, wanted):
+    """SHA-256 of all that a sound depends on, but for the film."""
+    files = {key: record.sha256(path) for key in ("audio", "curve", "regions") if (path := getattr(wanted, key))}
+    choices = ("prompt", "negative", "seed", "best_of", "correct_gain", "loudness")
+    values = {key: getattr(wanted, key) for key in choices} | files | asdict(maker.settings) | {"model": maker.digest}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _files(output, wanted):
+    """What is written for a film: itself, its session, and what was asked for beside it."""
+    beside = [output.with_suffix(".wav")] if wanted.wav else []
+    beside += [project.folder(output)] if wanted.project else []
+    return [*dict.fromkeys([output, output.with_suffix(".json"), *beside])]
+
+
+def _names(output, wanted, maker):
+    """The same in words."""
+    rate = f"48 kHz, 24 bit, resampled from {maker.timeline.sample_rate / 1000:g} kHz"
+    notes = {".json": " (session)", ".wav": f" ({rate})" if wanted.wav else ""}
+    named = [f"{path}{notes.get(path.suffix, '') if path != output else ''}" for path in _files(output, wanted)]
+    return ", ".join(named)
+
+
+def summary(film: Path, made: Foley, output: Path, wanted: argparse.Namespace, maker: VideoFoley) -> str:
     """What was written, and how closely the sound follows its curve."""
     raw = made.adherence["raw"]
-    written = [output, output.with_suffix(".json"), *([output.with_suffix(".wav")] if wav else [])]
     scores = f"E-L1 {raw['e_l1']:.4f}, correlation {raw['correlation']:.2f}, onset F1 {raw['onset_f1_50ms']:.2f}"
-    return f"{film.name}: {scores}; wrote {', '.join(map(str, written))}"
+    if made.session["loudness"] is not None:
+        reached = made.session["loudness_reached"]
+        level = "silence, left as it is" if reached is None else f"{reached:.1f} LUFS"
+        short = reached is not None and reached < made.session["loudness"] - 0.05
+        scores += f", {level}{' (more would clip)' if short else ''}"
+    return f"{film.name}: {scores}; wrote {_names(output, wanted, maker)}"

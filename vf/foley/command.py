@@ -17,8 +17,14 @@ examples:
   video-foley film.mp4 --prompt "A person hit metal with a wooden stick."
   video-foley takes/ --prompt "A person hit wood with a wooden stick." --output out/
   video-foley film.mp4 --audio gravel.wav --curve drawn.csv --best-of 3 --wav
+  video-foley film.mp4 --prompt "A person hit wood." --negative "no music" --project
 
-Beside each film lies its session (.json): all it takes to make the sound again, or to open it in the studio.
+Beside each film lies its session (.json): all it takes to make the sound again, or to open it in the studio. Of several
+films foley-scores.csv, beside the new films, holds the scores; the same command goes on where it stopped.
+
+--project adds a folder NAME-foley-project for a DAW: the sound and a stem for each region (48 kHz, 24 bit, resampled
+from the model's 16 kHz), markers.csv (time, name, end), curve.csv (time, level) and a REAPER project, in which the
+curve is the volume envelope of a track of its own. Both tables come back in, by --curve and --regions.
 """
 
 
@@ -35,6 +41,11 @@ def parser() -> argparse.ArgumentParser:
     timbre.add_argument("--prompt", metavar="TEXT", help="what is to be heard, in words")
     timbre.add_argument("--audio", metavar="FILE", type=Path, help="a sound or film whose timbre to take")
     p.add_argument(
+        "--negative",
+        metavar="TEXT",
+        help='what is not to be heard, in words, or "no speech" or "no music" (guidance leads away from it)',
+    )
+    p.add_argument(
         "--output",
         metavar="PATH",
         type=Path,
@@ -44,7 +55,14 @@ def parser() -> argparse.ArgumentParser:
         "--curve",
         metavar="FILE",
         type=Path,
-        help="loudness to follow instead of the predicted: .csv (seconds, RMS) or a sound",
+        help="loudness to follow instead of the predicted: a .csv of time and level, or of markers (a hit at each), "
+        "a .txt of onsets, or a sound",
+    )
+    p.add_argument(
+        "--regions",
+        metavar="FILE",
+        type=Path,
+        help="markers (.csv: time, name, and perhaps end, as REAPER exports them too); their names are prompts",
     )
     p.add_argument(
         "--seed", metavar="N", type=int, default=0, help="of the noise; the same seed gives the same sound (default: 0)"
@@ -53,6 +71,17 @@ def parser() -> argparse.ArgumentParser:
         "--best-of", metavar="N", type=int, default=1, help="try N seeds and keep the one that follows the curve best"
     )
     p.add_argument("--correct-gain", action="store_true", help="afterwards multiply the sound towards the curve")
+    p.add_argument(
+        "--loudness",
+        metavar="LUFS",
+        type=float,
+        help="integrated loudness of the sound, such as -23 (EBU R128); less where it would clip",
+    )
+    p.add_argument(
+        "--project",
+        action="store_true",
+        help="write a folder for a DAW beside the film: wav, stems, markers, curve and a REAPER project",
+    )
     p.add_argument(
         "--wav",
         action="store_true",
@@ -110,6 +139,10 @@ def main(arguments: list[str] | None = None) -> int:
         films = films_of(wanted.films)
         if wanted.best_of < 1 or wanted.seed < 0:
             raise ValueError(f"--best-of {wanted.best_of}, --seed {wanted.seed}; wanted at least 1 and at least 0")
+        if wanted.loudness is not None and not -70 < wanted.loudness < 0:
+            raise ValueError(f"--loudness {wanted.loudness:g}; wanted LUFS between -70 and 0, such as -23")
+        if wanted.negative is not None and not wanted.negative.strip():
+            raise ValueError("--negative is empty; wanted words: leave it out for none")
     except ValueError as error:
         print(f"video-foley: {error}", file=sys.stderr)
         return 1

@@ -4,6 +4,7 @@ A curve is (n,) float32: RMS in [0, 1], `rate` values a second, value k at k / r
 """
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
 from vf.data import media, writing
+from vf.foley import markers
 from vf.signal import onsets, rms
 from vf.signal.timeline import Timeline
 
@@ -184,18 +186,25 @@ def from_sound(path: str | Path, timeline: Timeline, seconds: float | None = Non
 
 
 def from_csv(path: str | Path, rate: float, seconds: float) -> np.ndarray:
-    """A curve from a table with headers: `time` (s), and `level` (RMS in [0, 1]) or `db` (0 is full scale).
+    """A curve from a table with headers: `time` (s), and `level` or `rms` (in [0, 1]) or `db` (0 is full scale).
 
     rate: values a second. seconds: length of the curve. It is linear between the rows, and silent before the first row
-    and after the last. Raises media.MediaError for a file that cannot be read, ValueError for other headers, for a row
-    that is not two numbers and for times that fall.
+    and after the last. A table of markers, `time` and `name` (see `markers.read`), gives a hit at each that has no end.
+    Raises media.MediaError for a file that cannot be read, ValueError for other headers, for a row that is not two
+    numbers, for times that fall, and for markers among which there is no point.
     """
-    lines = [row for row in csv.reader(_lines(path, "a table of time and level")) if row]
+    lines = [row for row in csv.reader(markers.lines(path, "a table of time and level")) if row]
     header = [name.strip().lower() for name in lines[0]] if lines else []
-    unit = next((name for name in ("level", "db") if name in header), None)
+    unit = next((name for name in ("level", "rms", "db") if name in header), None)
+    if unit is None and "name" in header:
+        starts = [m.time for m in markers.read(path) if m.end is None]
+        if not starts:
+            raise ValueError(f"{path}: every marker has an end; wanted points, at which hits begin")
+        return hits(starts, rate, seconds)
     if "time" not in header or unit is None:
         raise ValueError(
-            f"{path}: begins with {','.join(header) or 'nothing'}; wanted the headers time,level or time,db"
+            f"{path}: begins with {','.join(header) or 'nothing'}; wanted the headers time,level or time,db, "
+            "or those of markers, time,name"
         )
     rows = []
     for number, row in enumerate(lines[1:], 2):
@@ -218,9 +227,8 @@ def from_onsets(path: str | Path, rate: float, seconds: float, level: float = 0.
     seconds of a hit. Where two hits overlap the louder value counts. Raises media.MediaError for a file that cannot be
     read, ValueError for a line that does not begin with a time.
     """
-    lines = _lines(path, "a text of times")
-    curve = np.zeros(_frames(rate, seconds), np.float32)
-    for number, line in enumerate(lines, 1):
+    times = []
+    for number, line in enumerate(markers.lines(path, "a text of times"), 1):
         words = line.split("#")[0].replace(",", " ").split()
         if not words:
             continue
@@ -230,19 +238,43 @@ def from_onsets(path: str | Path, rate: float, seconds: float, level: float = 0.
             raise ValueError(f"{path}, line {number}: {line.strip()}; wanted a time in seconds first") from error
         if not np.isfinite(onset) or onset < 0:
             raise ValueError(f"{path}, line {number}: {line.strip()}; wanted a time that is not negative")
+        times.append(onset)
+    return hits(times, rate, seconds, level, length)
+
+
+def hits(times: Iterable[float], rate: float, seconds: float, level: float = 0.2, length: float = 0.3) -> np.ndarray:
+    """A hit at each time (s), not negative; see `from_onsets` for the rest."""
+    curve = np.zeros(_frames(rate, seconds), np.float32)
+    for onset in times:
         if round(onset * rate) < len(curve):
             curve = np.maximum(curve, rms.shape("hit", len(curve), rate, onset, length, level).numpy())
     # the networks learn from curves of a 32 ms window, so a hit gets the same blur
     return np.sqrt(uniform_filter1d(curve**2, max(1, round(0.032 * rate))).clip(0, 1))
 
 
-def _lines(path: str | Path, content: str) -> list[str]:
-    """Lines of a text file. content: what the error says was wanted. Raises media.MediaError."""
-    try:
-        return Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise media.MediaError(f"{path}: cannot be read ({reason}); wanted {content}") from error
+def read(path: str | Path, timeline: Timeline, seconds: float) -> np.ndarray:
+    """A curve from a file: .csv by `from_csv`, .txt by `from_onsets`, anything else by `from_sound`."""
+    rate, kind = timeline.sample_rate / timeline.video_hop, Path(path).suffix.lower()
+    if kind == ".csv":
+        return from_csv(path, rate, seconds)
+    return from_onsets(path, rate, seconds) if kind == ".txt" else from_sound(path, timeline, seconds)
+
+
+def corners(curve: ArrayLike, rate: float, tolerance: float) -> list[tuple[float, float]]:
+    """Points (s, RMS), lines between which stay within `tolerance` of the curve (Douglas and Peucker)."""
+    curve = check(curve).astype(float)
+    kept, waiting = {0, len(curve) - 1}, [(0, len(curve) - 1)]
+    while waiting:
+        a, b = waiting.pop()
+        if b - a < 2:
+            continue
+        line = curve[a] + (curve[b] - curve[a]) * np.arange(1, b - a) / (b - a)
+        off = np.abs(curve[a + 1 : b] - line)
+        if off.max() > tolerance:
+            middle = a + 1 + int(off.argmax())
+            kept.add(middle)
+            waiting += [(a, middle), (middle, b)]
+    return [(k / rate, float(curve[k])) for k in sorted(kept)]
 
 
 def to_csv(curve: ArrayLike, rate: float, path: str | Path) -> Path:

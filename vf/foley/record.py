@@ -13,7 +13,8 @@ import torch
 from vf.data import media, writing
 from vf.foley.request import Region, Timbre
 
-VERSION = 2  # 1: other noise, under which no sound can be made again
+VERSION = 3
+READABLE = (2, 3)  # 1: other noise, under which no sound can be made again; 2: no negative prompt, no loudness
 
 
 def sha256(path: str | Path) -> str:
@@ -102,8 +103,9 @@ def read(path: str | Path) -> tuple[dict, dict]:
         raise media.MediaError(
             f"{path}: is no session ({error}); wanted the JSON that was saved beside a film"
         ) from error
-    if version != VERSION:
-        raise media.MediaError(f"{path}: session of version {version}; wanted {VERSION}: render the film again")
+    if version not in READABLE:
+        known = " or ".join(map(str, READABLE))
+        raise media.MediaError(f"{path}: session of version {version}; wanted {known}: render the film again")
     places = [
         Region(r["start"], r["end"], r["prompt"], _audio(r["audio"], path), r["seed"], r["gain_db"])
         for r in values["regions"]
@@ -116,6 +118,8 @@ def read(path: str | Path) -> tuple[dict, dict]:
         "seed": values["seed"],
         "regions": places,
         "correct_gain": values["correct_gain"],
+        "negative_prompt": values["settings"].get("negative_prompt"),
+        "loudness": values.get("loudness"),
     }
     return keywords, values
 

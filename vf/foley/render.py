@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,15 @@ from transformers import RobertaTokenizer
 
 from vf import params
 from vf.backends import weights
-from vf.data import files, media, writing
+from vf.data import files, media
 from vf.data.clips import ACTIONS, MATERIALS, words_of
 from vf.evaluation import adherence
+from vf.foley import loudness as delivery
 from vf.foley import predict as predictions
 from vf.foley import record, takes
-from vf.foley.request import Region, Request  # noqa: F401  Region is a word of whoever calls `render`
+from vf.foley import request as requests
+from vf.foley.request import Region, Request
+from vf.foley.result import Foley, Stopped
 from vf.models import authors as checkpoints
 from vf.models import video2rms
 from vf.models.rms2sound import RMS2Sound
@@ -58,49 +61,6 @@ def _fetched(name: str) -> Path:
         raise FileNotFoundError(
             f"{name}: not fetched from the hub ({reason}); check the name and the connection"
         ) from error
-
-
-class Stopped(Exception):
-    """A render was stopped from outside; nothing was written."""
-
-
-@dataclass
-class Foley:
-    """A film's new sound.
-
-    film: path, or None. waveform: (s,) float32, perhaps mapped from disk. wanted: (n,) RMS that the sound shall have,
-    every `hop` samples. adherence: how closely the sound follows it, {"raw": {e_l1, error_db, lag_ms, onset_f1_50ms,
-    correlation}, "gain_matched": the same}; uncorrected: the same before the gain was corrected, or None where it was
-    not. session: dict, all it takes to make the sound again; a script may read it, `save` writes it as JSON.
-    """
-
-    film: Path | None
-    waveform: np.ndarray = field(repr=False)
-    wanted: np.ndarray = field(repr=False)
-    sample_rate: int
-    window: int
-    hop: int
-    adherence: dict = field(repr=False)
-    uncorrected: dict | None = field(repr=False)
-    session: dict = field(repr=False)
-
-    @property
-    def rms(self) -> np.ndarray:
-        """RMS of the sound, (n,), on the clock of `wanted`."""
-        return adherence.loudness(self.waveform, self.window, self.hop)
-
-    def save(self, output: str | Path) -> Path:
-        """Write the film with this sound, and the session beside it as JSON; without a film the sound alone, as wav.
-
-        The picture is copied, the original stays. Returns the path. Raises media.MediaError where it cannot be written.
-        """
-        output = Path(output)
-        if self.film:
-            writing.replace_sound(self.film, output, self.waveform, self.sample_rate)
-        else:
-            writing.write_sound(output, self.waveform, self.sample_rate)
-        record.write(output.with_suffix(".json"), self.session)
-        return output
 
 
 class VideoFoley:
@@ -260,20 +220,28 @@ class VideoFoley:
         regions: Iterable[Region] = (),
         progress: Callable[[float], object] | None = None,
         stop: Callable[[], bool] | None = None,
+        negative_prompt: str | None = None,
     ) -> np.ndarray:
         """Sound that follows a curve: (n * hop,) float32, perhaps mapped from disk.
 
         wanted: the curve, (n,) RMS at the 512/128 rate, of any length. prompt: text, or audio: a path to a sound or
         film, (path, start, end) in seconds, or a waveform (s,), whose timbre to take; neither: no prompt. seed: of the
         noise. regions: Region, the later one counts where two overlap. progress: called with the share that is done, 0
-        to 1. stop: polled between denoising steps; where it returns true, Stopped is raised. Raises ValueError for a
-        curve that is not (n,) values in [0, 1], for regions outside it and for both prompt and audio.
+        to 1. stop: polled between denoising steps; where it returns true, Stopped is raised. negative_prompt: see
+        Request. Raises ValueError for a curve that is not (n,) values in [0, 1], for regions outside it and for both
+        prompt and audio.
         """
-        t, places = self.timeline, list(regions)
-        curve, voices = takes.prepare(self.pipeline, t, wanted, self.settings, prompt, audio, seed, places)
+        t, places, settings = self.timeline, list(regions), self._settings(negative_prompt)
+        curve, voices = takes.prepare(self.pipeline, t, wanted, settings, prompt, audio, seed, places)
         with _bar(progress) as show:
             tick = _ticker(show, stop, 0.0, 1.0)
-            return takes.take(self.pipeline, t, curve, voices, seed, places, self.settings, tick)
+            return takes.take(self.pipeline, t, curve, voices, seed, places, settings, tick)
+
+    def _settings(self, negative_prompt):
+        """The settings, with a request's negative prompt where it has one."""
+        if negative_prompt is None:
+            return self.settings
+        return replace(self.settings, negative_prompt=requests.negative(negative_prompt))
 
     def render(
         self,
@@ -292,6 +260,7 @@ class VideoFoley:
         r = request or Request(**choices)
         t, regions, net, floor = self.timeline, list(r.regions), self.pipeline, self.model.classes.floor
         best_of, seed, prompt, audio, wanted = r.best_of, r.seed, r.prompt, r.audio, r.wanted
+        settings = self._settings(r.negative_prompt)
         if film is None and wanted is None:
             raise ValueError("neither film nor curve was given; wanted at least one of the two")
         if film is not None and wanted is not None and np.shape(wanted) != (self.frames(film),):
@@ -302,18 +271,23 @@ class VideoFoley:
             ready = 0.2 if wanted is None else 0.0
             if wanted is None and film is not None:
                 wanted = self.predict(film, _ticker(show, stop, 0.0, ready))
-            wanted, voices = takes.prepare(net, t, wanted, self.settings, prompt, audio, seed, regions)
+            wanted, voices = takes.prepare(net, t, wanted, settings, prompt, audio, seed, regions)
+            if r.loudness is not None:
+                delivery.check(len(wanted) * t.video_hop, t.sample_rate)
             scaled = wanted * takes.factors(t, len(wanted), regions)
             tried = []
             for k in range(best_of):
                 tick = _ticker(show, stop, ready + k * (1 - ready) / best_of, ready + (k + 1) * (1 - ready) / best_of)
-                wave = takes.take(net, t, wanted, voices, seed + k, regions, self.settings, tick)
+                wave = takes.take(net, t, wanted, voices, seed + k, regions, settings, tick)
                 likeness = takes.likeness(net, t, wave, voices, floor) if best_of > 1 else None
                 tried.append((adherence.adherence(scaled, wave, t, floor), likeness, seed + k, wave))
             scores, _, kept, wave = takes.best(tried)
-            before = scores if r.correct_gain else None
-            if r.correct_gain:
-                wave = takes.corrected(t, wave, scaled, floor)
+            before = reached = None
+            if r.correct_gain or r.loudness is not None:
+                before = scores
+                wave = takes.corrected(t, wave, scaled, floor) if r.correct_gain else wave
+                if r.loudness is not None:
+                    wave, reached = delivery.brought_to(wave, t.sample_rate, r.loudness)
                 scores = adherence.adherence(scaled, wave, t, floor)
             show(1.0)
         session = {
@@ -325,7 +299,9 @@ class VideoFoley:
             "regions": record.regions(regions, voices),
             "correct_gain": r.correct_gain,
             "candidates": [{"seed": s, "e_l1": a["raw"]["e_l1"], "clap": clap} for a, clap, s, _ in tried],
-            "settings": asdict(self.settings),
+            "loudness": r.loudness,
+            "loudness_reached": reached,
+            "settings": asdict(settings),
             "model": {"name": self.name, "sha256": self.digest},
             "adherence": scores,
             "uncorrected": before,

@@ -9,6 +9,12 @@ import numpy as np
 
 from vf.data import media
 
+# negative prompts by name
+NEGATIVES = {
+    "no speech": "speech, voice, talking, singing",
+    "no music": "music, melody, musical instruments",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Region:
@@ -35,7 +41,9 @@ class Request:
     prompt: text, or audio: a sound whose timbre to take, as of Region; neither: no prompt. seed: of the noise. regions:
     the later one counts where two overlap. best_of: renders with this many seeds, seed, seed + 1 ..., and keeps the one
     closest to the curve among those whose CLAP score is not below the median of all. correct_gain: afterwards multiply
-    the sound towards the curve. Raises ValueError for a best_of below 1.
+    the sound towards the curve. negative_prompt: what is not to be heard, in words or by a name of NEGATIVES: Eq. 5
+    leads away from it in place of the null prompt. loudness: integrated loudness that one last gain brings the sound
+    to, LUFS (EBU R128). Raises ValueError for a best_of below 1 and a loudness that is not below 0.
     """
 
     wanted: np.ndarray | None = None
@@ -45,10 +53,14 @@ class Request:
     regions: tuple[Region, ...] | list[Region] = ()
     best_of: int = 1
     correct_gain: bool = False
+    negative_prompt: str | None = None
+    loudness: float | None = None
 
     def __post_init__(self):
         if self.best_of < 1:
             raise ValueError(f"best_of={self.best_of}; wanted 1 or more")
+        if self.loudness is not None and not -70 < self.loudness < 0:
+            raise ValueError(f"loudness={self.loudness}; wanted LUFS between -70 and 0, such as -23 (EBU R128)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +68,14 @@ class Timbre:
     """The CLAP vector (e,) of a waveform that served as a prompt. A session stores it in place of the waveform."""
 
     vector: np.ndarray
+
+
+def negative(text: str) -> str:
+    """A negative prompt with the names of NEGATIVES written out: "no speech, thunder" -> "speech, voice, ..., thunder".
+
+    A text that is written out stays as it is.
+    """
+    return ", ".join(NEGATIVES.get(part.strip().lower(), part.strip()) for part in text.split(","))
 
 
 def check(regions: Iterable[Region], seconds: float) -> list[Region]:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from vf.foley import record
 from vf.foley.render import Foley, VideoFoley
+from vf.models.sampler import Settings
 
 
 def read(session_file: str | Path) -> dict:
     """The request that a session holds, as keywords of VideoFoley.render.
 
-    These are film, wanted, prompt, audio, seed, regions and correct_gain. Raises media.MediaError for a file that is no
-    session, and for a film or sound that is missing or has changed.
+    These are film, wanted, prompt, audio, seed, regions, correct_gain, negative_prompt and loudness. Raises
+    media.MediaError for a file that is no session, and for a film or sound that is missing or has changed.
     """
     return record.read(session_file)[0]
 
@@ -36,10 +37,10 @@ def render(
         raise ValueError(
             f"{session_file} was made with other weights than {maker.name!r} has now; wanted the same: restore that run"
         )
-    if asdict(maker.settings) != values["settings"]:
-        raise ValueError(
-            f"{session_file} was made with {values['settings']}, not {asdict(maker.settings)}: set these in params.yaml"
-        )
+    saved = asdict(Settings()) | values["settings"]  # an older session lacks what came later
+    own = asdict(maker.settings) | {"negative_prompt": saved["negative_prompt"]}  # which the request brings
+    if own != saved:
+        raise ValueError(f"{session_file} was made with {saved}, not {own}: set these in params.yaml")
     made = maker.render(**keywords, progress=progress, stop=stop)
     if output is not None:
         made.save(output)

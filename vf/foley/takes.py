@@ -130,7 +130,7 @@ def best(takes: list[tuple]) -> tuple:
 
 
 def corrected(
-    timeline: Timeline, wave: np.ndarray, wanted: np.ndarray, floor: float, piece: int = 1 << 20
+    timeline: Timeline, wave: np.ndarray, wanted: np.ndarray, floor: float, piece: int = 1 << 17
 ) -> np.ndarray:
     """A take multiplied towards its curve (adherence.correction), on disk; `piece` samples at a time."""
     hop = timeline.video_hop

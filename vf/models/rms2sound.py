@@ -126,7 +126,7 @@ class RMS2Sound(DiffusionPipeline):
         audio: (b, s) at the vocoder's rate; neither: no prompt. One prompt serves many curves and the other way round.
         generator: a torch.Generator, or one per sound, or noise: a sampler.SeededNoise. frames: length without rms, in
         RMS frames (default: what the U-Net was trained on). output_type: "wave" or "latent". settings: of
-        sampler.Settings, by name.
+        sampler.Settings, by name, among them diffusers' own guidance_scale, num_inference_steps and negative_prompt.
 
         Returns waveforms (b, s) as float32, or latents (b, c, l, g).
         Raises ValueError for a curve of the wrong length, negative or not finite; for batches that do not fit; for rms

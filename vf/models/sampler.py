@@ -34,7 +34,8 @@ class Settings:
     guidance_scale: omega of Eq. 5; 1 is plain conditioning. num_inference_steps: of the scheduler. eta: 0
     (deterministic DDIM) to 1. precision: of the networks, "no" (float32) or "bf16". batch: windows at a time.
     guide_rms: guide the curve too, i.e. leave it out beside the null prompt, which the paper tried and gave up (App.
-    B.2). hold: strength of `hold`, 0 (off, the paper) to 1. Raises ValueError for a value outside these.
+    B.2). hold: strength of `hold`, 0 (off, the paper) to 1. negative_prompt: a text that Eq. 5 leads away from in place
+    of the null prompt; None for the null, as in the paper. Raises ValueError for a value outside these.
     """
 
     guidance_scale: float = 3.5
@@ -44,6 +45,7 @@ class Settings:
     batch: int = 16
     guide_rms: bool = False
     hold: float = 0.0
+    negative_prompt: str | None = None
 
     def __post_init__(self):
         for name, fits, wanted in (
@@ -53,6 +55,12 @@ class Settings:
             ("precision", self.precision in ("no", "bf16"), "'no' or 'bf16'"),
             ("batch", self.batch >= 1, "1 or more"),
             ("hold", 0 <= self.hold <= 1, "0 (off) to 1"),
+            ("negative_prompt", _is_text_or_none(self.negative_prompt), "words, or None for none"),
+            (
+                "guidance_scale",
+                self.negative_prompt is None or self.guidance_scale != 1,
+                "above 1 beside a negative prompt, which guidance alone brings in",
+            ),
         ):
             if not fits:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; wanted {wanted}")
@@ -66,6 +74,10 @@ class Settings:
     def autocast(self, device: torch.device) -> torch.autocast:
         """Context in which networks run at this precision."""
         return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+
+def _is_text_or_none(text):
+    return text is None or isinstance(text, str) and bool(text.strip())
 
 
 @dataclass
@@ -237,21 +249,25 @@ def _outputs(pipeline, z_in, t, begins, curves, voices, settings):
     present = [[k for k, v in enumerate(voices) if v.weight[s : s + window].any()] for s, _ in rows]
     guided, controlled = settings.guidance_scale != 1, curves is not None
     null_controlled = controlled and not settings.guide_rms
-    # jobs of the networks: (row, voice or None for the null prompt, with its curve or without)
+    # jobs of the networks: (row, voice, with its curve or without); beside the voices there are two more prompts
+    null, negative = "null", "negative"
+    away = null if settings.negative_prompt is None else negative  # what Eq. 5 leads away from
+    own = [null if v.timbre is None else k for k, v in enumerate(voices)]
     nulls, prompted = [], []
     for r, voices_here in enumerate(present):
         for k in voices_here:
-            if voices[k].timbre is None:
-                nulls.append((r, None, controlled))
-            else:
-                nulls += [(r, None, null_controlled)] if guided else []
-                prompted.append((r, k, controlled))
-    jobs, null, output = [*dict.fromkeys(nulls), *prompted], pipeline.encode_prompt(count=1)[0], {}
+            if guided and own[k] != away:
+                nulls.append((r, away, null_controlled))
+            (nulls if own[k] == null else prompted).append((r, own[k], controlled))
+    jobs, output = [*dict.fromkeys(nulls), *prompted], {}
+    fixed = {null: pipeline.encode_prompt(count=1)[0]}
+    if away == negative:
+        fixed[negative] = pipeline.encode_prompt(settings.negative_prompt)[0]
     for with_curve in (False, True):
         alike = [job for job in jobs if job[2] is with_curve]
         for i in range(0, len(alike), 2 * len(rows)):
             part = alike[i : i + 2 * len(rows)]
-            timbres = torch.stack([null if k is None else voices[k].timbre[rows[r][1]] for r, k, _ in part])
+            timbres = torch.stack([fixed[k] if k in fixed else voices[k].timbre[rows[r][1]] for r, k, _ in part])
             z_part = z_in[[r for r, *_ in part]].to(pipeline.unet.dtype)
             curves_part = curves[[r for r, *_ in part]] if with_curve else None
             out = predict(pipeline.unet, pipeline.controlnet, z_part, t, timbres.to(z_part.device), curves_part)
@@ -260,12 +276,10 @@ def _outputs(pipeline, z_in, t, begins, curves, voices, settings):
     for r, (begin, _) in enumerate(rows):
         parts = []
         for k in present[r]:
-            if voices[k].timbre is None:
-                parts.append(output[r, None, controlled])
-            elif guided:
-                parts.append(guide(output[r, k, controlled], output[r, None, null_controlled], settings.guidance_scale))
-            else:
-                parts.append(output[r, k, controlled])
+            part = output[r, own[k], controlled]
+            if guided and own[k] != away:
+                part = guide(part, output[r, away, null_controlled], settings.guidance_scale)
+            parts.append(part)
         if len(parts) > 1:
             weights = (voices[k].weight[begin : begin + window, None].to(parts[0].device) for k in present[r])
             parts = [sum(weight * part for weight, part in zip(weights, parts)).to(parts[0].dtype)]

@@ -3,7 +3,7 @@
 import html
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import ipywidgets as w
@@ -11,38 +11,38 @@ import numpy as np
 
 from vf.foley import curves
 from vf.foley import render as foley
-from vf.studio import editor
-from vf.studio.studio import Stretch, Studio
+from vf.foley.request import NEGATIVES, Timbre
+from vf.studio import editor, words
+from vf.studio.controls import WIDE, Controls, parsed, row
+from vf.studio.regions import RegionPage
+from vf.studio.studio import Studio
 
-WIDE = {"width": "100%"}
 # the methods of Studio that the drawing surface may call
 HANDS = ("draw", "stamp", "move", "scale", "delete", "smooth", "clear", "reset", "undo", "redo")
-KINDS = {"loudness of a sound": "sound", "CSV of time and level": "csv", "onsets": "onsets"}
-TABS = ("Shape", "Regions", "Curve files", "Save and load", "Another film")
-SCORES = {  # keys of adherence.adherence: name and digits
-    "e_l1": ("E-L1", 4),
-    "error_db": ("error (dB)", 1),
-    "lag_ms": ("late by (ms)", 1),
-    "onset_f1_50ms": ("onset F1, 50 ms", 2),
-    "correlation": ("correlation", 3),
+KINDS = {
+    "loudness of a sound": "sound",
+    "CSV of time and level": "csv",
+    "onsets": "onsets",
+    "markers (CSV): regions": "markers",
 }
-CELL = "style='text-align:left;padding-right:18px;min-width:70px'"
+TABS = ("Shape", "Regions", "Curve files", "Save and load", "Another film")
 
 
-class Desk:
+class Desk(Controls):
     """The studio's controls around the drawing surface.
 
     studio: Studio. output: where Save writes. view: the widget to display.
     """
 
     def __init__(self, studio: Studio, output: str | Path = "foley.mp4"):
+        super().__init__()
         self.studio = studio
         self.editor = editor.Editor()
-        self.fields: dict = {}
-        self.buttons: dict = {}
         self.message = w.HTML(layout=WIDE)
         self.message.add_class("vf-message")
         self.scores = w.HTML(layout=WIDE)
+        self.notes = w.HTML(layout=WIDE)
+        self.notes.add_class("vf-notes")
         self.bar = w.FloatProgress(0.0, min=0.0, max=1.0, layout={"width": "120px"})
         # film, sound and player's choice as last shown; a new object stands for none yet, as None is a film's absence
         self._film: object = object()
@@ -54,76 +54,40 @@ class Desk:
         self._thread: threading.Thread | None = None
         self._lock = threading.RLock()
         self.editor.on_msg(lambda _, content, buffers: self._hand(content))
-        self.editor.observe(self._marked, "span")
-        controls = [self.editor, self.scores, self._render_controls(), self.message, self._tabs(str(output))]
-        self.view = w.VBox(controls, layout=WIDE)
+        self._regions = RegionPage(self, studio, self.editor, self._do)
+        rows = [self._render_controls(), self.message, self._tabs(str(output))]
+        self.view = w.VBox([self.editor, self.scores, self.notes, *rows], layout=WIDE)
+        for name in ("prompt", "negative"):
+            self.fields[name].observe(lambda _: self._note(), "value")
         studio.watchers.append(self.refresh)
         self._busy(False)
         self.refresh()
 
     # controls
 
-    def _field(self, name, widget, width="150px", label=None, grow=False):
-        """Keep a widget under a name. grow: it takes the space that is left in its row, at least `width`."""
-        widget.description = label or name
-        widget.layout.width = width
-        if grow:
-            widget.layout.width = "auto"
-            widget.layout.flex = f"1 1 {width}"
-        widget.style.description_width = "initial"
-        self.fields[name] = widget
-        return widget
-
-    def _number(self, name, value, low, high, step=0.01, width="130px", label=None):
-        widget = w.BoundedFloatText(value, min=low, max=high, step=step)
-        return self._field(name, widget, width, label)
-
-    def _seed(self, name, value):
-        """A seed of any size: a bounded field would change a larger one without a word."""
-        return self._field(name, w.IntText(value), "150px", "seed")
-
-    def _button(self, name, act, style=""):
-        button = w.Button(description=name, button_style=style, layout={"width": "auto"})
-        button.on_click(lambda _: act())
-        self.buttons[name] = button
-        return button
-
-    def _stretch_fields(self, name):
-        """Fields for a part of a sound or film; `_stretch` reads them."""
-        path = w.Text(placeholder="sound or film file", tooltip="its sound is the prompt, instead of the text")
-        return [
-            self._field(name, path, "220px", "or timbre of", grow=True),
-            self._number(f"{name} from", 0.0, 0, 36000, 0.1, "110px", "from (s)"),
-            self._number(f"{name} for", 0.0, 0, 3600, 0.1, "100px", "for (s)"),
-        ]
-
-    def _stretch(self, name) -> Stretch | None:
-        """File, start and length that the fields of `_stretch_fields` hold, or None without a file."""
-        path = self.fields[name].value.strip()
-        if not path:
-            return None
-        return path, self.fields[f"{name} from"].value, self.fields[f"{name} for"].value or None
-
     def _render_controls(self):
         """The controls of every render; they stay in sight, outside the tabs."""
         studio = self.studio
-        prompt = [self._field("prompt", w.Text(studio.prompt), "280px", grow=True), *self._stretch_fields("like")]
-        row = [
-            self._button("Render", self.render, "primary"),
-            self._button("Stop", self._stop.set, "warning"),
-            self._seed("seed", studio.seed),
-            self._field("best of", w.BoundedIntText(studio.best_of, min=1, max=16), "105px"),
-            self._field("correct gain", w.Checkbox(studio.correct_gain, indent=False), "115px"),
-            self._field("hear", w.Dropdown(options=["new sound", "film's own"]), "150px"),
+        prompt = [self.field("prompt", w.Text(studio.prompt), "280px", grow=True), *self.stretch_fields("like")]
+        choices = [
+            self.button("Render", self.render, "primary"),
+            self.button("Stop", self._stop.set, "warning"),
+            self.seed("seed", studio.seed),
+            self.field("best of", w.BoundedIntText(studio.best_of, min=1, max=16), "105px"),
+            self.field("correct gain", w.Checkbox(studio.correct_gain, indent=False), "115px"),
+            self.field("loudness", w.Text(placeholder="as it is"), "150px", "LUFS"),
+            self.field("hear", w.Dropdown(options=["new sound", "film's own"]), "150px"),
             self.bar,
         ]
         self.fields["hear"].observe(lambda _: self.refresh(), "value")
-        return w.VBox([_row(prompt), _row(row)], layout=WIDE)
+        negative = w.Combobox(options=list(NEGATIVES), placeholder="what is not to be heard: words, or a choice")
+        prompt.append(self.field("negative", negative, "220px", grow=True))
+        return w.VBox([row(prompt), row(choices)], layout=WIDE)
 
     def _tabs(self, output):
         pages = [
             self._shape_page(),
-            self._region_page(),
+            self._regions.view,
             self._curve_page(),
             self._session_page(output),
             self._film_page(),
@@ -132,58 +96,42 @@ class Desk:
 
     def _shape_page(self):
         shape = [
-            self._field("shape", w.Dropdown(options=list(curves.SHAPES), value="hit"), "150px"),
-            self._number("onset", 0.5, 0, 36000, label="onset (s)"),
-            self._number("length", 0.4, 0.01, 3600, label="length (s)"),
-            self._number("level", 0.2, 0.0, 1.0, width="110px"),
-            self._number("peak", 0.5, 0.01, 0.99, width="110px"),
-            self._button("Stamp", self._stamp),
+            self.field("shape", w.Dropdown(options=list(curves.SHAPES), value="hit"), "150px"),
+            self.number("onset", 0.5, 0, 36000, label="onset (s)"),
+            self.number("length", 0.4, 0.01, 3600, label="length (s)"),
+            self.number("level", 0.2, 0.0, 1.0, width="110px"),
+            self.number("peak", 0.5, 0.01, 0.99, width="110px"),
+            self.button("Stamp", self._stamp),
         ]
         for name in ("shape", "length", "level", "peak"):
             w.link((self.fields[name], "value"), (self.editor, name))
-        return _row(shape)
-
-    def _region_page(self):
-        place = [
-            self._number("start", 0.0, 0, 36000, label="start (s)"),
-            self._number("end", 1.0, 0, 36000, label="end (s)"),
-            self._seed("region seed", 0),
-            self._number("gain", 0.0, -40, 40, 0.5, label="gain (dB)"),
-        ]
-        prompt = [
-            self._field("region prompt", w.Text(), "280px", "prompt", grow=True),
-            *self._stretch_fields("region like"),
-        ]
-        regions = [
-            self._button("Add region", self._add_region),
-            self._field("regions", w.Dropdown(), "300px", grow=True),
-            self._button("Delete region", self._delete_region),
-        ]
-        return w.VBox([_row(place), _row(prompt), _row(regions)])
+        return row(shape)
 
     def _curve_page(self):
         files = [
-            self._field("curve file", w.Text(placeholder="curve.csv"), "300px", "file", grow=True),
-            self._field("kind", w.Dropdown(options=KINDS), "auto"),
-            self._button("Import", self._import),
-            self._button("Export", self._export),
+            self.field("curve file", w.Text(placeholder="curve.csv"), "300px", "file", grow=True),
+            self.field("kind", w.Dropdown(options=KINDS), "auto"),
+            self.button("Import", self._import),
+            self.button("Export", self._export),
         ]
-        return _row(files)
+        return row(files)
 
     def _session_page(self, output):
         save = [
-            self._field("output", w.Text(output), "300px", "film", grow=True),
-            self._button("Save", self._save, "success"),
+            self.field("output", w.Text(output), "300px", "film", grow=True),
+            self.field("project", w.Checkbox(False, indent=False), "180px", "and a project for a DAW"),
+            self.button("Save", self._save, "success"),
         ]
+        written = w.HTML(f"<span style='color:#555'>{html.escape(words.WRITTEN)}.</span>", layout=WIDE)
         load = [
-            self._field("session", w.Text(str(Path(output).with_suffix(".json"))), "300px", "session", grow=True),
-            self._button("Load", self._load),
+            self.field("session", w.Text(str(Path(output).with_suffix(".json"))), "300px", "session", grow=True),
+            self.button("Load", self._load),
         ]
-        return w.VBox([_row(save), _row(load)])
+        return w.VBox([row(save), row(load), written])
 
     def _film_page(self):
-        film = self._field("film", w.Text(placeholder="film.mp4"), "300px", grow=True)
-        return _row([film, self._button("Open", self._open)])
+        film = self.field("film", w.Text(placeholder="film.mp4"), "300px", grow=True)
+        return row([film, self.button("Open", self._open)])
 
     # what the buttons and the surface do
 
@@ -202,14 +150,22 @@ class Desk:
             self._thread.join()
 
     def _work(self):
+        if self._do(self._take_choices):
+            self._do(self.studio.render, self._progress, self._stop.is_set)
+        self._busy(False)
+
+    def _take_choices(self):
+        """Give the studio what the fields of every render say. Raises ValueError for what is no such choice."""
         studio = self.studio
         studio.seed = self.fields["seed"].value
         studio.best_of = self.fields["best of"].value
         studio.correct_gain = self.fields["correct gain"].value
-        sound = self._stretch("like") or ()
-        if self._do(studio.prompt_by, self.fields["prompt"].value.strip(), *sound):
-            self._do(studio.render, self._progress, self._stop.is_set)
-        self._busy(False)
+        studio.negative = self.fields["negative"].value.strip()
+        studio.loudness = parsed(self.fields["loudness"].value, "LUFS")
+        text = self.fields["prompt"].value.strip()
+        sound = self.stretch("like")
+        if text or sound or not isinstance(studio.audio, Timbre):  # a session's timbre, which no field can show, stays
+            studio.prompt_by(text, *(sound or ()))
 
     def _progress(self, share):
         self.bar.value = share
@@ -253,39 +209,33 @@ class Desk:
         self._say(f"{done} {result}" if isinstance(result, Path) else done)
         return True
 
-    def _say(self, words, wrong=False):
-        text = html.escape(words) or "&nbsp;"
+    def _say(self, line, wrong=False):
+        text = html.escape(line) or "&nbsp;"
         self.message.value = f'<b style="color:#c00000">{text}</b>' if wrong else text
 
     def _stamp(self):
         names = ("shape", "onset", "length", "level", "peak")
         self._do(self.studio.stamp, *(self.fields[name].value for name in names))
 
-    def _add_region(self):
-        done = self._do(
-            self.studio.add_region,
-            self.fields["start"].value,
-            self.fields["end"].value,
-            self.fields["region prompt"].value.strip(),
-            self._stretch("region like"),
-            self.fields["region seed"].value,
-            self.fields["gain"].value,
-        )
-        if done:
-            self.editor.span = []
-
-    def _delete_region(self):
-        index = self.fields["regions"].value
-        self._do(self.studio.delete_region, -1 if index is None else index)
-
     def _import(self):
-        self._do(self.studio.read_curve, self.fields["curve file"].value, self.fields["kind"].value)
+        kind = self.fields["kind"].value
+        name = self.fields["curve file"].value
+        if kind == "markers":
+            self._do(self.studio.read_markers, name)
+        else:
+            self._do(self.studio.read_curve, name, kind)
 
     def _export(self):
-        self._do(self.studio.write_curve, self.fields["curve file"].value, self.fields["kind"].value, done="written:")
+        kind = self.fields["kind"].value
+        name = self.fields["curve file"].value
+        if kind == "markers":
+            self._do(self.studio.write_markers, name, done="written:")
+        else:
+            self._do(self.studio.write_curve, name, kind, done="written:")
 
     def _save(self):
-        self._do(self.studio.save, self.fields["output"].value, done="saved:")
+        project = self.fields["project"].value
+        self._do(self.studio.save, self.fields["output"].value, project_folder=project, done="saved:")
 
     def _open(self):
         if self._do(self.studio.open, self.fields["film"].value):
@@ -303,12 +253,12 @@ class Desk:
         with self._lock, self.editor.hold_sync():  # the thread of a render and the surface may both come here
             self._show_curves()
             self._show_media()
-        regions = self.studio.regions
-        self.fields["regions"].options = [
-            (f"{r.start:.2f}–{r.end:.2f} s, {_label(r)}, {r.gain_db:+g} dB", i) for i, r in enumerate(regions)
-        ]
-        self.fields["regions"].index = len(regions) - 1 if regions else None
-        self.scores.value = _scores(self.studio)
+        self._regions.show()
+        self.scores.value = words.scores(self.studio)
+        self._note()
+
+    def _note(self):
+        self.notes.value = words.notes(self.studio, self.fields["prompt"].value, self.fields["negative"].value)
 
     def _show_curves(self):
         studio = self.studio
@@ -319,7 +269,11 @@ class Desk:
         surface.predicted = _floats(studio.predicted)
         surface.stairs = _floats(studio.stairs)
         surface.events = [[float(start), float(end)] for start, end in studio.events]
-        surface.regions = [{"start": r.start, "end": r.end, "label": _label(r)} for r in studio.regions]
+        rows = editor.rows([(r.start, r.end) for r in studio.regions])
+        surface.regions = [
+            {"start": r.start, "end": r.end, "label": words.region(r), "row": row}
+            for r, row in zip(studio.regions, rows)
+        ]
         surface.selected = min(surface.selected, len(surface.events) - 1)
 
     def _show_media(self):
@@ -344,54 +298,17 @@ class Desk:
         self._sound = sound
         self._playing = playing
 
-    def _marked(self, change):
-        """A stretch marked in the region lane fills start and end."""
-        if change["new"]:
-            start, end = change["new"]
-            self.fields["start"].value = round(start, 3)
-            self.fields["end"].value = round(end, 3)
-
     def _fill(self):
         """Put the choices of a loaded session into the fields."""
         studio = self.studio
-        audio = studio.audio
-        path, start, end = audio if isinstance(audio, tuple) else (audio or "", 0.0, 0.0)
-        self.fields["like"].value = str(path)
-        self.fields["like from"].value = start
-        self.fields["like for"].value = end - start
+        self.fill_stretch("like", studio.audio)
+        self.fields["negative"].value = studio.negative
+        self.fields["loudness"].value = "" if studio.loudness is None else f"{studio.loudness:g}"
         self.fields["prompt"].value = studio.prompt
         self.fields["seed"].value = studio.seed
         self.fields["best of"].value = studio.best_of
         self.fields["correct gain"].value = studio.correct_gain
 
 
-def _row(children: Sequence[w.Widget]) -> w.HBox:
-    return w.HBox(children, layout={"flex_flow": "row wrap", "width": "100%"})
-
-
 def _floats(curve: np.ndarray) -> bytes:
     return np.asarray(curve, "<f4").tobytes()
-
-
-def _label(region: foley.Region) -> str:
-    """What a region sounds like, in a few words."""
-    if region.prompt:
-        return region.prompt
-    return "the film's own prompt" if region.audio is None else "as a sound"
-
-
-def _scores(studio: Studio) -> str:
-    """The table under the plot: how closely the last render follows its curve."""
-    sound = studio.made
-    if sound is None:
-        return "no render yet"
-    rows = {"as it is": sound.adherence["raw"], "after one gain": sound.adherence["gain_matched"]}
-    if sound.uncorrected:
-        rows = {"before its gain was corrected": sound.uncorrected["raw"]} | rows
-    current = np.array_equal(sound.wanted, studio.wanted)
-    title = "the sound against the wanted curve" if current else "<i>the curve has changed since: Render again</i>"
-    table = [(title, *(name for name, _ in SCORES.values()))]
-    for label, scores in rows.items():
-        table.append((label, *(f"{scores[key]:.{digits}f}" for key, (_, digits) in SCORES.items())))
-    lines = ("<tr>" + "".join(f"<td {CELL}>{cell}</td>" for cell in line) + "</tr>" for line in table)
-    return f"<table style='line-height:1.5'>{''.join(lines)}</table>"

@@ -26,11 +26,21 @@ function render({ model, el }) {
   const hint = document.createElement("div");
   hint.className = "vf-hint";
 
-  const images = {};
+  const images = {}, unitOf = { 0.05: 0.01, 0.1: 0.02, 0.2: 0.05, 0.3: 0.1, 0.4: 0.1, 0.6: 0.2, 0.8: 0.2, 1: 0.2 }; // highest level: step of its ticks
   let address = null, curves = {}, view = [0, model.get("seconds")], tool = "Draw", decibel = false, stairs = false, drag = null, top = 0.2, width = 0;
   const lanes = {};
   let bottom = 0;
-  for (const [name, height] of Object.entries(LANES)) { lanes[name] = [bottom, bottom + height]; bottom += height + GAP; }
+  const layout = () => { // regions that overlap lie in rows of their own
+    const rows = 1 + Math.max(0, ...model.get("regions").map((r) => r.row));
+    bottom = 0;
+    for (const [name, height] of Object.entries(LANES)) {
+      const high = name === "regions" ? height * rows : height;
+      lanes[name] = [bottom, bottom + high];
+      bottom += high + GAP;
+    }
+    canvas.style.height = `${bottom}px`;
+  };
+  layout();
 
   // between time and level, and pixels
   const inner = () => width - LEFT - RIGHT;
@@ -101,11 +111,12 @@ function render({ model, el }) {
     for (const [name, words] of [["film", "film"], ["regions", "regions"], ["sound", "0–8 kHz"]])
       text(words, LEFT - 6, (lanes[name][0] + lanes[name][1]) / 2, "#333", "right");
     const [a, b] = lanes.curve;
-    for (let i = 0; i <= 4; i++) { // grid lines and labels of the levels
-      const r = decibel ? 10 ** (QUIET * (1 - i / 4) / 20) : top * i / 4;
+    const steps = decibel ? 6 : Math.floor(top / unitOf[top] + 1e-9);
+    for (let i = 0; i <= steps; i++) { // grid lines and labels of the levels, at round numbers
+      const r = decibel ? 10 ** (QUIET * (1 - i / steps) / 20) : unitOf[top] * i;
       pen.fillStyle = "#ddd";
       pen.fillRect(LEFT, y(r), inner(), 1);
-      const word = decibel ? `${Math.round(QUIET * (1 - i / 4))} dB` : `${+(top * i / 4).toFixed(4)}`;
+      const word = decibel ? `${Math.round(QUIET * (1 - i / steps))} dB` : `${+r.toFixed(2)}`;
       text(word, LEFT - 6, Math.min(b - 6, Math.max(a + 6, y(r))), "#333", "right");
     }
     const span = view[1] - view[0], unit = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600].find((u) => span / u <= Math.max(4, inner() / 80)) || 1200;
@@ -124,17 +135,18 @@ function render({ model, el }) {
       pen.fillRect(x(t0), up, Math.max(1, x(t1) - x(t0)), down - up);
       pen.globalAlpha = 1;
     };
-    for (const { start, end, label } of model.get("regions")) {
-      box(start, end, lanes.regions, SKY, 0.6);
-      box(start, start, [lanes.regions[0], b], BLUE, 0.6);
-      box(end, end, [lanes.regions[0], b], BLUE, 0.6);
+    model.get("regions").forEach(({ start, end, label, row }, index) => {
+      const up = lanes.regions[0] + row * LANES.regions;
+      box(start, end, [up, up + LANES.regions - 1], index === model.get("region") ? GREEN : SKY, 0.6);
+      box(start, start, [up, b], BLUE, 0.6);
+      box(end, end, [up, b], BLUE, 0.6);
       pen.save();
       pen.beginPath();
-      pen.rect(x(start), lanes.regions[0], x(end) - x(start), 18);
+      pen.rect(x(start), up, x(end) - x(start), LANES.regions);
       pen.clip();
-      text(label, Math.max(LEFT, x(start)) + 4, lanes.regions[0] + 9.5, BLACK);
+      text(label, Math.max(LEFT, x(start)) + 4, up + 9.5, BLACK);
       pen.restore();
-    }
+    });
     const marked = model.get("span");
     if (marked.length) box(marked[0], marked[1], lanes.regions, PINK, 0.5);
     const events = model.get("events"), chosen = events[model.get("selected")];
@@ -235,18 +247,33 @@ function render({ model, el }) {
     for (const [t, r] of points) pen.lineTo(x(t), y(r));
     pen.stroke();
   };
-  const mark = (t) => {
+  const mark = (t, py) => { // a drag marks a stretch, a click chooses a region
     let end = t;
     const put = () => model.set("span", Math.abs(end - t) > 0.02 ? [Math.min(t, end), Math.max(t, end)] : []);
-    return { move(t1) { end = t1; put(); }, done() { put(); model.save_changes(); } };
+    const row = Math.floor((py - lanes.regions[0]) / LANES.regions);
+    const under = model.get("regions").findIndex((r) => r.row === row && r.start <= t && t <= r.end);
+    return {
+      move(t1) { end = t1; put(); },
+      done() {
+        put();
+        if (under >= 0 && !model.get("span").length) model.set("region", under);
+        model.save_changes();
+      },
+    };
   };
   const seek = (t) => { video.currentTime = t; draw(); return { move: seek, done() {} }; };
+  const follow = () => { // where the view is zoomed in and the playhead leaves it, it goes along
+    const span = view[1] - view[0], at = video.currentTime;
+    if (at >= view[0] && at <= view[1]) return;
+    const from = between(0, at - span / 10, model.get("seconds") - span);
+    view = [from, from + span];
+  };
 
   canvas.addEventListener("pointerdown", (event) => {
     root.focus({ preventScroll: true });
     canvas.setPointerCapture(event.pointerId);
     const { offsetX: px, offsetY: py } = event, inside = ([a, b]) => py >= a && py <= b + 2;
-    drag = inside(lanes.curve) ? tools[tool](time(px), level(py), px, py) : inside(lanes.regions) ? mark(time(px)) : seek(time(px));
+    drag = inside(lanes.curve) ? tools[tool](time(px), level(py), px, py) : inside(lanes.regions) ? mark(time(px), py) : seek(time(px));
     draw();
   });
   canvas.addEventListener("pointermove", (event) => {
@@ -310,7 +337,11 @@ function render({ model, el }) {
     else if (key === "s" && !command) send({ do: "stamp", name: model.get("shape"), onset: video.currentTime, length: model.get("length"), level: model.get("level"), peak: model.get("peak") });
     else if (key === "delete" || key === "backspace") remove();
     else if (nudge && model.get("selected") >= 0) send({ do: nudge[0], event: model.get("selected"), [nudge[1]]: nudge[2] });
-    else if (nudge?.[0] === "move") seek(between(0, video.currentTime + 10 * nudge[2], model.get("seconds")));
+    else if (nudge?.[0] === "move") {
+      video.currentTime = between(0, video.currentTime + 10 * nudge[2], model.get("seconds"));
+      follow();
+      draw();
+    }
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -318,7 +349,11 @@ function render({ model, el }) {
 
   // the player
   video.onclick = play;
-  const tick = () => { draw(); if (!video.paused) requestAnimationFrame(tick); };
+  const tick = () => {
+    if (!video.paused && !drag) follow();
+    draw();
+    if (!video.paused) requestAnimationFrame(tick);
+  };
   video.onplay = () => { playing.textContent = "❚❚ Pause"; tick(); };
   video.onpause = () => { playing.textContent = "▶ Play"; draw(); };
   video.onseeked = draw;
@@ -341,16 +376,17 @@ function render({ model, el }) {
   const refresh = () => {
     for (const [name] of LINES) curves[name] = floats(name);
     const peak = Math.max(...["wanted", "predicted", "achieved"].map((n) => curves[n].reduce((m, v) => Math.max(m, v), 0)));
-    top = [0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1].find((t) => t >= 1.3 * peak) || 1;
+    top = Object.keys(unitOf).map(Number).sort((p, q) => p - q).find((t) => t >= 1.3 * peak) || 1;
     draw();
   };
   for (const [name] of LINES) model.on(`change:${name}`, refresh);
-  for (const name of ["events", "selected", "regions", "span"]) model.on(`change:${name}`, draw);
+  for (const name of ["events", "selected", "region", "span"]) model.on(`change:${name}`, draw);
+  model.on("change:regions", () => { layout(); draw(); });
   for (const name of ["strip", "spectrogram"]) model.on(`change:${name}`, () => fetchImage(name));
   model.on("change:media", load);
   model.on("change:strip", () => setTimeout(() => seek(0))); // another film: back to its start, after its player is loaded
   model.on("change:seconds", () => { view = [0, model.get("seconds")]; draw(); });
-  const observer = new ResizeObserver(() => { width = Math.max(320, root.clientWidth); canvas.style.height = `${bottom}px`; draw(); });
+  const observer = new ResizeObserver(() => { width = Math.max(320, root.clientWidth); draw(); });
   pressed();
   refresh();
   load();

@@ -3,6 +3,7 @@
 import io
 import mimetypes
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import anywidget
@@ -23,8 +24,9 @@ class Editor(anywidget.AnyWidget):
 
     seconds: length of the curves. rate: their values a second. wanted, predicted, achieved, stairs: curves as float32
     bytes. strip, spectrogram: PNG images over the whole film. media, media_type: what the player plays. events: pairs
-    of seconds. regions: dicts of start, end and label. span: the stretch marked in the region lane, or []. selected:
-    index of an event, or -1. shape, length, level, peak: of the next stamp.
+    of seconds. regions: dicts of start, end, label and row (see `rows`). region: index of the chosen one, or -1. span:
+    the stretch marked in the region lane, or []. selected: index of an event, or -1. shape, length, level, peak: of the
+    next stamp.
     """
 
     _esm = Path(__file__).parent / "editor.js"
@@ -41,12 +43,27 @@ class Editor(anywidget.AnyWidget):
     media_type = t.Unicode("").tag(sync=True)
     events: t.List = t.List().tag(sync=True)
     regions: t.List = t.List().tag(sync=True)
+    region = t.Int(-1).tag(sync=True)
     span: t.List = t.List().tag(sync=True)
     selected = t.Int(-1).tag(sync=True)
     shape = t.Unicode("hit").tag(sync=True)
     length = t.Float(0.4).tag(sync=True)
     level = t.Float(0.2).tag(sync=True)
     peak = t.Float(0.5).tag(sync=True)
+
+
+def rows(spans: Sequence[tuple[float, float]]) -> list[int]:
+    """A row for each span (start, end), the first in which it lies over none of those before it."""
+    taken: list[list[tuple[float, float]]] = []
+    found = []
+    for start, end in spans:
+        free = (k for k, others in enumerate(taken) if all(end <= a or b <= start for a, b in others))
+        row = next(free, len(taken))
+        if row == len(taken):
+            taken.append([])
+        taken[row].append((start, end))
+        found.append(row)
+    return found
 
 
 def film_strip(film: str | Path, seconds: float, count: int = 24, height: int = 48) -> bytes:

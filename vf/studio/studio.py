@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from vf.data import media
-from vf.foley import curves, session
+from vf.foley import curves, markers, session, vocabulary
 from vf.foley import render as foley
-from vf.foley.request import Request
+from vf.foley.request import Request, Timbre
 
 State = tuple[np.ndarray, list[foley.Region]]  # a curve and its regions, as undo keeps them
 Stretch = tuple[str | Path, float, float | None]  # a file, a start (s), and a length (s) or None for the rest
@@ -22,8 +22,9 @@ class Studio:
 
     wanted: RMS that the sound should have, (n,), one value every 128 samples; it starts as `predicted`, the curve
     predicted from the film. regions: parts of the film with prompts of their own. audio: a sound as prompt, or None.
-    made: the last render, or None. watchers: functions called without arguments after every change. A change replaces
-    `wanted` and `regions`; it never writes into them. Raises media.MediaError for a film that cannot be read.
+    negative: what is not to be heard, or "". loudness: LUFS, or None. made: the last render, or None. watchers:
+    functions called without arguments after every change. A change replaces `wanted` and `regions`; it never writes
+    into them. Raises media.MediaError for a film that cannot be read.
     """
 
     def __init__(
@@ -42,6 +43,8 @@ class Studio:
         self.seed = seed
         self.best_of = 1
         self.correct_gain = False
+        self.negative = ""
+        self.loudness: float | None = None
         self.open(film)
 
     @property
@@ -152,7 +155,35 @@ class Studio:
             return curves.to_onsets(self.wanted, self.rate, self.maker.model.classes.floor, self.path(name))
         raise ValueError(f"kind of curve {kind!r}; wanted sound, csv or onsets")
 
+    def read_markers(self, name: str | Path) -> None:
+        """Take the regions from a table of markers (see `markers.regions`), in place of those that are there.
+
+        Raises ValueError for another table, and for one of which nothing lies in the film.
+        """
+        places = markers.regions(markers.read(self.path(name)), self.seconds)
+        if not places:
+            raise ValueError(f"{name}: no marker lies in the film's {self.seconds:g} s; wanted one at least")
+        self._keep()
+        self.regions = places
+        self._changed()
+
+    def write_markers(self, name: str | Path) -> Path:
+        """Write regions and onsets of the wanted curve as a table (see `markers.write`). Returns the path."""
+        places = [{"start": r.start, "end": r.end, "prompt": r.prompt, "audio": _named(r.audio)} for r in self.regions]
+        return markers.write(self.path(name), markers.of(self.wanted, self.rate, places))
+
     # prompts and regions
+
+    def remarks(self, prompt: str, negative: str) -> list[str]:
+        """What is worth knowing before a render: words that the model never learnt, regions without a prompt.
+
+        prompt, negative: the film's, as typed so far.
+        """
+        lines = vocabulary.unknown(self.maker, [prompt, *(r.prompt for r in self.regions)], negative)
+        if any(r.prompt is None and r.audio is None for r in self.regions):
+            own = "the film's own prompt" if prompt or self.audio else "no prompt, as the film has none"
+            lines.append(f"A region without a prompt has {own}; seed and gain are the region's.")
+        return lines
 
     def timbre(
         self, name: str | Path, start: float = 0.0, seconds: float | None = None
@@ -189,34 +220,63 @@ class Studio:
         sound: str | Path | Stretch | None = None,
         seed: int | None = None,
         gain_db: float = 0.0,
-    ) -> None:
+    ) -> foley.Region:
         """Give a part of the film a prompt, noise and gain (dB) of its own (see foley.Region). start, end: seconds.
 
         sound: a file whose timbre is the prompt, or (file, start, seconds) for a part of it (see `timbre`). Without
-        text and sound, the film's own prompt holds. Raises ValueError for a region outside the film.
+        text and sound, the film's own prompt holds; without a seed, its noise. Returns the region. Raises ValueError
+        for a region outside the film.
         """
+        region = self._region(start, end, text, sound, seed, gain_db)
+        self._keep()
+        self.regions = sorted([*self.regions, region], key=lambda r: r.start)
+        self._changed()
+        return region
+
+    def change_region(
+        self,
+        index: int,
+        start: float,
+        end: float,
+        text: str = "",
+        sound: str | Path | Stretch | Timbre | None = None,
+        seed: int | None = None,
+        gain_db: float = 0.0,
+    ) -> foley.Region:
+        """Put another region in the place of one. index: its place in `regions`. The rest: see `add_region`."""
+        self._check_index(index)
+        region = self._region(start, end, text, sound, seed, gain_db)
+        self._keep()
+        others = [*self.regions[:index], region, *self.regions[index + 1 :]]
+        self.regions = sorted(others, key=lambda r: r.start)
+        self._changed()
+        return region
+
+    def _region(self, start, end, text, sound, seed, gain_db):
         if not 0 <= start < end <= self.seconds + 1e-6:
             raise ValueError(
                 f"region from {start:g} to {end:g} s; wanted a stretch inside the film's {self.seconds:g} s"
             )
         if not sound:
             audio = None
+        elif isinstance(sound, Timbre):
+            audio = sound
         elif isinstance(sound, tuple):
             audio = self.timbre(*sound)
         else:
             audio = self.timbre(sound)
-        region = foley.Region(start, min(end, self.seconds), None if audio else text or None, audio, seed, gain_db)
-        self._keep()
-        self.regions = sorted([*self.regions, region], key=lambda r: r.start)
-        self._changed()
+        return foley.Region(start, min(end, self.seconds), None if audio else text or None, audio, seed, gain_db)
 
     def delete_region(self, index: int) -> None:
         """Take a region away. index: its place in `regions`. Raises ValueError for an index that is not there."""
-        if not 0 <= index < len(self.regions):
-            raise ValueError(f"region {index}; there are {len(self.regions)}: choose one of them")
+        self._check_index(index)
         self._keep()
         self.regions = [region for i, region in enumerate(self.regions) if i != index]
         self._changed()
+
+    def _check_index(self, index):
+        if not 0 <= index < len(self.regions):
+            raise ValueError(f"region {index}; there are {len(self.regions)}: choose one of them")
 
     # renders
 
@@ -228,19 +288,31 @@ class Studio:
         progress, stop: see VideoFoley.render.
         """
         prompt = None if self.audio else self.prompt or None
-        request = Request(self.wanted, prompt, self.audio, self.seed, self.regions, self.best_of, self.correct_gain)
+        request = Request(
+            wanted=self.wanted,
+            prompt=prompt,
+            audio=self.audio,
+            seed=self.seed,
+            regions=self.regions,
+            best_of=self.best_of,
+            correct_gain=self.correct_gain,
+            negative_prompt=self.negative or None,
+            loudness=self.loudness,
+        )
         self.made = self.maker.render(self.film, request, progress, stop)
         self._changed()
         return self.made
 
-    def save(self, output: str | Path) -> Path:
+    def save(self, output: str | Path, wav: bool = False, project_folder: bool = False) -> Path:
         """Write the film with its new sound, and the session beside it. Returns the path of the film.
+
+        wav, project_folder: see Foley.save.
 
         Raises ValueError before a render.
         """
         if self.made is None:
             raise ValueError("there is no sound yet; wanted a render to save: press Render")
-        return self.made.save(self.path(output))
+        return self.made.save(self.path(output), wav, project_folder)
 
     def load(self, name: str | Path) -> None:
         """Continue a saved session: film, curve, regions, prompt and seed. `render` then makes the same sound.
@@ -256,6 +328,8 @@ class Studio:
         self.seed = saved["seed"]
         self.best_of = 1
         self.correct_gain = saved["correct_gain"]
+        self.negative = saved["negative_prompt"] or ""
+        self.loudness = saved["loudness"]
         self._past = [(self.predicted, [])]
         self.wanted = np.asarray(saved["wanted"], np.float32)
         self.regions = list(saved["regions"])
@@ -286,3 +360,11 @@ class Studio:
     def _changed(self) -> None:
         for watcher in list(self.watchers):
             watcher()
+
+
+def _named(audio):
+    """A sound as prompt as a session names it, in as far as markers need it."""
+    if audio is None:
+        return None
+    path = audio[0] if isinstance(audio, tuple | list) else audio
+    return {"path": str(path)} if isinstance(path, str | Path) else {}

@@ -1,0 +1,170 @@
+"""Many films from a shell: a table beside them, going on where it stopped, and bad films that stop no other."""
+
+import csv
+import json
+
+import pytest
+import soundfile
+from echo import curve, film
+from echo import studio as maker
+
+from vf.foley import command, curves, markers
+from vf.foley.render import VideoFoley
+from vf.foley.table import NAME
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """Runs the command in a folder `in` of three films; returns (exit status, films that were rendered)."""
+    (tmp_path / "in").mkdir()
+    for k, name in enumerate(("one.mp4", "two.mp4", "wéird 'name'.mp4")):
+        film(tmp_path / "in" / name, 1.0 + 0.1 * k)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(VideoFoley, "from_pretrained", lambda *_, **__: maker(guidance_scale=2.0))
+    rendered = []
+    plain = VideoFoley.render
+
+    def render(self, source, *given, **named):
+        rendered.append(source.name)
+        return plain(self, source, *given, **named)
+
+    monkeypatch.setattr(VideoFoley, "render", render)
+
+    def run(*words):
+        rendered.clear()
+        status = command.main([*map(str, words)])
+        return status, list(rendered)
+
+    return run
+
+
+def table(folder):
+    with open(folder / NAME, encoding="utf-8", newline="") as file:
+        return {row["film"]: row for row in csv.DictReader(file)}
+
+
+def test_it_goes_on_where_it_stopped(shell, tmp_path, capsys):
+    words = ("in", "--prompt", "a", "--output", "out")
+    assert shell(*words) == (0, ["one.mp4", "two.mp4", "wéird 'name'.mp4"])
+    said = capsys.readouterr()
+    rows = table(tmp_path / "out")
+    assert len(rows) == 3 and "E-L1" in said.out and str(tmp_path / "out" / NAME)[-20:] in said.out
+    session = json.loads((tmp_path / "out" / "one-foley.json").read_text())
+    assert float(rows["../in/one.mp4"]["e_l1"]) == session["adherence"]["raw"]["e_l1"]
+    assert rows["../in/one.mp4"]["output"] == "one-foley.mp4" and "3/3" in said.err
+    assert shell(*words) == (0, [])
+    assert "has this sound already" in capsys.readouterr().out and table(tmp_path / "out") == rows
+    (tmp_path / "out" / "two-foley.mp4").unlink()
+    assert shell(*words) == (0, ["two.mp4"])
+    film(tmp_path / "in" / "one.mp4", 1.5)
+    assert shell(*words) == (0, ["one.mp4"])
+    assert len(shell(*words, "--seed", "1")[1]) == 3
+    assert len(shell(*words, "--seed", "1", "--negative", "no music")[1]) == 3
+    assert len(shell(*words, "--seed", "1", "--negative", "no music", "--wav")[1]) == 3
+    assert shell(*words, "--seed", "1", "--negative", "no music", "--wav") == (0, [])
+
+
+def test_a_bad_film_stops_no_other_and_is_named_at_the_end(shell, tmp_path, monkeypatch, capsys):
+    (tmp_path / "in" / "broken.mp4").write_bytes(b"no film")
+    plain = VideoFoley.predict
+
+    def predict(self, source, *given):
+        if source.name == "one.mp4":
+            raise RuntimeError("out of memory\nsecond line")
+        return plain(self, source, *given)
+
+    monkeypatch.setattr(VideoFoley, "predict", predict)
+    status, _ = shell("in", "--output", "out")
+    said = capsys.readouterr()
+    assert status == 1 and "Traceback" not in said.err
+    assert said.err.strip().splitlines()[-1] == "video-foley: 2 of 4 films got no sound: broken.mp4, one.mp4"
+    assert "one.mp4: RuntimeError: out of memory second line" in said.err
+    rows = table(tmp_path / "out")
+    assert "RuntimeError" in rows["../in/one.mp4"]["problem"] and rows["../in/two.mp4"]["problem"] == ""
+    assert said.out.count("no sound") == 2
+    monkeypatch.setattr(VideoFoley, "predict", plain)
+    assert shell("in", "--output", "out") == (1, ["one.mp4"])
+    assert table(tmp_path / "out")["../in/one.mp4"]["problem"] == ""
+
+
+def test_a_batch_that_is_stopped_keeps_what_it_has(shell, tmp_path, monkeypatch, capsys):
+    plain = VideoFoley.predict
+
+    def predict(self, source, *given):
+        if source.name == "two.mp4":
+            raise KeyboardInterrupt
+        return plain(self, source, *given)
+
+    monkeypatch.setattr(VideoFoley, "predict", predict)
+    assert shell("in", "--output", "out")[0] == 130
+    assert "the same command goes on from here" in capsys.readouterr().err
+    monkeypatch.setattr(VideoFoley, "predict", plain)
+    assert shell("in", "--output", "out") == (0, ["two.mp4", "wéird 'name'.mp4"])
+
+
+def test_two_films_of_one_name_do_not_overwrite_each_other(shell, tmp_path, capsys):
+    film(tmp_path / "in" / "one.mov", 1.0)
+    status, rendered = shell("in")
+    assert status == 1 and rendered[0] == "one.mov" and "one.mp4" not in rendered
+    assert "over the sound of in/one.mov" in capsys.readouterr().err
+
+
+def test_one_film_has_no_table_and_is_made_again(shell, tmp_path):
+    for _ in range(2):
+        assert shell("in/one.mp4", "--prompt", "a") == (0, ["one.mp4"])
+    assert not (tmp_path / "in" / NAME).exists()
+
+
+def test_a_curve_and_regions_come_in_from_files(shell, tmp_path):
+    curves.to_csv(curve(1.0), 125, tmp_path / "curve.csv")
+    markers.write(tmp_path / "m.csv", [markers.Marker(0.2, "b", 0.6)])
+    assert shell("in/one.mp4", "--curve", "curve.csv", "--regions", "m.csv", "--prompt", "a")[0] == 0
+    made = json.loads((tmp_path / "in" / "one-foley.json").read_text())
+    assert made["curve"]["levels"][:3] == pytest.approx(curve(1.0)[:3].tolist())
+    assert [(r["start"], r["end"], r["prompt"]) for r in made["regions"]] == [(0.2, 0.6, "b")]
+
+
+def test_a_project_for_a_daw_and_a_loudness(shell, tmp_path, capsys):
+    assert shell("in/one.mp4", "--project", "--loudness", "-30", "--wav")[0] == 0
+    said = capsys.readouterr().out
+    assert "one-foley.wav (48 kHz, 24 bit, resampled from 16 kHz)" in said and "one-foley-project" in said
+    assert said.index("Writes") < said.index("wrote") and "-30.0 LUFS" in said
+    folder = tmp_path / "in" / "one-foley-project"
+    assert (folder / "one-foley.rpp").exists() and soundfile.info(folder / "one-foley.wav").samplerate == 48000
+    assert shell("in/one.mp4", "--project") == (1, [])
+    assert "may hold your work" in capsys.readouterr().err
+
+
+def test_what_it_says_before_it_renders(shell, capsys):
+    shell("in/one.mp4")
+    said = capsys.readouterr().out.splitlines()
+    assert (
+        said[0] == "Prompts are free text." and "not with the film" in said[1] and said[2].startswith("Writes in/one-")
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("--loudness", "3"), "wanted LUFS between -70 and 0"),
+        (("--negative", " "), "--negative is empty"),
+        (("--regions", "none.csv"), "none.csv"),
+    ],
+)
+def test_choices_that_cannot_be_are_one_line(shell, capsys, words, answer):
+    assert shell("in/one.mp4", *words) == (1, [])
+    error = capsys.readouterr().err
+    assert answer in error and error.count("\n") == 1
+
+
+def test_a_film_shorter_than_a_loudness_block_is_one_line(shell, tmp_path, capsys):
+    film(tmp_path / "short.mp4", 0.3)
+    assert shell("short.mp4", "--loudness", "-23")[0] == 1
+    assert "wanted at least 0.4 s" in capsys.readouterr().err
+    assert not (tmp_path / "short-foley.mp4").exists()
+
+
+def test_the_summary_says_that_more_would_clip(shell, tmp_path, capsys):
+    markers.write(tmp_path / "m.csv", [markers.Marker(0.5, "hit")])
+    assert shell("in/one.mp4", "--curve", "m.csv", "--loudness", "-3")[0] == 0
+    assert "LUFS (more would clip)" in capsys.readouterr().out

@@ -1,0 +1,120 @@
+"""Markers: places in a film with names, as tables that a DAW or a hand can read and change, and back."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vf.data import media, writing
+from vf.foley.request import Region
+from vf.signal import onsets
+
+
+@dataclass(frozen=True)
+class Marker:
+    """A place with a name, and the end of what begins there, or None. time, end: seconds."""
+
+    time: float
+    name: str = ""
+    end: float | None = None
+
+
+def label(region: Any) -> str:
+    """What a region sounds like, in a few words. region: a dict of a session, with prompt and audio.
+
+    A text prompt is its own label. Others stand in brackets, so that `regions` takes them for no prompt.
+    """
+    if region["prompt"]:
+        return region["prompt"]
+    if region["audio"] is None:
+        return "[the film's own prompt]"
+    return f"[like {Path(region['audio']['path']).name}]" if "path" in region["audio"] else "[like a sound]"
+
+
+def of(wanted: np.ndarray, rate: float, places: Sequence[dict]) -> list[Marker]:
+    """Markers of a render, in order of time: its regions, and the onsets of its curve.
+
+    wanted: (n,) RMS, `rate` values a second. places: regions as a session has them.
+    """
+    hits = [Marker(float(time), "onset") for time in onsets.detect(wanted, rate)]
+    spans = [Marker(p["start"], label(p), p["end"]) for p in places]
+    return sorted([*spans, *hits], key=lambda m: m.time)
+
+
+def write(path: str | Path, found: Sequence[Marker]) -> Path:
+    """Write markers as CSV with the columns time (s), name, and end (s; empty for a point). Returns the path."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["time", "name", "end"])
+    for m in found:
+        table.writerow([f"{m.time:.4f}", m.name, "" if m.end is None else f"{m.end:.4f}"])
+    with writing.whole(path) as partial:
+        partial.write_text(text.getvalue(), encoding="utf-8")
+    return Path(path)
+
+
+def read(path: str | Path) -> list[Marker]:
+    """Markers of a CSV, in order of time.
+
+    It has headers: `time` or `start`, `name`, and perhaps `end`; so REAPER's Region/Marker Manager exports, too. Times
+    are seconds, or h:m:s. Raises media.MediaError for a file that cannot be read, ValueError for another table.
+    """
+    rows = [row for row in csv.reader(lines(path, "a table of time and name")) if row]
+    header = [name.strip().lower() for name in rows[0]] if rows else []
+    begin = next((name for name in ("time", "start") if name in header), None)
+    if begin is None or "name" not in header:
+        raise ValueError(f"{path}: begins with {','.join(header) or 'nothing'}; wanted the headers time,name")
+    found = []
+    for number, row in enumerate(rows[1:], 2):
+        cells = dict(zip(header, row))
+        try:
+            end = seconds(cells["end"]) if cells.get("end", "").strip() else None
+            found.append(Marker(seconds(cells[begin]), cells.get("name", "").strip(), end))
+        except (ValueError, KeyError) as error:
+            raise ValueError(f"{path}, line {number}: {','.join(row)}; wanted seconds or h:m:s, then a name") from error
+    if not found:
+        raise ValueError(f"{path}: no markers; wanted at least one below the headers")
+    return sorted(found, key=lambda m: m.time)
+
+
+def seconds(text: str) -> float:
+    """Seconds of "12.5", "1:02.5" or "1:00:02.5". Raises ValueError for another text."""
+    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d*)?", text.strip()):
+        raise ValueError(f"time {text!r}; wanted seconds or h:m:s")
+    total = 0.0
+    for part in text.strip().split(":"):
+        total = 60 * total + float(part)
+    return total
+
+
+def regions(found: Sequence[Marker], length: float) -> list[Region]:
+    """Markers as regions, the names as prompts; a name in brackets, or none, leaves the film's own prompt.
+
+    Markers with an end are regions, and points beside them are not. Where none has an end, each begins a region that
+    lasts to the next one. length: of the film, seconds; what begins behind it is left out, what ends there is cut.
+    """
+    spans = [m for m in found if m.end is not None]
+    if not spans:
+        ends = [*(m.time for m in found[1:]), length]
+        spans = [Marker(m.time, m.name, end) for m, end in zip(found, ends)]
+    places = []
+    for m in spans:
+        end = min(length, m.end or length)
+        if m.time < end:
+            prompt = None if not m.name or m.name.startswith("[") else m.name
+            places.append(Region(m.time, end, prompt))
+    return places
+
+
+def lines(path: str | Path, content: str) -> list[str]:
+    """Lines of a text file. content: what the error says was wanted. Raises media.MediaError."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise media.MediaError(f"{path}: cannot be read ({reason}); wanted {content}") from error

@@ -1,0 +1,56 @@
+"""The scores of many films as a table beside them, which also says what is done already."""
+
+import csv
+import os
+from pathlib import Path
+
+from vf.data import writing
+
+NAME = "foley-scores.csv"
+SCORES = ("e_l1", "error_db", "lag_ms", "onset_f1_50ms", "correlation")
+COLUMNS = ("film", "output", "seed", *SCORES, "loudness", "request", "problem")
+
+
+class Table:
+    """Rows by film, kept as CSV in a folder; written whole after each film. Rows of other films stay.
+
+    folder: of the new films. Raises media.MediaError where the file cannot be written.
+    """
+
+    def __init__(self, folder: Path):
+        self.path = folder / NAME
+        self.rows: dict[str, dict[str, str]] = {}
+        if self.path.is_file():
+            with open(self.path, encoding="utf-8", newline="") as file:
+                self.rows = {row["film"]: row for row in csv.DictReader(file) if row.get("film")}
+
+    def key(self, file: Path) -> str:
+        """A file as the table names it: its path from the table's folder."""
+        return os.path.relpath(file.resolve(), self.path.parent.resolve())
+
+    def done(self, film: Path, request: str) -> bool:
+        """Whether a film has the sound of this very request. request: a digest of all that the sound depends on."""
+        row = self.rows.get(self.key(film))
+        return row is not None and row.get("request") == request and not row.get("problem")
+
+    def put(self, film: Path, **values: object) -> None:
+        """Set a film's row and write the table. values: by COLUMNS."""
+        row = {"film": self.key(film)} | {key: "" if value is None else str(value) for key, value in values.items()}
+        self.rows[row["film"]] = row
+        with writing.whole(self.path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
+            table.writeheader()
+            table.writerows(self.rows.values())
+
+    def text(self, films: list[Path]) -> str:
+        """The rows of some films for the console."""
+        lines = [f"{'E-L1':>8}{'dB':>7}{'late ms':>9}{'F1 50ms':>9}{'corr.':>7}  film"]
+        for row in (self.rows.get(self.key(film)) for film in films):
+            if not row:
+                continue
+            if row.get("problem"):
+                lines.append(f"{'no sound':>40}  {row['film']}")
+                continue
+            e_l1, error, lag, f1, correlation = (float(row[name]) for name in SCORES)
+            lines.append(f"{e_l1:8.4f}{error:7.1f}{lag:9.1f}{f1:9.2f}{correlation:7.2f}  {row['film']}")
+        return "\n".join(lines)
