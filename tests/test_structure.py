@@ -16,6 +16,7 @@ PACKAGES = [
     "check",
     "params",
     "data",
+    "stage",
     "backends",
     "models",
     "evaluation",
@@ -45,7 +46,7 @@ def test_every_module_lies_in_a_package():
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(ROOT)))
 def test_imports_point_down(module):
-    """Package by package; `schema`, `check` and `params`, single modules, count as one each."""
+    """Package by package; `schema`, `check`, `params` and `stage`, single modules, count as one each."""
     used = {room(other) for other in imported(module.read_text())} - {room(module), "__init__"}
     if module.name == "__init__.py":
         assert not used
@@ -102,7 +103,10 @@ def command(stage):
 def runs(stage):
     """What a stage runs: its notebooks, and the module of `python -m`."""
     found = [ROOT / "notebooks" / f"{stem}.ipynb" for stem in re.findall(r" notebooks/(\w+)\.ipynb", command(stage))]
-    return found + [ROOT / f"{m.replace('.', '/')}.py" for m in re.findall(r"python -m ([\w.]+)", command(stage))]
+    modules = re.findall(
+        r"python -m (?:vf\.stage )?(vf(?!\.stage )[\w.]+)", command(stage)
+    )  # vf.stage changes no number
+    return found + [ROOT / f"{m.replace('.', '/')}.py" for m in modules]
 
 
 def needed(stage, profile):
@@ -176,6 +180,14 @@ def test_names_from_params_are_quoted_and_caches_are_no_dependency():
         bare = re.sub(r'"[^"]*"', "", command(stage))
         assert "${run}" not in bare and "${profile}" not in bare
     assert "__pycache__/" in (ROOT / ".dvcignore").read_text().split()
+
+
+def test_every_stage_but_the_first_two_runs_by_the_entry_that_holds_its_lock_and_ends_with_dvc():
+    """`exec`, so that no shell stands between DVC and what it started; no value of params.yaml in the shell's words."""
+    for name in set(stages()) - {"params", "code"}:
+        cmd = stages()[name]["cmd"]
+        for line in [cmd] if isinstance(cmd, str) else cmd:
+            assert line.startswith("exec python -m vf.stage ") and "${run}" not in line and "${profile}" not in line
 
 
 def test_params_are_checked_before_anything_runs():
