@@ -130,7 +130,8 @@ def test_a_film_in_a_widget_is_not_in_the_executed_notebook(project):
 def test_nothing_writes_on_when_dvc_or_the_entry_is_killed(project, who):
     notebook(project / "notebooks/01_s.ipynb", SLOWLY)
     if who == "dvc":  # what starts the stage as DVC does: a shell that makes place for it
-        start = "import subprocess; subprocess.Popen(['/bin/sh', '-c', 'exec python -m vf.stage notebooks/01_s.ipynb']).wait()"
+        words = ["/bin/sh", "-c", "exec python -m vf.stage notebooks/01_s.ipynb"]
+        start = f"import subprocess; subprocess.Popen({words}).wait()"
         process = subprocess.Popen([sys.executable, "-c", start], env=ENVIRONMENT | {"DVC_STAGE": "s"})
     else:
         process = entry("notebooks/01_s.ipynb")

@@ -16,9 +16,10 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from vf import check, params
-from vf.data import files, processes
+from vf.data import processes
 
 UNFINISHED = ".stages"  # in runs/<run>: locks, and notebooks that run
 PATIENCE = 10.0  # seconds: a run that was killed just now may still be ending
@@ -31,10 +32,11 @@ class StageError(RuntimeError):
 
 
 @contextlib.contextmanager
-def lock(folder: Path, stage: str, patience: float = PATIENCE) -> Iterator[None]:
+def lock(folder: Path, stage: str, patience: float = PATIENCE) -> Iterator[TextIO]:
     """Hold runs/<run>/.stages/<stage>.lock, so that no second process computes the stage of the run.
 
-    folder: runs/<run>. patience: seconds to wait for another. Raises StageError, which names the process that holds it.
+    folder: runs/<run>. patience: seconds to wait for another. Yields the locked file. Raises StageError, which names
+    the process that holds it.
     """
     path = folder / UNFINISHED / f"{stage}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +57,7 @@ def lock(folder: Path, stage: str, patience: float = PATIENCE) -> Iterator[None]
         file.truncate(0)
         file.write(f"process {os.getpid()} since {datetime.datetime.now():%H:%M}\n")
         file.flush()
-        yield
+        yield file
 
 
 def run(root: Path, source: str, name: str | None = None, **values: str) -> None:
@@ -110,8 +112,8 @@ def _check_unchanged(before, after, stage):
     if changed:
         more = f" and {len(changed) - 3} more" if changed[3:] else ""
         raise StageError(
-            f"{', '.join(changed[:3])}{more} changed while stage {stage} ran, so what it made belongs to neither; wanted "
-            f"no change: run again, or `dvc commit {stage}` where the change cannot matter"
+            f"{', '.join(changed[:3])}{more} changed while stage {stage} ran, so what it made belongs to neither; "
+            f"wanted no change: run again, or `dvc commit {stage}` where the change cannot matter"
         )
 
 
