@@ -29,8 +29,8 @@ check: install          ## whether this run agrees with the published one, in te
 publish: install        ## the published run once more, results/small, which git tracks; params.yaml stays as it is
 	$(PY) -m vf.aside run=small profile=small
 
-tries: install          ## the runs of `dvc exp run`: what was changed, and four numbers
-	@$(DVC) exp show --only-changed --no-pager --drop '.*' --keep 'Experiment|$(HEADLINES)|small:.*|seed'
+tries: install          ## the runs of `dvc exp run`: what was changed, and two numbers
+	@$(DVC) exp show --only-changed --no-pager --drop '.*' --keep 'Experiment|.*foley_audio.e_l1$$|.*predicted.correlation$$|small.*|seed'
 
 params: install         ## params.yaml, before DVC puts its values into commands and paths; without git, DVC is told so
 	@git rev-parse --git-dir >/dev/null 2>&1 || test -e .dvc/config.local || printf '[core]\n    no_scm = true\n' > .dvc/config.local
@@ -42,8 +42,9 @@ doctor:                 ## one page on this machine and checkout, the first thin
 test: install           ## the fast tests
 	$(PY) -m pytest -m "not slow"
 
+KILLS ?= 200
 torture: install        ## kills and bad files, thousands, into runs/torture.csv; goes on where it stopped
-	@$(PY) tests/torture.py $(CASES)
+	@$(PY) tests/torture.py --kills $(KILLS)
 
 test-slow: install      ## every test
 	$(PY) -m pytest

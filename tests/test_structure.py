@@ -87,6 +87,27 @@ def test_notebooks_explain_and_define_nothing(notebook):
     assert not re.search(r"[\"']runs/", code_of(notebook)), "paths come from params"
 
 
+WRITES = "|".join(
+    [
+        r"(\w+)\.(?:write_text|write_bytes)\(",
+        r"np\.savez?\((\w+)",
+        r"\.savefig\((\w+)",
+        r"\.to_csv\(([a-z]\w*)[,)]",
+        r"torch\.save\(.*, (\w+)\)",
+    ]
+)
+
+
+def test_whatever_is_written_appears_whole():
+    """By vf.data.files: others write to a `partial` that `whole` moves into place, or to an open `file`."""
+    for source in (*MODULES, *NOTEBOOKS):
+        text = code_of(source) if source.suffix == ".ipynb" else source.read_text()
+        for found in re.finditer(WRITES, text):
+            assert {*found.groups()} <= {None, "partial", "file", "files"}, f"{source.name}: {found[0]}"
+        if source.suffix == ".ipynb":
+            assert not re.search(r"\.save(_pretrained)?\(p\.folder\(\"(?!clips|sounds)", text), source.name
+
+
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda n: n.stem)
 def test_a_notebook_keeps_the_names_it_imports(notebook):
     """A value of the same name as a module, some cells later, breaks the call after it."""

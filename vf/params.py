@@ -173,7 +173,7 @@ def stage_values(root: Path, stage: str) -> tuple[list, list]:
 
 def _stage_values(values, stages, stage):
     name, _, repeat = stage.partition("@")
-    spec = yaml.safe_load(stages)["stages"][name]
+    spec = (yaml.safe_load(stages) or {"stages": {}})["stages"][name]
     text = json.dumps(spec.get("do", spec)).replace("${key}", repeat)
     for key in ("profile", "run", "films.root", "audio.root"):
         value = values

@@ -30,7 +30,7 @@ from vf.backends.nets.griffin_lim import GriffinLim
 from vf.backends.nets.small_clap import SmallClap
 from vf.backends.small import backbone, embedders
 from vf.backends.small import clap as small_clap
-from vf.data import clips, media, processes
+from vf.data import clips, files, media, processes
 from vf.data.render import film as render
 from vf.models.rms2sound import RMS2Sound
 from vf.signal import fit
@@ -188,7 +188,7 @@ class Pretraining:
             timbres = clap_net.embed_features(pair, features)
             texts = clap_net.embed_text(pair, tokenizer, captions)
             for name, tensor in zip(names, (latents, timbres, texts)):
-                np.save(folder / f"{name}.npy", tensor.numpy())
+                files.write_array(folder / f"{name}.npy", tensor.numpy())
         return [torch.from_numpy(np.load(folder / f"{name}.npy")) for name in names]
 
     def ship(self, folder: Path) -> None:
