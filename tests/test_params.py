@@ -373,6 +373,15 @@ def test_the_doctor_names_the_first_thing_wrong(tmp_path, monkeypatch, capsys):
     assert page.startswith("First: ") and "Traceback" not in page
 
 
+def test_a_download_without_git_stops_nothing(tmp_path):
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / "dvc.yaml").touch()
+    git, dvc = doctor.checkout(tmp_path)
+    assert "no repository; `make repro` sets DVC up without one" in git.found and not git.stops and not dvc.stops
+    (tmp_path / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
+    assert next(iter(doctor.checkout(tmp_path))).found == "not used: DVC is set up without it"
+
+
 def test_the_doctor_works_where_nothing_is_installed(tmp_path):
     shutil.copytree(ROOT / "vf", tmp_path / "vf", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("requirements.in", "requirements.txt", "params.yaml"):

@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -146,7 +147,7 @@ class Sources:
         gigabytes again would cost more than it saves.
         """
         deps, keys = _stage_values(self.values, self.stages, stage)
-        found = {"profile": self.profile}
+        found: dict[str, Any] = {"profile": self.profile}
         for key in keys:
             value = self.values
             for name in key.split("."):

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 
 @contextmanager
@@ -96,7 +95,7 @@ def write_array(path: str | Path, array: np.ndarray) -> None:
         np.save(partial, array)
 
 
-def write_arrays(path: str | Path, **arrays: ArrayLike) -> None:
+def write_arrays(path: str | Path, **arrays: Any) -> None:
     """Write arrays by name as .npz. Makes the folder."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as partial:

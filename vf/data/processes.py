@@ -20,7 +20,13 @@ def pool(workers: int) -> ProcessPoolExecutor:
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["vf.data.corpora"])
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_owner)
+
+
+def _end_with_owner():
+    """A process of a pool ends with the one that has the pool; its parent, the fresh one, lives as long as it does."""
+    owner = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (owner.join(), os.kill(os.getpid(), signal.SIGKILL)), daemon=True).start()
 
 
 def end_with_parent() -> None:
