@@ -70,7 +70,7 @@ def test_a_run_of_its_own_leaves_the_project_as_it_was_however_it_ends(project):
     (project / "vf/b.py").write_text("2")
     code, text = said(start(project, *settings))
     assert code == 0 and "Running stage 'one'" in text
-    assert [path.name for path in (project / ".aside/mine/vf").iterdir()] == ["b.py"]
+    assert [path.name for path in (project / ".aside/mine/vf").glob("*.py")] == ["b.py"]
 
 
 WRONG = [  # a setting, and what its line says

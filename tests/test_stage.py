@@ -126,10 +126,14 @@ def test_a_film_in_a_widget_is_not_in_the_executed_notebook(project):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("who", ["dvc", "entry"])
+@pytest.mark.parametrize("who", [pytest.param("dvc", marks=pytest.mark.slow), "shell", "entry"])
 def test_nothing_writes_on_when_dvc_or_the_entry_is_killed(project, who):
     notebook(project / "notebooks/01_s.ipynb", SLOWLY)
-    if who == "dvc":  # what starts the stage as DVC does: a shell that makes place for it
+    if who == "dvc":
+        (project / ".dvc").mkdir()
+        (project / ".dvc/config").write_text("[core]\n    no_scm = true\n")
+        process = subprocess.Popen([sys.executable, "-m", "dvc", "repro"], env=ENVIRONMENT)
+    elif who == "shell":  # what starts the stage as DVC does: a shell that makes place for it
         words = ["/bin/sh", "-c", "exec python -m vf.stage notebooks/01_s.ipynb"]
         start = f"import subprocess; subprocess.Popen({words}).wait()"
         process = subprocess.Popen([sys.executable, "-c", start], env=ENVIRONMENT | {"DVC_STAGE": "s"})

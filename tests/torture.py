@@ -72,8 +72,8 @@ def film(folder: Path) -> None:
 
 def corpus(folder: Path) -> None:
     """Clips with their waves."""
-    waves = np.random.default_rng(0).integers(-32768, 32767, (200, 4 * RATE), dtype=np.int16)
-    listed = [clips.Clip(f"c{k}", None, 0.0, 4.0, "train", f"g{k}") for k in range(200)]
+    waves = np.random.default_rng(0).integers(-32768, 32767, (40, 4 * RATE), dtype=np.int16)
+    listed = [clips.Clip(f"c{k}", None, 0.0, 4.0, "train", f"g{k}") for k in range(40)]
     clips.ClipSet(listed, waves, RATE).save(folder / "clips")
 
 
@@ -85,7 +85,7 @@ def session(folder: Path) -> None:
 
 def table(folder: Path) -> None:
     """Tables and metrics."""
-    for k in range(30):
+    for k in range(10):
         rows = np.random.default_rng(k).standard_normal((2000, 4))
         files.write_csv(folder / f"{k}.csv", pd.DataFrame(rows))
         files.write_json(folder / f"{k}.json", rows[:200].tolist())

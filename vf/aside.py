@@ -19,6 +19,7 @@ from vf.data import files
 
 COPIED = ("vf", "notebooks", "dvc.yaml", ".dvcignore")
 SHARED = ("runs", "results", "data", "weights", "pretrained")
+CACHES = {"__pycache__", ".ipynb_checkpoints"}
 FOLDERS = ("films.root", "audio.root")  # as typed, from the working folder
 CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n[cache]\n    dir = {}\n"
 
@@ -67,9 +68,9 @@ def _copy(source, target):
             with files.whole(target) as partial:
                 shutil.copyfile(source, partial)
         return
-    names = {path.name for path in source.iterdir()} - {"__pycache__", ".ipynb_checkpoints"}
+    names = {path.name for path in source.iterdir()} - CACHES
     target.mkdir(parents=True, exist_ok=True)
-    for left in {path.name for path in target.iterdir()} - names:
+    for left in {path.name for path in target.iterdir()} - names - CACHES:
         path = target / left
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for name in names:
