@@ -30,7 +30,8 @@ publish: install        ## the published run once more, results/small, which git
 	$(PY) -m vf.aside run=small profile=small
 
 tries: install          ## the runs of `dvc exp run`: what was changed, and two numbers
-	@$(DVC) exp show --only-changed --no-pager --drop '.*' --keep 'Experiment|.*foley_audio.e_l1$$|.*predicted.correlation$$|small.*|seed'
+	@$(DVC) exp show --only-changed --no-pager --md \
+		--drop '(?!.*foley_audio.e_l1$$|.*predicted.correlation$$|small\.|paper\.|seed|Experiment).*'
 
 params: install         ## params.yaml, before DVC puts its values into commands and paths; without git, DVC is told so
 	@git rev-parse --git-dir >/dev/null 2>&1 || test -e .dvc/config.local || printf '[core]\n    no_scm = true\n' > .dvc/config.local
