@@ -1,7 +1,11 @@
 # Every target sets up .venv first; nothing is installed outside the checkout.
 PYTHON ?= python3
 BIN := .venv/bin
-RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
+# `-m`, as the first line of a script holds no path with blanks or quotes; PATH is for the stages, which call `python`
+PY := $(BIN)/python
+DVC := $(PY) -m dvc
+OUTSIDE := $(PATH)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # OpenMP's spinning threads make torch many times slower on shared cores
 export OMP_WAIT_POLICY := PASSIVE
@@ -10,35 +14,50 @@ export DVC_NO_ANALYTICS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export MPLBACKEND := agg
 
-.PHONY: repro demo paper-figures params doctor test test-slow lab smoke real pretrain greatest-hits weights install lock lint
+.PHONY: repro demo paper-figures check publish tries params doctor test test-slow torture lab smoke real pretrain greatest-hits weights install lock lint
 
 repro: params           ## the small profile: both stages, sound, tables, report
-	$(RUN) dvc repro report
+	$(DVC) repro report
 
 paper-figures: params   ## `make repro`, then every seed and every ablation, and the report with all of them
-	$(RUN) dvc repro
-	$(RUN) dvc repro --single-item --force report
+	$(DVC) repro
+	$(DVC) repro --single-item --force report
 
-params: install         ## params.yaml, before DVC puts its values into commands and paths
-	@$(RUN) python -m vf.params
+check: install          ## whether this run agrees with the published one, in ten lines
+	@$(PY) -m vf.report.agreement
+
+publish: install        ## the published run once more, results/small, which git tracks; params.yaml stays as it is
+	$(PY) -m vf.aside run=small profile=small
+
+tries: install          ## the runs of `dvc exp run`: what was changed, and two numbers
+	@$(DVC) exp show --only-changed --no-pager --md \
+		--drop '(?!.*foley_audio.e_l1$$|.*predicted.correlation$$|small\.|paper\.|seed|Experiment).*'
+
+params: install         ## params.yaml, before DVC puts its values into commands and paths; without git, DVC is told so
+	@git rev-parse --git-dir >/dev/null 2>&1 || test -e .dvc/config.local || printf '[core]\n    no_scm = true\n' > .dvc/config.local
+	@$(PY) -m vf.params
 
 demo: install           ## a sample film without sound, then with: runs/demo
-	$(RUN) python -m vf.foley.demo
+	$(PY) -m vf.foley.demo
 
 doctor:                 ## one page on this machine and checkout, the first thing wrong and its remedy at the top; installs nothing
-	@$(RUN) python3 -m vf.report.doctor
+	@if test -x $(PY); then $(PY) -m vf.report.doctor; else $(PYTHON) -m vf.report.doctor; fi
 
 test: install           ## the fast tests
-	$(RUN) pytest -m "not slow"
+	$(PY) -m pytest -m "not slow"
+
+KILLS ?= 200
+torture: install        ## kills and bad files, thousands, into runs/torture.csv; goes on where it stopped
+	@$(PY) tests/torture.py --kills $(KILLS)
 
 test-slow: install      ## every test
-	$(RUN) pytest
+	$(PY) -m pytest
 
+ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 lab: install            ## JupyterLab on the notebooks
-	$(RUN) jupyter lab notebooks
+	$(PY) -m jupyter lab $(ALLOW_ROOT) notebooks
 
-# The whole pipeline in minutes: the small profile with less of everything, in a run of its own. It edits params.yaml in
-# place; `git checkout params.yaml` brings the project's own back.
+# The whole pipeline in minutes: the small profile with less of everything, in a run of its own (vf/aside.py).
 SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_films.count.valid=4 \
 	small.clips.render_films.count.test=8 small.sounds.count=48 small.features.encoder.steps=6 \
 	small.video2rms.train.steps=6 small.backbone.vae.steps=8 small.backbone.vocoder.steps=8 small.backbone.clap.steps=6 small.backbone.unet.steps=8 \
@@ -51,48 +70,53 @@ SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_fi
 	$(foreach v,bins_4 bins_8 bins_16 bins_32 bins_128 bins_256 continuous guidance_1 guidance_3 guidance_5 guided_rms hold steps_5 steps_10 \
 		steps_50,~ablation.rms2sound.$(v))
 
-smoke: params
-	$(RUN) dvc exp run $(foreach s,$(SMOKE),-S '$(s)')
+smoke: install
+	$(PY) -m vf.aside $(foreach s,$(SMOKE),'$(s)')
 
 # make real FILMS=folder SOUNDS=folder: the whole pipeline on real films, as run=real; fewer steps, as there is less data, and
-# a frame encoder that starts from the rendered films' (`make repro` first). Like smoke it edits params.yaml in place.
+# a frame encoder that starts from the rendered films' (`make repro` first). The paths may hold anything.
 FILMS ?= data/greatest-hits
 SOUNDS ?= data/sounds
 AUDIO ?= mic
-REAL := run=real films.source=greatest_hits films.root=$(abspath $(FILMS)) films.audio=$(AUDIO) \
-	'audio.sources=[films,folder]' audio.root=$(abspath $(SOUNDS)) \
-	'small.features.size=[384,288]' small.features.pool=4 small.features.start=small small.features.views=3 \
+override FILMS := $(value FILMS)
+override SOUNDS := $(value SOUNDS)
+export FILMS SOUNDS
+OWN = $(shell sed -n 's/^run: *\([A-Za-z0-9_.-]*\).*/\1/p' params.yaml)
+REAL = run=real films.source=greatest_hits films.audio=$(AUDIO) audio.sources=[films,folder] \
+	small.features.size=[384,288] small.features.pool=4 small.features.start=$(OWN) small.features.views=3 \
 	small.features.encoder.steps=400 small.features.encoder.lr=2.0e-3 small.video2rms.train.steps=300 small.repeats.seeds=1 \
 	small.backbone.vae.steps=800 small.backbone.unet.steps=600 small.rms_controlnet.train.steps=400
 
-real: params
-	$(RUN) dvc exp run $(foreach s,$(REAL),-S $(s)) report video2rms_repeats video2rms_variants@width_0
+real: install
+	$(PY) -m vf.aside $(foreach s,$(REAL),'$(s)') films.root="$$FILMS" audio.root="$$SOUNDS" \
+		-- report video2rms_repeats video2rms_variants@width_0
 
 # The parts that the small profile takes pretrained, trained once by pretrained/recipe.yaml: tens of hours; goes on where it stopped
 ESC10 ?= data/esc10
 pretrain: install       ## VAE, vocoder, CLAP, U-Net and the metrics' networks, into `pretrained`
-	$(RUN) python -m vf.pretrain --real "$(ESC10)"
+	$(PY) -m vf.pretrain --real "$(ESC10)"
 
 greatest-hits: install  ## fetches the data set of Greatest Hits (about 40 GB) from its authors and unpacks it
-	$(RUN) dvc update data.dvc
-	$(RUN) python -m vf.data.unpack data/greatest-hits.zip data/greatest-hits
+	$(DVC) update data.dvc
+	$(PY) -m vf.data.unpack data/greatest-hits.zip data/greatest-hits
 
 weights: install        ## fetches what the paper profile needs that others trained (about 9 GB) into `weights`
-	HF_HUB_OFFLINE=0 $(RUN) python -m vf.weights all
+	HF_HUB_OFFLINE=0 $(PY) -m vf.weights all
 
 install: .venv/installed
 
+.venv/installed: export PATH := $(OUTSIDE)
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	$(PY) -m pip install --quiet uv
+	$(PY) -m uv pip install --quiet --python $(PY) -r requirements.txt
+	$(PY) -m uv pip install --quiet --python $(PY) --no-deps -e .
 	touch $@
 
 lock:                   ## requirements.in -> requirements.txt
-	$(BIN)/uv pip compile --universal --python-version 3.11 --quiet requirements.in -o requirements.txt
+	$(PY) -m uv pip compile --universal --python-version 3.11 --quiet requirements.in -o requirements.txt
 
 lint: install           ## style and types
-	$(RUN) ruff check vf tests
-	$(RUN) ruff format --check vf tests
-	$(RUN) mypy
+	$(PY) -m ruff check vf tests
+	$(PY) -m ruff format --check vf tests
+	$(PY) -m mypy

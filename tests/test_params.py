@@ -1,4 +1,5 @@
 import copy
+import json
 import os
 import re
 import shutil
@@ -39,7 +40,7 @@ def test_the_profile_picks_its_block(tmp_path):
 def test_it_is_found_from_a_folder_below(tmp_path, monkeypatch):
     (project(tmp_path) / "notebooks").mkdir()
     monkeypatch.chdir(tmp_path / "notebooks")
-    assert params.load().folder("clips") == tmp_path / "runs" / "small" / "clips"
+    assert params.load().folder("clips") == tmp_path / "runs" / "mine" / "clips"
 
 
 def test_outside_the_project_says_so(tmp_path, monkeypatch, capsys):
@@ -62,6 +63,47 @@ def test_checkpoints_are_keyed_by_parameters_and_code(tmp_path):
     project(tmp_path, seed=1)
     third = params.load(root=tmp_path).checkpoint("s", "m")
     assert len({first, second, third}) == 3
+
+
+def test_a_state_is_keyed_by_what_the_run_was_started_with(tmp_path, capsys):
+    begun = params.load(root=project(tmp_path))
+    project(tmp_path, seed=1)
+    (tmp_path / "vf").mkdir()
+    assert begun.checkpoint("s", "m") == params.load(root=project(tmp_path)).checkpoint("s", "m")
+    begun.checkpoint("s", "m").mkdir(parents=True)
+    assert not capsys.readouterr().out
+    changed = params.load(root=project(tmp_path, seed=1))
+    assert changed.checkpoint("s", "m") != begun.checkpoint("s", "m") == begun.checkpoint("s", "m")
+    changed.checkpoint("s", "another")
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"s: {begun.checkpoint('s', 'm').parent} was trained with other parameters or code")
+
+
+def test_a_finished_stage_leaves_the_states_of_others(tmp_path):
+    kept = []
+    for run, name in (("a", "s"), ("a-s", "s"), ("a", "s-x")):
+        kept.append(params.load(root=project(tmp_path, run=run)))
+        stages = yaml.safe_load((tmp_path / "dvc.yaml").read_text())["stages"]
+        (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages | {"s-x": stages["s"]}}))
+        kept[-1] = params.load(root=tmp_path)
+        kept[-1].checkpoint(name, "m").mkdir(parents=True)
+    states = [p.checkpoint(name, "m") for p, name in zip(kept, ("s", "s", "s-x"))]
+    kept[0].finished("s")
+    assert [state.exists() for state in states] == [False, True, True]
+    kept[0].finished("s")
+
+
+def test_a_sentence_of_a_notebook_keeps_its_training_state(tmp_path):
+    project(tmp_path)
+    stage = {"cmd": "x", "deps": ["runs/${run}/code/01_a.py"], "params": ["seed"]}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"s": stage}}))
+    (tmp_path / "notebooks").mkdir()
+    found = []
+    for text, code in (("a", "1"), ("b", "1"), ("b", "2")):
+        cells = [{"cell_type": "markdown", "source": text}, {"cell_type": "code", "source": [code]}]
+        (tmp_path / "notebooks/01_a.ipynb").write_text(json.dumps({"cells": cells}))
+        found.append(params.load(root=tmp_path).checkpoint("s", "m"))
+    assert found[0] == found[1] != found[2]
 
 
 def test_checkpoints_of_a_stage_follow_its_notebook_and_folders_but_no_caches(tmp_path):
@@ -255,7 +297,7 @@ def test_everything_is_said_at_once_in_the_order_of_the_file(tmp_path, monkeypat
     text = (
         PARAMS.replace("seed: 0", "seed: abc")
         .replace("fold: 0 ", "fold: 9 ")
-        .replace("run: small", "run: my run")
+        .replace("run: mine ", "run: my run ")
         .replace("lr: 2.0e-3", "lr: 2e-3")
     )
     lines = said(tmp_path, text)
@@ -287,6 +329,9 @@ def test_dvc_runs_and_clears_nothing_that_a_wrong_run_names(tmp_path):
         (root / "params.yaml").write_text(changed("run", f"run: {run}"))
         done = subprocess.run(["dvc", "repro"], cwd=root, env=environment, capture_output=True, text=True)
         assert done.returncode and "line 3: run is" in done.stderr and "Running stage 'data'" not in done.stdout
+        # a stage alone, which nothing checks before DVC, finds nothing that it depends on in such a place
+        words = ["dvc", "repro", "--single-item", "data"]
+        assert subprocess.run(words, cwd=root, env=environment, capture_output=True).returncode
         assert kept.read_text() == "precious" and not list(tmp_path.rglob("OWNED"))
 
 
@@ -330,6 +375,15 @@ def test_the_doctor_names_the_first_thing_wrong(tmp_path, monkeypatch, capsys):
     assert page.startswith("First: ") and "Traceback" not in page
 
 
+def test_a_download_without_git_stops_nothing(tmp_path):
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / "dvc.yaml").touch()
+    git, dvc = doctor.checkout(tmp_path)
+    assert "no repository; `make repro` sets DVC up without one" in git.found and not git.stops and not dvc.stops
+    (tmp_path / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
+    assert next(iter(doctor.checkout(tmp_path))).found == "not used: DVC is set up without it"
+
+
 def test_the_doctor_works_where_nothing_is_installed(tmp_path):
     shutil.copytree(ROOT / "vf", tmp_path / "vf", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("requirements.in", "requirements.txt", "params.yaml"):
@@ -344,4 +398,4 @@ def test_the_doctor_lets_go_who_is_well():
     well = [doctor.Finding("python", "3.11"), doctor.Finding("threads", "2", "export X")]
     assert doctor.page(well).startswith("Nothing stops `make repro`.\nBetter: threads: 2: export X")
     (found,) = doctor.parameters(ROOT)
-    assert found.found == "right: profile small, run small, seed 0" and not found.stops
+    assert found.found == "right: profile small, run mine, seed 0" and not found.stops

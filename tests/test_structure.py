@@ -16,6 +16,8 @@ PACKAGES = [
     "check",
     "params",
     "data",
+    "stage",
+    "aside",
     "backends",
     "models",
     "evaluation",
@@ -45,7 +47,7 @@ def test_every_module_lies_in_a_package():
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(ROOT)))
 def test_imports_point_down(module):
-    """Package by package; `schema`, `check` and `params`, single modules, count as one each."""
+    """Package by package; `schema`, `check`, `params`, `stage` and `aside`, single modules, count as one each."""
     used = {room(other) for other in imported(module.read_text())} - {room(module), "__init__"}
     if module.name == "__init__.py":
         assert not used
@@ -85,6 +87,27 @@ def test_notebooks_explain_and_define_nothing(notebook):
     assert not re.search(r"[\"']runs/", code_of(notebook)), "paths come from params"
 
 
+WRITES = "|".join(
+    [
+        r"(\w+)\.(?:write_text|write_bytes)\(",
+        r"np\.savez?\((\w+)",
+        r"\.savefig\((\w+)",
+        r"\.to_csv\(([a-z]\w*)[,)]",
+        r"torch\.save\(.*, (\w+)\)",
+    ]
+)
+
+
+def test_whatever_is_written_appears_whole():
+    """By vf.data.files: others write to a `partial` that `whole` moves into place, or to an open `file`."""
+    for source in (*MODULES, *NOTEBOOKS):
+        text = code_of(source) if source.suffix == ".ipynb" else source.read_text()
+        for found in re.finditer(WRITES, text):
+            assert {*found.groups()} <= {None, "partial", "file", "files"}, f"{source.name}: {found[0]}"
+        if source.suffix == ".ipynb":
+            assert not re.search(r"\.save(_pretrained)?\(p\.folder\(\"(?!clips|sounds)", text), source.name
+
+
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda n: n.stem)
 def test_a_notebook_keeps_the_names_it_imports(notebook):
     """A value of the same name as a module, some cells later, breaks the call after it."""
@@ -102,7 +125,9 @@ def command(stage):
 def runs(stage):
     """What a stage runs: its notebooks, and the module of `python -m`."""
     found = [ROOT / "notebooks" / f"{stem}.ipynb" for stem in re.findall(r" notebooks/(\w+)\.ipynb", command(stage))]
-    return found + [ROOT / f"{m.replace('.', '/')}.py" for m in re.findall(r"python -m ([\w.]+)", command(stage))]
+    # vf.stage, which starts them, changes no number
+    modules = re.findall(r"python -m (?:vf\.stage )?(vf(?!\.stage )[\w.]+)", command(stage))
+    return found + [ROOT / f"{m.replace('.', '/')}.py" for m in modules]
 
 
 def needed(stage, profile):
@@ -176,6 +201,14 @@ def test_names_from_params_are_quoted_and_caches_are_no_dependency():
         bare = re.sub(r'"[^"]*"', "", command(stage))
         assert "${run}" not in bare and "${profile}" not in bare
     assert "__pycache__/" in (ROOT / ".dvcignore").read_text().split()
+
+
+def test_every_stage_but_the_first_two_runs_by_the_entry_that_holds_its_lock_and_ends_with_dvc():
+    """`exec`, so that no shell stands between DVC and what it started; no value of params.yaml in the shell's words."""
+    for name in set(stages()) - {"params", "code"}:
+        cmd = stages()[name]["cmd"]
+        for line in [cmd] if isinstance(cmd, str) else cmd:
+            assert line.startswith("exec python -m vf.stage ") and "${run}" not in line and "${profile}" not in line
 
 
 def test_params_are_checked_before_anything_runs():

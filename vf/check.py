@@ -117,6 +117,41 @@ def check(path: Path) -> dict:
     return values
 
 
+def change(values: dict, setting: str) -> None:
+    """Change one of the values in place: `key=value`, or `~key`, which takes it away.
+
+    A key that is not there is added only where the names are the reader's own (variants), or may be left out.
+
+    values: of params.yaml. setting: a dotted key; the value is YAML, but for a key that wants a text, which is taken as
+    it stands. Raises ParamsError for a key that is not there, with the nearest that is, and for a value that is
+    no YAML.
+    """
+    key, equals, text = setting.removeprefix("~").partition("=")
+    *above, name = at = tuple(key.split("."))
+    removed, block = setting.startswith("~"), values
+    if bool(equals) == removed:
+        raise ParamsError([f"{setting}: is no setting; wanted key=value, or ~key to take a key away"])
+    for k, part in enumerate(at):
+        known = list(block) if isinstance(block, dict) else []
+        last = k == len(above) and isinstance(block, dict) and not removed
+        if part not in known and not (last and (part in _keys(above) or not _keys(above))):
+            near = get_close_matches(part, known, 1, 0.6)
+            wanted = f"wanted {near[0]}: mend the name" if near else f"there are {', '.join(known) or 'no keys'}"
+            raise ParamsError([f"{setting}: {_dotted(at[: k + 1])} is no key; {wanted}"])
+        block = block[part] if k < len(above) else block
+    if removed:
+        del block[name]
+        return
+    kinds = _types(_node(at)) - {None}
+    if "string" in kinds and kinds <= {"string", "null"} and not ("null" in kinds and text == "null"):
+        block[name] = text
+        return
+    try:
+        block[name] = yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ParamsError([f"{setting}: {text!r} is not YAML; mend the value"]) from error
+
+
 def _of_chosen(values):
     """`schema.CHOSEN` for the profile that the file picks; none where it picks none."""
     profile = values.get("profile")

@@ -3,15 +3,17 @@
 `python -m vf.params` checks params.yaml and prints everything that is wrong with it, one line each. It must run before
 DVC does anything. DVC puts `run` into its commands and outputs, and empties the outputs of a stage before it runs it;
 with `run: ../..` these could lie anywhere. So `make` runs the check first, and in `dvc repro` it is the stage `params`.
-All other stages depend on its output, which never changes, through `data`. `dvc repro --single-item` runs one stage
-alone, so nothing guards it.
+All other stages depend on its output, which never changes, through `data`. Each stage checks it once more (`vf.stage`),
+as `dvc repro --single-item` runs one alone.
 """
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -36,6 +38,8 @@ class Params(Block):
     """What a notebook needs to know: the shared keys and the profile's blocks of params.yaml side by side."""
 
     root: Path
+    sources: "Sources"
+    told: set[str]  # stages of whose other states a line was printed
 
     @property
     def timeline(self) -> Timeline:
@@ -64,15 +68,24 @@ class Params(Block):
     def checkpoint(self, stage: str, part: str) -> Path:
         """Folder for a stage's training state.
 
-        Its name depends on the stage's parameters and dependencies, so that no other run resumes from it.
+        Its name depends on the stage's parameters and dependencies, so that no other run resumes from it: on the
+        parameters and the code as they were when `load` read them, whatever was edited since. Where another state of
+        the stage is there, a line says that this training does not go on from it.
         """
-        digest = hashlib.sha256(json.dumps(_fingerprint(self, stage), sort_keys=True).encode()).hexdigest()
-        return self.root / "runs" / ".checkpoints" / f"{self.run}-{stage}-{digest[:12]}" / part
+        folder = self._checkpoints(stage)
+        digest = hashlib.sha256(json.dumps(self.sources.of(stage), sort_keys=True).encode()).hexdigest()[:12]
+        others = [path for path in folder.glob("*") if path.name != digest] if not (folder / digest).exists() else []
+        if others and stage not in self.told:
+            self.told.add(stage)
+            print(f"{stage}: {others[0]} was trained with other parameters or code; this training starts anew")
+        return folder / digest / part
 
     def finished(self, stage: str) -> None:
         """Remove a stage's training state; to be called when its outputs are written."""
-        for folder in (self.root / "runs" / ".checkpoints").glob(f"{self.run}-{stage}-*"):
-            shutil.rmtree(folder)
+        shutil.rmtree(self._checkpoints(stage), ignore_errors=True)
+
+    def _checkpoints(self, stage):
+        return self.root / "runs" / ".checkpoints" / self.run / stage
 
 
 def project_root(start: str | Path | None = None) -> Path:
@@ -107,6 +120,8 @@ def load(profile: str | None = None, root: str | Path | None = None) -> Params:
     for block in ("features", "backbone", "embedders"):
         if params[block].weights:
             params[block]["weights"] = home / Path(params[block].weights).expanduser()
+    params.sources = Sources(folder, params.profile)
+    params.told = set()
     return params
 
 
@@ -116,49 +131,94 @@ def _blocks(value):
     return value
 
 
+class Sources:
+    """What a run is made of: params.yaml, dvc.yaml, the modules of vf and the notebooks, as they are now.
+
+    root: of the project. profile: "small" or "paper". Taken when a run starts, it still says hours later what the run
+    was started with.
+    """
+
+    def __init__(self, root: Path, profile: str):
+        self.root = root
+        self.profile = profile
+        self.values = check.read(root / FILE)[0]
+        self.code = {path: _code(path) for path in (*root.glob("vf/**/*"), *root.glob("notebooks/*.ipynb"))}
+        self.stages = (root / "dvc.yaml").read_text() if (root / "dvc.yaml").exists() else ""
+
+    def of(self, stage: str) -> dict:
+        """{parameter or file: value or digest} of a stage. stage: its name, or `name@key`.
+
+        Data that other stages wrote is looked at now; what is large is told apart by size and time, as hashing
+        gigabytes again would cost more than it saves.
+        """
+        deps, keys = _stage_values(self.values, self.stages, stage)
+        found: dict[str, Any] = {"profile": self.profile}
+        for key in keys:
+            value = self.values
+            for name in key.split("."):
+                value = value[name]
+            found[key] = value
+        for dep in deps:
+            path = self.root / dep
+            if path.parent.name == "code":  # a copy of the notebook's code, perhaps older than the notebook
+                path = self.root / "notebooks" / f"{path.stem}.ipynb"
+            for file in _files(path):
+                known = self.code.get(file) or _digest(file)
+                if known:
+                    found[os.path.relpath(file, self.root)] = known
+        return found
+
+
 def stage_values(root: Path, stage: str) -> tuple[list, list]:
     """Dependencies (paths) and parameters (dotted keys) of a stage of dvc.yaml, with ${profile} and ${run} filled in.
 
     stage: its name; of one that DVC repeats over a mapping, `name@key`.
     """
-    values = check.read(root / FILE)[0]
+    return _stage_values(check.read(root / FILE)[0], (root / "dvc.yaml").read_text(), stage)
+
+
+def _stage_values(values, stages, stage):
     name, _, repeat = stage.partition("@")
-    spec = yaml.safe_load((root / "dvc.yaml").read_text())["stages"][name]
+    spec = (yaml.safe_load(stages) or {"stages": {}})["stages"][name]
     text = json.dumps(spec.get("do", spec)).replace("${key}", repeat)
     for key in ("profile", "run", "films.root", "audio.root"):
         value = values
         for name in key.split("."):
             value = value[name]
-        text = text.replace("${" + key + "}", str(value))
+        text = text.replace("${" + key + "}", json.dumps(str(value))[1:-1])
     spec = json.loads(text)
     return spec.get("deps", []), spec.get("params", [])
 
 
-def _fingerprint(params, stage):
-    deps, keys = stage_values(params.root, stage)
-    values = check.read(params.root / FILE)[0]
-    print_of = {"profile": params.profile}
-    for key in keys:
-        value = values
-        for name in key.split("."):
-            value = value[name]
-        print_of[key] = value
-    for dep in deps:
-        path = params.root / dep
-        if (
-            path.parent.name == "code"
-        ):  # a copy of the notebook's code (dvc.yaml), which may be older than the notebook in JupyterLab
-            path = params.root / "notebooks" / f"{path.stem}.ipynb"
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file() and file.parent.name != "__pycache__":
-                # data is told apart by size and time, as hashing gigabytes again would cost more than it saves
-                known = file.stat().st_size < 1_000_000
-                print_of[str(file.relative_to(params.root))] = (
-                    hashlib.sha256(file.read_bytes()).hexdigest()
-                    if known
-                    else [file.stat().st_size, file.stat().st_mtime_ns]
-                )
-    return print_of
+def _files(path):
+    """A file, or the files below a folder but for Python's caches, in order."""
+    return [
+        file for file in (sorted(path.rglob("*")) if path.is_dir() else [path]) if file.parent.name != "__pycache__"
+    ]
+
+
+def _digest(path):
+    """Of a small file its SHA-256, of a large one [size, time]; None for what is no file."""
+    if not path.is_file():
+        return None
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns] if status.st_size >= 1_000_000 else _sha256(path.read_bytes())
+
+
+def _code(path):
+    """The digest of a module; of a notebook, that of its code cells, so that a sentence or a figure changes nothing."""
+    if path.suffix != ".ipynb":
+        return _digest(path) if path.parent.name != "__pycache__" else None
+    data = path.read_bytes()
+    try:
+        cells = [cell["source"] for cell in json.loads(data)["cells"] if cell["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError):
+        return _sha256(data)
+    return _sha256("\0".join("".join(source) for source in cells).encode())
+
+
+def _sha256(data):
+    return hashlib.sha256(data).hexdigest()
 
 
 def main() -> int:

@@ -243,15 +243,15 @@ def test_training_does_not_change_with_the_test_films(tmp_path, monkeypatch):
         found = [
             p
             for name in ("features/encoder", "video2rms")
-            for p in (tmp_path / "runs/small" / name).glob("*.safetensors")
+            for p in (tmp_path / "runs/mine" / name).glob("*.safetensors")
         ]
         return {p.name + p.parent.name: p.read_bytes() for p in found}, (
-            tmp_path / "runs/small/features/features.npy"
+            tmp_path / "runs/mine/features/features.npy"
         ).read_bytes()
 
     run("01")
     weights, features = trained()
-    folder = tmp_path / "runs/small/clips"
+    folder = tmp_path / "runs/mine/clips"
     made = clips.load(folder)
     waves = np.load(folder / "waves.npy")
     waves[made.indices("test")] = np.random.default_rng(0).integers(-32768, 32767, waves[made.indices("test")].shape)

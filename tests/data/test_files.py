@@ -1,5 +1,7 @@
 import json
+import resource
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,6 +27,46 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
     with files.whole_folder(tmp_path / "a") as partial:
         (partial / "x").touch()
     assert [p.name for p in tmp_path.rglob("*")] == ["a", "x"]
+
+
+def test_a_folder_replaces_another_and_stays_where_its_successor_fails(tmp_path):
+    for name in ("x", "y"):
+        with files.whole_folder(tmp_path / "a") as partial:
+            (partial / name).touch()
+    with pytest.raises(RuntimeError), files.whole_folder(tmp_path / "a") as partial:
+        raise RuntimeError
+    assert [p.name for p in tmp_path.rglob("*")] == ["a", "y"]
+
+
+def test_a_disk_that_fills_leaves_the_old_file_and_names_it(tmp_path):
+    """A limit on the size of files stands for the full disk."""
+    for write, first, second in (
+        (files.write_json, [0], [0] * 99999),
+        (files.write_text, "a", "b" * 99999),
+        (lambda path, array: files.write_arrays(path, x=array), np.zeros(4), np.zeros(99999)),
+    ):
+        path = tmp_path / "a.npz"
+        write(path, first)
+        before = path.read_bytes()
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
+        try:
+            with pytest.raises(OSError, match="a.npz"):
+                write(path, second)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["a.npz"]
+        path.unlink()
+
+
+def test_figures_and_arrays_by_name_read_back(tmp_path):
+    figure = plt.figure()
+    files.write_figure(tmp_path / "a.png", figure)
+    plt.close(figure)
+    assert plt.imread(tmp_path / "a.png").ndim == 3
+    files.write_arrays(tmp_path / "new" / "a.npz", x=[1, 2], y=3.0)
+    with np.load(tmp_path / "new" / "a.npz") as saved:
+        assert saved["x"].tolist() == [1, 2] and float(saved["y"]) == 3.0
 
 
 def test_what_is_written_reads_back(tmp_path):

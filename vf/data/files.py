@@ -1,5 +1,6 @@
 """Writing small files and folders, whole or not at all: a stage that is killed leaves no half of a result behind."""
 
+import errno
 import hashlib
 import json
 import math
@@ -8,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,13 +20,15 @@ def whole(path: str | Path) -> Iterator[Path]:
     """A path beside `path` to write to, moved there when all went well; on any error nothing is left behind.
 
     Its name ends as `path` does, as many writers choose a format by it, and holds the process, so that two processes
-    may write the same file at once. Raises OSError where the file cannot be written.
+    may write the same file at once. Raises OSError, which names the file, where it cannot be written.
     """
     path = Path(path)
     partial = beside(path)
     try:
         yield partial
         partial.replace(path)
+    except OSError as error:  # numpy says only how many bytes it wrote
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
     finally:
         with suppress(OSError):  # a folder that cannot be written says so once
             partial.unlink(missing_ok=True)
@@ -40,16 +44,23 @@ def beside(path: Path) -> Path:
 
 @contextmanager
 def whole_folder(path: str | Path) -> Iterator[Path]:
-    """An empty folder beside `path` to fill, moved there when all went well; on any error nothing is left behind."""
+    """An empty folder beside `path` to fill, moved there when all went well; on any error nothing is left behind.
+
+    A folder that is there already is replaced.
+    """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
+    partial, old = (path.with_name(f".{path.name}.{name}") for name in ("partial", "old"))
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         yield partial
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            path.replace(old)
         partial.replace(path)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        for folder in (partial, old):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -82,3 +93,16 @@ def write_array(path: str | Path, array: np.ndarray) -> None:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as partial:
         np.save(partial, array)
+
+
+def write_arrays(path: str | Path, **arrays: Any) -> None:
+    """Write arrays by name as .npz. Makes the folder."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as partial:
+        np.savez(partial, **arrays)
+
+
+def write_figure(path: str | Path, figure: Any) -> None:
+    """Write a figure of matplotlib in the format of the path's suffix."""
+    with whole(path) as partial:
+        figure.savefig(partial)

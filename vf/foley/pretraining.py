@@ -30,7 +30,7 @@ from vf.backends.nets.griffin_lim import GriffinLim
 from vf.backends.nets.small_clap import SmallClap
 from vf.backends.small import backbone, embedders, frame_encoder, frames
 from vf.backends.small import clap as small_clap
-from vf.data import clips, media, processes
+from vf.data import clips, files, media, processes
 from vf.data.render import film as render
 from vf.foley.render import VideoFoley
 from vf.models import video2rms
@@ -266,7 +266,7 @@ class Pretraining:
                 wave = fitted(media.read_sound(path, t.sample_rate), t.samples)
                 curves.append(rms.rms_curve(wave, t.video_window, t.video_hop).numpy())
                 path.unlink()
-            np.save(folder / "curves.npy", np.stack(curves))
+            files.write_array(folder / "curves.npy", np.stack(curves))
         return np.load(folder / "maps.npy", mmap_mode="r"), np.load(folder / "curves.npy")
 
     def _seed(self, part: str, round_: int) -> int:
@@ -301,7 +301,7 @@ class Pretraining:
             texts = clap_net.embed_text(pair, tokenizer, captions)
             curves = rms.rms_curve(waves, self.timeline.sound_window, self.timeline.sound_hop)
             for name, tensor in zip(names, (latents, timbres, texts, curves)):
-                np.save(folder / f"{name}.npy", tensor.numpy())
+                files.write_array(folder / f"{name}.npy", tensor.numpy())
         return [torch.from_numpy(np.load(folder / f"{name}.npy")) for name in names]
 
     def ship(self, folder: Path) -> None:

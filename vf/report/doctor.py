@@ -127,16 +127,15 @@ def _gpu():
 
 
 def checkout(root: Path) -> Iterator[Finding]:
-    """git and DVC, without which no stage runs."""
-    top, settings = _output(root, "git", "rev-parse", "--show-toplevel"), root / ".dvc" / "config"
-    if settings.is_file() and re.search(r"no_scm\s*=\s*true", settings.read_text(), re.I):
+    """git, which DVC can do without, and DVC, without which no stage runs."""
+    top = _output(root, "git", "rev-parse", "--show-toplevel")
+    settings = [path.read_text() for path in (root / ".dvc").glob("config*") if path.is_file()]
+    if any(re.search(r"no_scm\s*=\s*true", text, re.I) for text in settings):
         yield Finding("git", "not used: DVC is set up without it")
     elif shutil.which("git") is None:
-        yield Finding("git", "not installed", "install git; DVC needs a repository", True)
+        yield Finding("git", "not installed; `make repro` sets DVC up without it")
     elif top is None:
-        yield Finding(
-            "git", "no repository", "git clone the project, or `git init` here, or `dvc config core.no_scm true`", True
-        )
+        yield Finding("git", "no repository; `make repro` sets DVC up without one")
     else:
         changed = len((_output(root, "git", "status", "--porcelain") or "").splitlines())
         yield Finding("git", f"{top}, {_output(root, 'git', 'describe', '--always')}, {changed} changed files")

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from vf import params
-from vf.data import clips, media
+from vf.data import clips, files, media
 from vf.report import figures
 from vf.signal import rms
 from vf.signal.timeline import Timeline
@@ -141,7 +141,7 @@ def draw(p: params.Params) -> dict[str, Figure]:
     ):
         made[name] = figures.losses(_json(p, f"{folder}/losses"), title)
     for name, figure in made.items():
-        figure.savefig(p.figure(name))
+        files.write_figure(p.figure(name), figure)
         plt.close(figure)
     return made
 

@@ -1,0 +1,154 @@
+"""A stage's entry, in a project of one stage and a notebook of three lines."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from project import ROOT
+
+from vf import params, stage
+
+PARAMS = (ROOT / "params.yaml").read_text()
+DVC = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+ENVIRONMENT = os.environ | {"PATH": DVC, "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1", "IPYTHONDIR": "/nonexistent"}
+SLOWLY = """
+import os, time
+with open("writing", "a") as file:
+    for k in range(600):
+        print(os.getpid(), file=file, flush=True)
+        time.sleep(0.05)
+"""
+
+
+def notebook(path, *cells):
+    """A notebook of code cells after the one with the profile."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    texts = ['profile = ""', *cells]
+    listed = [
+        {"cell_type": "code", "id": str(k), "metadata": {"tags": ["parameters"] * (k == 0)}, "source": text}
+        | {"outputs": [], "execution_count": None}
+        for k, text in enumerate(texts)
+    ]
+    kernel = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+    path.write_text(json.dumps({"cells": listed, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project whose one stage, `s`, runs notebooks/01_s.ipynb."""
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    one = {"cmd": "exec python -m vf.stage notebooks/01_s.ipynb", "deps": ["code.py"], "params": ["seed"]}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"s": one | {"outs": ["runs/${run}/made"]}}}))
+    (tmp_path / "code.py").write_text("1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_STAGE", "s")
+    return tmp_path
+
+
+def entry(*words, **more):
+    return subprocess.Popen(
+        [sys.executable, "-m", "vf.stage", *words], env=ENVIRONMENT | {"DVC_STAGE": "s"}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more,
+    )  # fmt: skip
+
+
+def wait_for(path, seconds=60):
+    end = time.monotonic() + seconds
+    while not (path.exists() and path.stat().st_size):
+        assert time.monotonic() < end, path
+        time.sleep(0.05)
+
+
+def alive(pid):
+    """Whether a process runs; one that waits to be collected does not."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def run_of(folder):
+    return params.load(root=folder).folder("")
+
+
+def test_a_second_process_is_told_who_computes_the_stage(project):
+    folder = run_of(project)
+    with (
+        stage.lock(folder, "s"),
+        pytest.raises(stage.StageError, match=rf"stage s of run {folder.name} .* process {os.getpid()} since") as told,
+        stage.lock(folder, "s", patience=0),
+    ):
+        pass
+    assert "\n" not in str(told.value)
+    with stage.lock(folder, "s", patience=0), stage.lock(folder, "another", patience=0):
+        pass
+
+
+def test_what_changed_while_a_stage_ran_is_named(project):
+    (project / "made.py").write_text("")
+    notebook(project / "notebooks/01_s.ipynb", 'open("code.py", "w").write("2")')
+    with pytest.raises(stage.StageError, match=r"^code.py changed while stage s ran.*wanted no change: run again"):
+        stage.run(project, "notebooks/01_s.ipynb")
+    (project / "dvc.yaml").write_text((project / "dvc.yaml").read_text().replace("code.py", "made.py"))
+    stage.run(project, "notebooks/01_s.ipynb", "03/x", profile="small")
+    assert json.loads((run_of(project) / "notebooks/03/x.ipynb").read_text())["cells"][-1]["execution_count"]
+
+
+def test_a_wrong_params_yaml_stops_a_single_stage(project):
+    (project / "params.yaml").write_text(PARAMS.replace("seed: 0", "seed: abc"))
+    notebook(project / "notebooks/01_s.ipynb", 'open("ran", "w")')
+    _, said = (process := entry("notebooks/01_s.ipynb")).communicate(timeout=120)
+    assert process.returncode == 1 and said.splitlines() == [
+        'params.yaml, line 4: seed is "abc"; wanted a whole number of at least 0 and below 4294967296'
+    ]
+    assert not (project / "ran").exists()
+
+
+def test_a_cell_that_fails_leaves_a_whole_notebook_and_its_error(project):
+    notebook(project / "notebooks/01_s.ipynb", "print(3)", "1 / 0")
+    _, said = (process := entry("notebooks/01_s.ipynb")).communicate(timeout=120)
+    assert process.returncode == 1 and "ZeroDivisionError: division by zero" in said.splitlines()[-1]
+    folder = run_of(project) / "notebooks"
+    assert "ZeroDivisionError" in (folder / "01_s.ipynb").read_text() and len(list(folder.iterdir())) == 1
+
+
+def test_a_film_in_a_widget_is_not_in_the_executed_notebook(project):
+    shown = "import ipywidgets\nipywidgets.Image(value=bytes(300_000))"
+    notebook(project / "notebooks/01_s.ipynb", shown)
+    stage.run(project, "notebooks/01_s.ipynb")
+    assert (run_of(project) / "notebooks/01_s.ipynb").stat().st_size < 20_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("who", [pytest.param("dvc", marks=pytest.mark.slow), "shell", "entry"])
+def test_nothing_writes_on_when_dvc_or_the_entry_is_killed(project, who):
+    notebook(project / "notebooks/01_s.ipynb", SLOWLY)
+    if who == "dvc":
+        (project / ".dvc").mkdir()
+        (project / ".dvc/config").write_text("[core]\n    no_scm = true\n")
+        process = subprocess.Popen([sys.executable, "-m", "dvc", "repro"], env=ENVIRONMENT)
+    elif who == "shell":  # what starts the stage as DVC does: a shell that makes place for it
+        words = ["/bin/sh", "-c", "exec python -m vf.stage notebooks/01_s.ipynb"]
+        start = f"import subprocess; subprocess.Popen({words}).wait()"
+        process = subprocess.Popen([sys.executable, "-c", start], env=ENVIRONMENT | {"DVC_STAGE": "s"})
+    else:
+        process = entry("notebooks/01_s.ipynb")
+    wait_for(project / "writing")
+    kernel = int((project / "writing").read_text().split()[0])
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    end = time.monotonic() + 3
+    while alive(kernel) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not alive(kernel)
+    with stage.lock(run_of(project), "s", patience=3):
+        assert not (run_of(project) / "notebooks/01_s.ipynb").exists()
+    notebook(project / "notebooks/01_s.ipynb", "1")
+    stage.run(project, "notebooks/01_s.ipynb")
+    assert [path.name for path in run_of(project).rglob("*.ipynb")] == ["01_s.ipynb"]
