@@ -1,7 +1,10 @@
 """Work spread over processes."""
 
 import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
 
 
 def pool(workers: int) -> ProcessPoolExecutor:
@@ -12,3 +15,24 @@ def pool(workers: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["vf.data.corpora"])
     return ProcessPoolExecutor(workers, mp_context=context)
+
+
+def each(function: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[Any]:
+    """The results of a function for each job, in order; None for a job that ends its process, as a broken codec may.
+
+    The jobs behind the last result are then done one by one, so that the others go on.
+    """
+    done = 0
+    try:
+        with pool(workers) as processes:
+            for result in processes.map(function, jobs, chunksize=4):
+                yield result
+                done += 1
+    except BrokenProcessPool:
+        for job in jobs[done:]:
+            with pool(1) as process:
+                try:
+                    result = process.submit(function, job).result()
+                except BrokenProcessPool:
+                    result = None
+            yield result

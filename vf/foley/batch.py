@@ -34,7 +34,8 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
             made, output = one(maker, film, wanted, several=len(films) > 1)
         except (media.MediaError, ValueError) as error:
             failed += 1
-            print(f"video-foley: {error}", file=sys.stderr)
+            way = "; or add --partial, which takes that much" if isinstance(error, media.Truncated) else ""
+            print(f"video-foley: {error}{way}", file=sys.stderr)
             continue
         print(summary(film, made, output, wanted.wav))
     return 1 if failed else 0
@@ -46,10 +47,10 @@ def one(maker: VideoFoley, film: Path, wanted: argparse.Namespace, several: bool
     Raises media.MediaError and ValueError as VideoFoley.render and Foley.save do.
     """
     output = command.target(film, wanted.output, several)
-    writing.check_output(film, output, maker.timeline.sample_rate)  # before minutes of rendering
+    writing.check_output(film, output, maker.timeline.sample_rate, wanted.partial)  # before minutes of rendering
     curve = None
     if wanted.curve:
-        seconds = media.probe(film).seconds
+        seconds = media.readable(film) if wanted.partial else media.probe(film).seconds
         if wanted.curve.suffix.lower() == ".csv":
             curve = curves.from_csv(wanted.curve, maker.rate, seconds)
         else:
@@ -63,6 +64,7 @@ def one(maker: VideoFoley, film: Path, wanted: argparse.Namespace, several: bool
             seed=wanted.seed,
             best_of=wanted.best_of,
             correct_gain=wanted.correct_gain,
+            partial=wanted.partial,
             progress=lambda share: bar.update(round(100 * share) - bar.n),
         )
     made.save(output)

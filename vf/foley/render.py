@@ -96,7 +96,8 @@ class Foley:
         """
         output = Path(output)
         if self.film:
-            writing.replace_sound(self.film, output, self.waveform, self.sample_rate)
+            partial = bool(self.session.get("partial"))
+            writing.replace_sound(self.film, output, self.waveform, self.sample_rate, partial)
         else:
             writing.write_sound(output, self.waveform, self.sample_rate)
         record.write(output.with_suffix(".json"), self.session)
@@ -237,18 +238,28 @@ class VideoFoley:
         """Values of the curve a second."""
         return self.timeline.sample_rate / self.timeline.video_hop
 
-    def frames(self, film: str | Path) -> int:
-        """How many values the curve of a film has. Raises media.MediaError for a file that is no film."""
-        return int(media.probe(film).seconds * self.rate + 1e-6)
+    def frames(self, film: str | Path, partial: bool = False) -> int:
+        """How many values the curve of a film has. partial: of what can be read of it.
 
-    def predict(self, film: str | Path, tick: Callable[[float], object] = lambda share: None) -> np.ndarray:
+        Raises media.MediaError for a file that is no film.
+        """
+        seconds = media.readable(film) if partial else media.probe(film).seconds
+        return int(seconds * self.rate + 1e-6)
+
+    def predict(
+        self,
+        film: str | Path,
+        tick: Callable[[float], object] = lambda share: None,
+        partial: bool = False,
+    ) -> np.ndarray:
         """The loudness curve of a silent film, (n,) at the 512/128 rate, to its end.
 
-        tick: called with the share that is done; may raise to stop. Raises media.MediaError for a file that is no film,
-        or of a single picture.
+        tick: called with the share that is done; may raise to stop. partial: end where the film breaks off. Raises
+        media.MediaError for a file that is no film, or of a single picture.
         """
+        frames = self.frames(film, partial)
         return predictions.predict(
-            film, self.frames(film), self.model, self.features, self.size, self.timeline, self.decode, tick
+            film, frames, self.model, self.features, self.size, self.timeline, self.decode, tick, partial
         )
 
     def sound(
@@ -294,14 +305,14 @@ class VideoFoley:
         best_of, seed, prompt, audio, wanted = r.best_of, r.seed, r.prompt, r.audio, r.wanted
         if film is None and wanted is None:
             raise ValueError("neither film nor curve was given; wanted at least one of the two")
-        if film is not None and wanted is not None and np.shape(wanted) != (self.frames(film),):
-            raise ValueError(
-                f"curve of shape {np.shape(wanted)}; {film} has {self.frames(film)} values: cut or pad the curve"
-            )
+        if film is not None and not r.partial:
+            media.check_whole(film, decode=wanted is not None)
+        if film is not None and wanted is not None and np.shape(wanted) != (count := self.frames(film, r.partial),):
+            raise ValueError(f"curve of shape {np.shape(wanted)}; {film} has {count} values: cut or pad the curve")
         with _bar(progress) as show:
             ready = 0.2 if wanted is None else 0.0
             if wanted is None and film is not None:
-                wanted = self.predict(film, _ticker(show, stop, 0.0, ready))
+                wanted = self.predict(film, _ticker(show, stop, 0.0, ready), r.partial)
             wanted, voices = takes.prepare(net, t, wanted, self.settings, prompt, audio, seed, regions)
             scaled = wanted * takes.factors(t, len(wanted), regions)
             tried = []
@@ -324,6 +335,7 @@ class VideoFoley:
             "seed": kept,
             "regions": record.regions(regions, voices),
             "correct_gain": r.correct_gain,
+            "partial": r.partial,
             "candidates": [{"seed": s, "e_l1": a["raw"]["e_l1"], "clap": clap} for a, clap, s, _ in tried],
             "settings": asdict(self.settings),
             "model": {"name": self.name, "sha256": self.digest},

@@ -35,7 +35,8 @@ class Request:
     prompt: text, or audio: a sound whose timbre to take, as of Region; neither: no prompt. seed: of the noise. regions:
     the later one counts where two overlap. best_of: renders with this many seeds, seed, seed + 1 ..., and keeps the one
     closest to the curve among those whose CLAP score is not below the median of all. correct_gain: afterwards multiply
-    the sound towards the curve. Raises ValueError for a best_of below 1.
+    the sound towards the curve. partial: take what can be read of a film that was cut off or is broken. Raises
+    ValueError for a best_of below 1.
     """
 
     wanted: np.ndarray | None = None
@@ -45,6 +46,7 @@ class Request:
     regions: tuple[Region, ...] | list[Region] = ()
     best_of: int = 1
     correct_gain: bool = False
+    partial: bool = False
 
     def __post_init__(self):
         if self.best_of < 1:

@@ -11,8 +11,8 @@ from vf.foley.render import Foley, VideoFoley
 def read(session_file: str | Path) -> dict:
     """The request that a session holds, as keywords of VideoFoley.render.
 
-    These are film, wanted, prompt, audio, seed, regions and correct_gain. Raises media.MediaError for a file that is no
-    session, and for a film or sound that is missing or has changed.
+    These are film, wanted, prompt, audio, seed, regions and correct_gain, and partial where it is there. Raises
+    media.MediaError for a file that is no session, and for a film or sound that is missing or has changed.
     """
     return record.read(session_file)[0]
 
