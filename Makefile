@@ -56,14 +56,18 @@ smoke: params
 FILMS ?= data/greatest-hits
 SOUNDS ?= data/sounds
 AUDIO ?= mic
-REAL := run=real films.source=greatest_hits films.root=$(abspath $(FILMS)) films.audio=$(AUDIO) \
-	'audio.sources=[films,folder]' audio.root=$(abspath $(SOUNDS)) \
+REAL := run=real films.source=greatest_hits films.audio=$(AUDIO) 'audio.sources=[films,folder]' \
 	'small.features.size=[384,288]' small.features.pool=4 small.features.start=small small.features.views=3 \
 	small.features.encoder.steps=400 small.features.encoder.lr=2.0e-3 small.video2rms.train.steps=300 small.repeats.seeds=1 \
 	small.backbone.vae.steps=800 small.backbone.unet.steps=600 small.rms_controlnet.train.steps=400
 
+# a folder's name may hold anything: it goes by the environment, and in quotes to DVC
+export FILMS SOUNDS
+ROOT := python3 -c 'import os, sys; print("\"" + os.path.abspath(os.environ[sys.argv[1]]).replace("\"", "\\\"") + "\"")'
+
 real: params
-	$(RUN) dvc exp run $(foreach s,$(REAL),-S $(s)) report video2rms_repeats video2rms_variants@width_0
+	$(RUN) dvc exp run $(foreach s,$(REAL),-S $(s)) \
+	-S films.root="$$($(ROOT) FILMS)" -S audio.root="$$($(ROOT) SOUNDS)" report video2rms_repeats video2rms_variants@width_0
 
 # The parts that the small profile takes pretrained, trained once by pretrained/recipe.yaml: tens of hours; goes on where it stopped
 ESC10 ?= data/esc10

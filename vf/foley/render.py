@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from transformers import RobertaTokenizer
 
 from vf import params
-from vf.backends import weights
+from vf.backends import tensors, weights
 from vf.data import files, media, writing
 from vf.data.clips import ACTIONS, MATERIALS, words_of
 from vf.evaluation import adherence
@@ -33,6 +33,7 @@ from vf.models.sampler import Settings
 from vf.signal.timeline import Timeline
 
 SAVED = "video_foley.json"  # marks a folder that `save_pretrained` wrote
+VOCABULARIES = (["tokenizer.json"], ["vocab.json", "merges.txt"])  # either holds a tokenizer's words
 SHIPPED = Path(__file__).resolve().parents[2] / "pretrained" / "video-foley"
 
 
@@ -41,6 +42,32 @@ def _authors(folder):
     tokenizer = RobertaTokenizer.from_pretrained(weights.find("roberta", folder))
     model = video2rms.from_authors(weights.find("video2rms", folder)).eval()
     return model, checkpoints.rms2sound(weights.find("rms2sound", folder), tokenizer)
+
+
+def _stages(first, second):
+    """(Video2RMS, RMS2Sound) of their folders.
+
+    Raises tensors.CheckpointError for a folder that lacks a file, a weight or the tokenizer's words, or is damaged.
+    """
+    words = second / "tokenizer"
+    if not any(all((words / name).is_file() for name in names) for names in VOCABULARIES):
+        raise tensors.CheckpointError(
+            f"{words}: lacks tokenizer.json; wanted the tokenizer that was saved there: save or fetch the folder again"
+        )
+    for folder in (first, second):
+        tensors.check_folder(folder)
+    try:
+        model, pipeline = video2rms.Video2RMS.from_pretrained(first).eval(), RMS2Sound.from_pretrained(second)
+    except Exception as error:  # diffusers and transformers raise many kinds, of many lines
+        raise tensors.CheckpointError(
+            f"{first.parent}: cannot be loaded ({tensors.reason(error)}); "
+            "wanted what was saved there: save or fetch the folder again"
+        ) from error
+    tensors.check_loaded(model, first)
+    for name, part in pipeline.components.items():
+        if isinstance(part, torch.nn.Module):
+            tensors.check_loaded(part, second / name)
+    return model, pipeline
 
 
 def _fetched(name: str) -> Path:
@@ -141,8 +168,7 @@ class VideoFoley:
             for part in ("features", "video2rms", "rms2sound"):
                 if not p.folder(part).is_dir():
                     raise FileNotFoundError(f"{p.folder(part)}: not trained yet; run `make repro` first")
-            model = video2rms.Video2RMS.from_pretrained(p.folder("video2rms")).eval()
-            pipeline = RMS2Sound.from_pretrained(p.folder("rms2sound"))
+            model, pipeline = _stages(p.folder("video2rms"), p.folder("rms2sound"))
         reader = frames.Reader(p.features.kinds, p.features.pool, p.path(p.weights), device)
         encoder = p.folder("features") / "encoder"
         features = backend.load(encoder, reader, device)
@@ -171,9 +197,9 @@ class VideoFoley:
             ) from error
         frames = importlib.import_module(f"vf.backends.{profile}.frames")
         backend = importlib.import_module(f"vf.backends.{profile}.frame_encoder")
+        model, pipeline = _stages(folder / "video2rms", folder / "rms2sound")
+        tensors.check_folder(folder / "encoder")
         features = backend.load(folder / "encoder", frames.Reader(kinds, pool, folder, device), device)
-        model = video2rms.Video2RMS.from_pretrained(folder / "video2rms").eval()
-        pipeline = RMS2Sound.from_pretrained(folder / "rms2sound")
         for part in pipeline.components.values():
             if isinstance(part, torch.nn.Module):
                 part.float()  # weights may be kept in half precision
