@@ -361,7 +361,7 @@ class VideoFoley:
             "seed": kept,
             "regions": record.regions(regions, voices),
             "correct_gain": r.correct_gain,
-            "partial": r.partial,
+            **({"partial": True} if r.partial else {}),
             "candidates": [{"seed": s, "e_l1": a["raw"]["e_l1"], "clap": clap} for a, clap, s, _ in tried],
             "settings": asdict(self.settings),
             "model": {"name": self.name, "sha256": self.digest},
