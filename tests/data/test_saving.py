@@ -284,10 +284,11 @@ def test_the_sound_is_as_long_as_a_quick_film(tmp_path, suffix):
 def test_what_can_be_read_of_a_film_can_be_saved(tmp_path, make):
     film = make(tmp_path)
     made = tmp_path / f"made{film.suffix}"
-    for do in (writing.check_output, lambda f, o: writing.replace_sound(f, o, SOUND, RATE)):
-        with pytest.raises(media.Truncated, match="breaks off"):
-            do(film, made)
-    assert not made.exists()
+    if make is wild.film_cut_off:  # the other one's packets are all there
+        for do in (writing.check_output, lambda f, o: writing.replace_sound(f, o, SOUND, RATE)):
+            with pytest.raises(media.Truncated, match="breaks off"):
+                do(film, made)
+        assert not made.exists()
     writing.check_output(film, made, RATE, partial=True)
     writing.replace_sound(film, made, SOUND, RATE, partial=True)
     part, whole = (media.read_frames(path, 25, SIZE, partial=path == film)[0] for path in (film, made))

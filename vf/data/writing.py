@@ -1,5 +1,7 @@
 """Writing film and sound, whole or not at all, through PyAV."""
 
+import errno
+import os
 import re
 import shutil
 import tempfile
@@ -38,9 +40,6 @@ def whole(path: str | Path) -> Iterator[Path]:
 
 def _cannot_be_written(path, error):
     why = getattr(error, "strerror", None) or error
-    with suppress(OSError):
-        if isinstance(error, soundfile.LibsndfileError) and shutil.disk_usage(Path(path).parent).free < ROOM:
-            why = "No space left on device"  # which libsndfile calls a system error
     return MediaError(
         f"{path}: cannot be written ({why}); wanted a folder with room: check the folder, its rights and its disk"
     )
@@ -152,9 +151,16 @@ def write_sound(path: str | Path, wave: np.ndarray, sample_rate: int) -> None:
 
 def _write_sound(path, wave, sample_rate):
     """The same, for a name that was checked. wave: anything that gives arrays by slices."""
-    with whole(path) as partial, soundfile.SoundFile(partial, "w", sample_rate, 1, "PCM_16") as file:
-        for begin in range(0, len(wave), 1 << 20):
-            file.write(np.clip(wave[begin : begin + (1 << 20)], -1, 1))
+    with whole(path) as partial:
+        try:
+            with soundfile.SoundFile(partial, "w", sample_rate, 1, "PCM_16") as file:
+                for begin in range(0, len(wave), 1 << 20):
+                    file.write(np.clip(wave[begin : begin + (1 << 20)], -1, 1))
+        except soundfile.LibsndfileError as error:
+            with suppress(FileNotFoundError):
+                if shutil.disk_usage(partial.parent).free < ROOM:  # which libsndfile calls a system error
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise
 
 
 def replace_sound(
