@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from vf.data import media
 from vf.foley import record
 from vf.foley.render import Foley, VideoFoley
+from vf.foley.request import Timbre
 
 
 def read(session_file: str | Path) -> dict:
@@ -40,6 +42,13 @@ def render(
         raise ValueError(
             f"{session_file} was made with {values['settings']}, not {asdict(maker.settings)}: set these in params.yaml"
         )
+    size = maker.pipeline.encode_prompt(count=1).shape[-1]
+    for audio in (keywords["audio"], *(region.audio for region in keywords["regions"])):
+        if isinstance(audio, Timbre) and len(audio.vector) != size:
+            raise media.MediaError(
+                f"{session_file}: is no session (a timbre has {len(audio.vector)} numbers); "
+                f"wanted {size}: save the session again"
+            )
     made = maker.render(**keywords, progress=progress, stop=stop)
     if output is not None:
         made.save(output)

@@ -233,6 +233,7 @@ def load(
     folder: of the encoder. reader: `frames.Reader` of the maps that it was trained on. device: of the encoder.
     Raises tensors.CheckpointError for a folder that lacks weights.
     """
-    encoder = FrameEncoder.from_pretrained(folder).eval().to(device)
+    encoder = FrameEncoder.from_pretrained(folder).eval()
     tensors.check_loaded(encoder, folder)
+    encoder.to(device)
     return lambda frames, times: encode(encoder, reader(frames, times)[None])[0]
