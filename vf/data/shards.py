@@ -128,10 +128,11 @@ def _captions(table):
     text = read_text(table)
     head = text.split("\n", 1)[0]
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
-    rows = {}
+    rows, line = {}, 1
     try:
         if not {"file", "caption"} <= set(reader.fieldnames or ()):
             raise ValueError(f"{table}: its columns are {reader.fieldnames}; wanted file, caption and perhaps licence")
+        line = reader.line_num + 1
         for row in reader:
             name, where = row["file"] or "", f"{table}, line {reader.line_num}"
             if None in row or None in row.values():
@@ -143,11 +144,9 @@ def _captions(table):
                 raise ValueError(
                     f"{where}: file {name!r}; wanted a file of the folder, each once: mend or delete the line"
                 )
-            rows[name] = row
+            rows[name], line = row, reader.line_num + 1
     except csv.Error as error:
-        raise ValueError(
-            f"{table}, line {reader.line_num}: {error}; wanted a table of short texts: close every quote"
-        ) from error
+        raise ValueError(f"{table}, line {line}: {error}; wanted a table of short texts: close every quote") from error
     return rows
 
 
@@ -355,7 +354,7 @@ def read(folder: str | Path) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]
 def _pieces(path):
     """Pieces of one shard, as `read` gives them. A sample's key ends at the first dot of its name."""
     parts = {}
-    with tarfile.open(path) as tar:
+    with tarfile.open(path, "r:") as tar:
         for member in tar:
             folder, _, name = member.name.rpartition("/")
             key, _, kind = name.partition(".")
