@@ -324,6 +324,21 @@ def film_broken_in_the_middle(folder):
     )
 
 
+def film_with_damaged_sound(folder):
+    """FLAC in a Matroska, some bytes of which were changed at 2 s."""
+
+    def change(kind, _, packet, k):
+        if kind != "audio" or k != 20:
+            return packet
+        data = bytearray(bytes(packet))
+        data[len(data) // 2] ^= 255
+        made = av.Packet(bytes(data))
+        made.pts, made.dts, made.duration, made.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
+        return made
+
+    return copied(film(folder / "film.mkv", sound="flac"), folder / "damaged.mkv", change)
+
+
 def film_cut_off(folder, share=0.6):
     """As an interrupted download leaves it."""
     return cut(film(folder / "whole.mp4", movflags="faststart"), share, folder / "cut.mp4")
@@ -335,7 +350,7 @@ SOUNDS = [
 ]  # fmt: skip
 FILMS = [
     fragmented_film, indexed_fragments, live_film, avi_film, gif_film, transport_stream, joined_streams,
-    film_of_one_time, film_that_leaps, edited_film, film_broken_in_the_middle, film_cut_off,
+    film_of_one_time, film_that_leaps, edited_film, film_broken_in_the_middle, film_with_damaged_sound, film_cut_off,
 ]  # fmt: skip
 
 # what happens to a file of weights, of tables, of sessions: bytes in, bytes out

@@ -73,6 +73,11 @@ def test_a_damaged_page_of_an_ogg_is_no_gap(tmp_path, codec):
     assert wild.onsets(part) == pytest.approx([0.5, 1.5], abs=1e-3) and len(part) < 2.3 * 16000
 
 
+def test_sound_that_checks_itself_is_not_taken_when_damaged(tmp_path):
+    with pytest.raises(media.Truncated, match="its sound breaks off at 1.92 s"):
+        media.read_sound(wild.film_with_damaged_sound(tmp_path), 16000)
+
+
 def test_a_gap_that_nothing_places_is_told(tmp_path):
     path = wild.ogg_with_a_gap(tmp_path, "libopus", 2.1, 2.3)  # within a page
     with pytest.raises(media.Truncated, match=r"at 2.0\d s \(samples are missing\)"):
