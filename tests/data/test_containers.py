@@ -130,6 +130,26 @@ def test_clocks_that_leap_are_refused(tmp_path):
             read()
 
 
+def test_an_unknown_codec_is_named(tmp_path):
+    wav, avi = tmp_path / "x.wav", wild.avi_film(tmp_path)
+    soundfile.write(wav, np.zeros(1000), 16000)
+    data = bytearray(wav.read_bytes())
+    data[20:22] = b"\x77\x77"
+    wav.write_bytes(data)
+    avi.write_bytes(avi.read_bytes().replace(b"FMP4", b"QQQQ"))
+    with pytest.raises(media.MediaError, match="x.wav: its audio stream is of an unknown codec; wanted one that plays"):
+        media.read_sound(wav, 16000)
+    for read in (media.probe, media.readable, lambda path: media.check_whole(path, decode=True)):
+        with pytest.raises(media.MediaError, match="film.avi: its video stream is of an unknown codec"):
+            read(avi)
+
+
+def test_a_sound_that_begins_hours_later_is_refused(tmp_path):
+    late = wild.copied(wild.film(tmp_path / "film.mkv"), tmp_path / "late.mkv", wild.moved("audio", 36000.0))
+    with pytest.raises(media.MediaError, match="clock of its sound leaps from 0.00 to 36000.0"):
+        media.read_sound(late, 16000)
+
+
 def test_pictures_without_times_of_their_own_are_refused(tmp_path):
     with pytest.raises(media.MediaError, match="its 100 pictures have 1 times; wanted a time for each"):
         media.probe(wild.film_of_one_time(tmp_path))

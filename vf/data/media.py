@@ -117,7 +117,7 @@ def picture_stream(container: InputContainer, path: str | Path) -> VideoStream:
     if stream is None:
         what = "has a cover picture and no video stream" if container.streams.video else "has no video stream"
         raise MediaError(f"{path}: {what}; wanted a film: give a file with a moving picture")
-    return stream
+    return _with_codec(stream, path)
 
 
 def sound_stream(container: InputContainer, path: str | Path) -> AudioStream:
@@ -126,7 +126,17 @@ def sound_stream(container: InputContainer, path: str | Path) -> AudioStream:
         raise MediaError(
             f"{path}: has no sound; wanted a film or file with an audio stream: use it for generation alone"
         )
-    return container.streams.audio[0]
+    return _with_codec(container.streams.audio[0], path)
+
+
+def _with_codec(stream, path):
+    """A stream, whose codec is known. Raises MediaError where it is not."""
+    if stream.codec_context is None:
+        raise MediaError(
+            f"{path}: its {stream.type} stream is of an unknown codec; wanted one that plays: "
+            "convert it to mp4 (H.264, AAC)"
+        )
+    return stream
 
 
 def origin(container: InputContainer, path: str | Path) -> float:
@@ -253,6 +263,8 @@ def _until(packet):
 
 def _rotation(packet):
     """Degrees by which the first picture that a packet gives is turned; None where it gives none."""
+    if packet.stream.codec_context is None:
+        return None
     try:
         return next((round(picture.rotation) for picture in packet.decode()), None)
     except av.FFmpegError:  # a film that begins amid a picture
@@ -617,8 +629,7 @@ def _runs(path, sample_rate, start):
                 if jumps and time > clock and counted or until is not None and time >= until:
                     why = "samples are missing"
                     break
-                if run is not None:
-                    _check_clock(path, "sound", clock, time)
+                _check_clock(path, "sound", min(start, time) if run is None else clock, time)
                 begins = time if run is None or jumps or form != kind else None
                 if begins is not None:
                     if run is not None:
