@@ -78,6 +78,13 @@ def test_sound_that_checks_itself_is_not_taken_when_damaged(tmp_path):
         media.read_sound(wild.film_with_damaged_sound(tmp_path), 16000)
 
 
+def test_packets_that_a_demuxer_passes_over_are_missed(tmp_path):
+    path = wild.ogg(tmp_path)
+    with pytest.raises(containers.Unplaced):
+        containers.ogg_gaps(path, [960] * 120, 48000, 0.018, 2)
+    assert containers.ogg_gaps(path, [960] * 201, 48000, 0.018, 2) == {}
+
+
 def test_a_gap_that_nothing_places_is_told(tmp_path):
     path = wild.ogg_with_a_gap(tmp_path, "libopus", 2.1, 2.3)  # within a page
     with pytest.raises(media.Truncated, match=r"at 2.0\d s \(samples are missing\)"):

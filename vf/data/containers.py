@@ -246,6 +246,8 @@ def ogg_gaps(path: str | Path, durations: Sequence[int], rate: int, allowed: flo
         lasting = durations[first : first + held]
         missing, end = page.position - before - sum(lasting), page.position
         if missing > allowed * rate:
+            if len(lasting) < held:  # the demuxer passed over packets
+                raise Unplaced(before, end)
             full = end - lasting[-1] - before >= PAGE_SECONDS * rate
             if number is not None and page.number != number + 1:
                 gaps[first] = missing
