@@ -1,4 +1,7 @@
 import hashlib
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from project import ROOT
@@ -67,3 +70,66 @@ def test_hubs_are_asked_for_the_file_or_the_folder(tmp_path, monkeypatch):
         ("FacebookAI/roberta-base", "roberta-base.partial", False),
     ]
     assert (tmp_path / "audioldm-s-full").is_dir() and (tmp_path / "roberta-base").is_dir()
+
+
+class Site(BaseHTTPRequestHandler):
+    """A site that serves `data`, and breaks off at `ends` if that is set."""
+
+    data, ends, kind, asked = b"", None, "application/octet-stream", []
+
+    def do_GET(self):
+        asked = self.headers.get("Range")
+        self.asked.append(asked)
+        begin = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        self.send_response(206 if asked else 200)
+        self.send_header("Content-Length", str(len(self.data) - begin))
+        self.send_header("Content-Type", self.kind)
+        self.end_headers()
+        self.wfile.write(self.data[begin : self.ends])
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def site(monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "*")
+    kind = type("Served", (Site,), {"asked": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    source = f"http://127.0.0.1:{server.server_port}/raft.pth"
+    raft = weights.WEIGHTS["raft"]._replace(source=source, sha256="")
+    monkeypatch.setitem(weights.WEIGHTS, "raft", raft)
+    kind.data = bytes(range(256)) * 400
+    yield kind
+    server.shutdown()
+
+
+def test_a_download_that_broke_off_goes_on_where_it_stopped(tmp_path, site):
+    site.ends = len(site.data) * 4 // 10
+    with pytest.raises(OSError, match="40960 of 102400 bytes came; wanted all"):
+        weights.fetch("raft", tmp_path)
+    assert not (tmp_path / weights.WEIGHTS["raft"].file).exists()
+    with pytest.raises(weights.MissingWeights):
+        weights.find("raft", tmp_path)
+    site.ends = None
+    assert weights.fetch("raft", tmp_path).read_bytes() == site.data
+    assert site.asked == [None, "bytes=40960-"] and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_login_page_is_not_kept(tmp_path, site):
+    site.data, site.kind = b"\n<!DOCTYPE html><html>Please log in</html>", "text/html"
+    with pytest.raises(RuntimeError, match="sent a web page; wanted the file itself"):
+        weights.fetch("raft", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_says_it_in_one_line(tmp_path, site, monkeypatch):
+    site.ends = 1000
+    monkeypatch.setattr(sys, "argv", ["vf.weights", "raft"])
+    monkeypatch.setattr(
+        weights.params, "load", lambda: type("P", (), {"weights": "w", "path": lambda _, w: tmp_path})()
+    )
+    with pytest.raises(SystemExit, match="vf.weights: raft: .*1000 of 102400 bytes came"):
+        weights.main()

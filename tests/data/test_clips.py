@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import wild
 
 from vf.data import clips
 from vf.data.clips import Clip, ClipSet, Event
@@ -95,3 +96,26 @@ def test_what_is_no_text_is_named(tmp_path):
             clips.read_text(tmp_path / "a.txt")
     with pytest.raises(ValueError, match="cannot be read"):
         clips.read_text(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["clips.json", "waves.npy"])
+@pytest.mark.parametrize("how", wild.DAMAGES)
+def test_damaged_clips_are_named(tmp_path, name, how):
+    made = [Clip(f"a_{k}", None, 0.0, 1.0, "train", "a", (Event(0.5, "wood", "hit"),)) for k in range(2)]
+    ClipSet(made, np.zeros((2, 100), np.int16), 100).save(tmp_path)
+    assert len(clips.load(tmp_path)) == 2
+    wild.damaged(tmp_path / name, how)
+    if "one byte" in how and not (name == "waves.npy" and how == "one byte short"):
+        return  # a line's end, or a byte that nothing reads
+    with pytest.raises(ValueError, match=f"{name}: is not what was saved .*; wanted whole clips: run the stage again"):
+        clips.load(tmp_path)
+
+
+def test_clips_without_their_waves_are_named(tmp_path):
+    made = [Clip("a", None, 0.0, 1.0, "train", "a")]
+    ClipSet(made, np.zeros((2, 100), np.int16), 100).save(tmp_path)
+    with pytest.raises(ValueError, match="waves.npy: .*2 waves for 1 clips"):
+        clips.load(tmp_path)
+    (tmp_path / "waves.npy").unlink()
+    with pytest.raises(ValueError, match="waves.npy: is not what was saved .*No such file"):
+        clips.load(tmp_path)

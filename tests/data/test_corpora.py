@@ -12,7 +12,7 @@ import wild
 import yaml
 from project import NOTEBOOKS, ROOT, code_of
 
-from vf.data import clips, corpora, media, writing
+from vf.data import clips, corpora, media, processes, writing
 from vf.signal import rms
 from vf.signal.timeline import Timeline
 
@@ -442,3 +442,46 @@ def test_sounds_that_are_of_no_use_are_all_named(tmp_path):
     assert all(found[f"{name}.wav"]["place"] == "0.50 s" for name in ("nan", "inf"))
     for name in ("flac", "wav", "mp3"):
         assert 1.2 < float(found[f"half {name}.{name}"]["place"].removesuffix(" s")) < 2.1
+
+
+def test_lists_that_name_what_is_not_there_say_so(tmp_path):
+    for name in ("a b", "c", "d"):
+        film(tmp_path, name)
+    (tmp_path / "train.txt").write_text("a b\nc\nnot there\n")
+    (tmp_path / "test.txt").write_text("d\nc\n")
+    made = greatest_hits(tmp_path, valid_share=0.0)
+    assert {c.group: c.split for c in made.clips} == {"a b": "train", "c": "test", "d": "test"}
+    said = [item["reason"] for item in made.left_out]
+    assert said == [
+        "holds 1 name that no film of the folder has (the first: not there)",
+        "holds 1 name that a later list has too, which counts (the first: c)",
+    ]
+    assert all(item["file"] == "train.txt" and item["remedy"] for item in made.left_out)
+
+
+def test_annotations_behind_the_films_end_are_named(tmp_path):
+    film(tmp_path, "a"), film(tmp_path, "b", events=["99 wood hit None"])
+    made = greatest_hits(tmp_path)
+    assert reasons(made)["b_times.txt"]["reason"] == "holds no annotation within the film's 2.00 s"
+
+
+@pytest.mark.parametrize("make", [wild.fragmented_film, wild.film_cut_off, wild.film_of_one_time, wild.film_that_leaps])
+def test_odd_films_of_a_folder_are_left_out_and_the_others_go_on(tmp_path, make):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "made").mkdir()
+    wild.film(tmp_path / "in" / "good.mp4", frames=50)
+    odd = make(tmp_path / "made")
+    odd = (
+        wild.cut(odd, 0.6, tmp_path / "in" / f"odd{odd.suffix}")
+        if make is wild.fragmented_film
+        else odd.rename(tmp_path / "in" / f"odd{odd.suffix}")
+    )
+    made = corpora.films(corpora.FilmCorpus("folder", tmp_path / "in", folds=1), SECOND, workers=1)
+    assert {c.group for c in made.clips} == {"good"} and len(made.left_out) == 1
+    entry = made.left_out[0]
+    assert entry["file"] == odd.name and entry["reason"] and entry["remedy"]
+    assert (entry["place"] is None) == (make is wild.film_of_one_time)
+
+
+def test_a_job_that_ends_its_process_does_not_stop_the_others():
+    assert list(processes.each(wild.ten_times, [0, 1, 2, 3], 2)) == [0, 10, None, 30]

@@ -1,6 +1,7 @@
 """A saved film keeps its picture: packets, times, shape and rotation; what cannot be saved is said before."""
 
 import os
+import subprocess
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -249,3 +250,79 @@ def test_sounds_of_other_kinds_are_refused(tmp_path):
     with pytest.raises(media.MediaError, match="wanted one of .avi, "):
         writing.write_film(tmp_path / "x.wav", [wild.picture(0)], 25)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("source, target", [("mov", "mov"), ("mp4", "mov"), ("mov", "mp4")])
+def test_an_edit_list_is_kept(tmp_path, source, target):
+    film = wild.edited_film(tmp_path, source)
+    made = saved(film, tmp_path / f"made.{target}")
+    old, new = (media.read_frames(path, 25, SIZE) for path in (film, made))
+    assert len(old[0]) == 62 and np.array_equal(old[0], new[0]) and np.allclose(old[1], new[1], atol=1e-3)
+    assert wild.onsets(media.read_sound(made, RATE)) == pytest.approx([0.5, 1.5], abs=1.5e-3)
+
+
+def test_an_edit_list_that_a_container_cannot_hold_is_said_before(tmp_path):
+    film = wild.edited_film(tmp_path)
+    for suffix in ("mkv", "avi"):
+        with pytest.raises(media.MediaError, match="cannot hold the film's picture .*name it out.mov"):
+            writing.check_output(film, tmp_path / f"out.{suffix}")
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "avi", "webm", "mp4"])
+def test_the_sound_is_as_long_as_a_quick_film(tmp_path, suffix):
+    codec = {"webm": "libvpx", "avi": "mpeg4"}.get(suffix, "libx264")
+    film = wild.film(tmp_path / f"film.{suffix}", codec, frames=97, rate=60, sound=None)
+    made = saved(film, tmp_path / f"made.{suffix}")
+    with av.open(str(made)) as container:
+        stream = container.streams.audio[0]
+        claimed = float(stream.duration * stream.time_base) if stream.duration else None
+    length = len(media.read_sound(made, RATE)) / RATE if suffix != "mp4" else claimed  # AAC comes in whole blocks
+    assert length == pytest.approx(97 / 60, abs=1 / 60)
+
+
+@pytest.mark.parametrize("make", [wild.film_cut_off, wild.film_broken_in_the_middle])
+def test_what_can_be_read_of_a_film_can_be_saved(tmp_path, make):
+    film = make(tmp_path)
+    made = tmp_path / f"made{film.suffix}"
+    if make is wild.film_cut_off:  # the other one's packets are all there
+        for do in (writing.check_output, lambda f, o: writing.replace_sound(f, o, SOUND, RATE)):
+            with pytest.raises(media.Truncated, match="breaks off"):
+                do(film, made)
+        assert not made.exists()
+    writing.check_output(film, made, RATE, partial=True)
+    writing.replace_sound(film, made, SOUND, RATE, partial=True)
+    part, whole = (media.read_frames(path, 25, SIZE, partial=path == film)[0] for path in (film, made))
+    assert media.check_whole(made, decode=True) is None and np.array_equal(part, whole[: len(part)])
+    assert len(whole) == pytest.approx(media.readable(film) * 25, abs=4)  # those that the last ones need come along
+    assert wild.onsets(media.read_sound(made, RATE))[0] == pytest.approx(0.5, abs=1.5e-3)
+
+
+def test_a_whole_film_is_saved_whole_with_partial(tmp_path):
+    film = wild.film(tmp_path / "film.mp4")
+    writing.replace_sound(film, tmp_path / "made.mp4", SOUND, RATE, partial=True)
+    assert len(shown(tmp_path / "made.mp4")) == 100
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 100 kB. Skips where none can be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("no disk can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, small_disk):
+    film = wild.film(tmp_path / "film.mkv")
+    for suffix in ("mp4", "mkv", "wav"):
+        with pytest.raises(media.MediaError, match="cannot be written .No space left on device.; wanted"):
+            writing.replace_sound(film, small_disk / f"out.{suffix}", SOUND, RATE)
+    with pytest.raises(media.MediaError, match="MB needed, 0.1 MB free; make room"):
+        writing.check_output(film, small_disk / "out.mp4")
+    assert not list(small_disk.iterdir())
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    for do in (writing.check_output, lambda f, o: writing.replace_sound(f, o, SOUND, RATE)):
+        with pytest.raises(media.MediaError, match="cannot be written .Read-only file system.; wanted a folder"):
+            do(film, small_disk / "out.mp4")

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+import wild
 from project import ROOT
 
 from vf.data import corpora, shards
@@ -250,3 +252,59 @@ def test_captions_of_a_spreadsheet(folder):
     (folder / "captions.csv").write_bytes(table.encode("latin-1"))
     with pytest.raises(ValueError, match="captions.csv: is not in UTF-8"):
         shards.recordings(folder)
+
+
+@pytest.mark.parametrize(
+    "text", ["file;caption\r\ndog/a.wav;A dog, small.\r\n", "file\tcaption\ndog/a.wav\tA dog, small.\n"]
+)
+def test_captions_may_be_parted_by_other_signs(folder, text):
+    (folder / "captions.csv").write_bytes(text.encode("utf-8-sig"))
+    assert {r.id: r.caption for r in shards.recordings(folder)}["dog/a"] == "A dog, small."
+
+
+@pytest.mark.parametrize(
+    "row, said",
+    [
+        ("dog/a.wav,A dog, small.", "line 2: has not 2 fields"),
+        ("dog/a.wav", "line 2: has not 2 fields"),
+        ("dog/a.wav,one\ndog/a.wav,two", "line 3: file 'dog/a.wav'; wanted a file of the folder, each once"),
+        (",none", "line 2: file ''"),
+        ("../a.wav,out", "line 2: file '../a.wav'"),
+        ('dog/a.wav,"never closed', "close every quote"),
+        (f"dog/a.wav,{'x' * 200000}", "line 2: field larger than field limit"),
+    ],
+)
+def test_a_table_that_is_wrong_is_named_with_its_line(folder, row, said):
+    (folder / "captions.csv").write_text(f"file,caption\n{row}\n")
+    with pytest.raises(ValueError, match=re.escape(said)) as caught:
+        shards.recordings(folder)
+    assert "captions.csv" in str(caught.value) and "wanted" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_damaged_shards_and_notes_are_named(folder, tmp_path):
+    out = tmp_path / "a:b {1,2} #c?"
+    shards.write(shards.recordings(folder), out, 1.0, workers=1)
+    assert len(list(shards.read(out))) == shards.manifest(out)["clips"]
+    tar = out / "shard-00000.tar"
+    whole = tar.read_bytes()
+    flipped = whole[:3000] + bytes(400) + whole[3400:]
+    for data in (*(do(whole) for how, do in wild.DAMAGES.items() if "one byte" not in how), flipped, whole[:9000]):
+        tar.write_bytes(data)
+        with pytest.raises(ValueError, match="shard-00000.tar: is damaged|its shards hold .* pieces") as caught:
+            list(shards.read(out))
+        assert "\n" not in str(caught.value) and "wanted" in str(caught.value)
+    tar.write_bytes(whole)
+    for name, read in (("manifest.json", shards.manifest), ("shard-00000.json", None), ("settings.json", None)):
+        kept = (out / name).read_bytes()
+        for data in (b"", b"[]", b"{", b"\xff\xfe\x00"):
+            (out / name).write_bytes(data)
+            with pytest.raises(
+                ValueError, match=f"{name}: .*wanted what vf.data.shards wrote|holds shards of other files"
+            ):
+                if read:
+                    read(out)
+                elif name == "settings.json":
+                    shards.write(shards.recordings(folder), out, 1.0, workers=1)
+                else:
+                    shards.write_shard((0, []), out, 1.0, RATE, 1)
+        (out / name).write_bytes(kept)

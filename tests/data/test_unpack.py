@@ -45,3 +45,23 @@ def test_damaged_doubled_and_too_large_archives_leave_nothing(tmp_path, monkeypa
     with pytest.raises(ValueError, match="GB needed"):
         unpack(tmp_path / "a.zip", tmp_path / "films")
     assert not (tmp_path / "films").exists() and not (tmp_path / ".films.partial").exists()
+
+
+def test_archives_that_cannot_be_opened_leave_nothing(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("x/a_denoised.mp4", bytes(range(256)) * 100)
+    whole = (tmp_path / "a.zip").read_bytes()
+    locked = bytearray(whole)
+    for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        locked[whole.find(mark) + at] |= 1  # asks for a password
+    packed = bytearray(whole)
+    for mark, at in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+        packed[whole.find(mark) + at] = 97  # a way to compress that nobody has
+    listed = bytearray(whole)
+    listed[whole.find(b"PK\1\2")] = 0
+    for data in (locked, packed, listed, whole[: len(whole) // 2], whole[:-30], b""):
+        (tmp_path / "b.zip").write_bytes(data)
+        with pytest.raises(ValueError, match="b.zip: is (damaged|not a zip)") as caught:
+            unpack(tmp_path / "b.zip", tmp_path / "films")
+        assert "\n" not in str(caught.value) and not (tmp_path / "films").exists()
+        assert not (tmp_path / ".films.partial").exists()

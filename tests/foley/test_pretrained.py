@@ -1,6 +1,7 @@
 """A trained VideoFoley as a folder (saved, loaded, refused), the words it knows, and the command around it."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 import soundfile
 import tiny_pipeline
 import torch
+import wild
 from echo import film
+from safetensors.torch import load_file, save_file
 
 from vf.backends.small import frame_encoder
 from vf.backends.small.frame_encoder import FrameEncoder
@@ -58,6 +61,45 @@ def test_a_folder_that_is_no_model_is_refused(saved, tmp_path, text):
     (tmp_path / render.SAVED).write_text(text)
     with pytest.raises(FileNotFoundError, match="is no saved VideoFoley"):
         VideoFoley.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "part, do, said",
+    [
+        ("rms2sound/tokenizer/tokenizer.json", "gone", "lacks tokenizer.json"),
+        ("rms2sound/tokenizer/tokenizer.json", "cut", "tokenizer.json: is no JSON"),
+        ("rms2sound/vae/config.json", "gone", "cannot be loaded"),
+        ("rms2sound/model_index.json", "gone", "cannot be loaded"),
+        ("rms2sound/vocoder", "gone", "cannot be loaded"),
+        ("rms2sound/unet/*.safetensors", "gone", "cannot be loaded"),
+        ("rms2sound/unet/*.safetensors", "one byte short", "is no whole file of tensors"),
+        ("rms2sound/clap/*.safetensors", "a tensor", "clap: lacks 1 tensors"),
+        ("rms2sound/controlnet/*.safetensors", "a tensor", "controlnet: lacks 1 tensors"),
+        ("video2rms/*.safetensors", "a tensor", "video2rms: lacks 1 tensors of Video2RMS"),
+        ("video2rms/*.safetensors", "NaN", "holds NaN or infinite weights"),
+        ("encoder/*.safetensors", "a tensor", "encoder: lacks 1 tensors of FrameEncoder"),
+        ("encoder/*.safetensors", "a login page", "is no whole file of tensors"),
+    ],
+)
+def test_a_model_that_lacks_a_part_is_refused_in_one_line(saved, tmp_path, part, do, said):
+    folder = tmp_path / "model"
+    shutil.copytree(saved, folder)
+    found = next(folder.glob(part))
+    if do == "gone":
+        shutil.rmtree(found) if found.is_dir() else found.unlink()
+    elif do in wild.DAMAGES:
+        wild.damaged(found, do)
+    else:
+        values = load_file(found)
+        name = sorted(values)[0]
+        if do == "NaN":
+            values[name] = torch.full_like(values[name], float("nan"))
+        else:
+            del values[name]
+        save_file(values, found)
+    with pytest.raises(ValueError, match=said) as caught:
+        VideoFoley.from_pretrained(folder)
+    assert "\n" not in str(caught.value) and str(folder) in str(caught.value)
 
 
 def test_a_name_that_is_nothing_is_refused():

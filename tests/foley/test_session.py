@@ -1,5 +1,6 @@
 """A session makes the same sound again, byte for byte, and says what is missing or has changed."""
 
+import copy
 import json
 import shutil
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import wild
 from echo import curve, film, studio
 
 from vf import params
@@ -117,6 +119,70 @@ def test_the_digest_is_that_of_the_weights():
     assert record.digest(one) == record.digest(two) != record.digest(one, two)
     two.bias.data[0] += 1e-3
     assert record.digest(one) != record.digest(two)
+
+
+UNREAD = ("candidates", "adherence", "uncorrected")  # what a session tells a reader, and a render does not need
+
+
+def places(values, path=()):
+    """Paths of all keys and list items of a session that a render reads."""
+    items = values.items() if isinstance(values, dict) else enumerate(values[:3]) if isinstance(values, list) else ()
+    for key, value in items:
+        if path or key not in UNREAD:
+            yield (*path, key)
+            yield from places(value, (*path, key))
+
+
+def changed(values, path, do):
+    values = copy.deepcopy(values)
+    inner = values
+    for key in path[:-1]:
+        inner = inner[key]
+    do(inner, path[-1])
+    return values
+
+
+def delete(inner, key):
+    del inner[key]
+
+
+def retype(value):
+    return lambda inner, key: inner.__setitem__(key, value)
+
+
+@pytest.mark.parametrize("other", ["gone", 3, -1.5, "x", None, True, [], ["x"], {}, float("nan")], ids=repr)
+def test_a_session_with_any_key_missing_or_of_another_type_is_read_or_named(made, tmp_path, other):
+    file = tmp_path / "out" / "foley.json"
+    values = json.loads(file.read_text())
+    maker, refused = studio(), 0
+    for path in places(values):
+        do = delete if isinstance(other, str) and other == "gone" else retype(other)
+        file.write_text(json.dumps(changed(values, path, do)))
+        try:
+            session.read(file)
+        except media.MediaError as error:
+            refused += 1
+            assert (
+                "\n" not in str(error)
+                and "foley.json" in str(error)
+                and ("wanted" in str(error) or "put it" in str(error))
+            )
+            continue
+        if path[0] in ("settings", "model", "seed", "regions") and other != 3:
+            try:
+                session.render(file, maker=maker)
+            except ValueError as error:
+                assert "\n" not in str(error)
+    assert refused > 5
+
+
+@pytest.mark.parametrize("how", wild.DAMAGES)
+def test_a_damaged_session_is_named(made, tmp_path, how):
+    file = wild.damaged(tmp_path / "out" / "foley.json", how)
+    if how == "one byte short":
+        return  # its last byte is the end of a line
+    with pytest.raises(media.MediaError, match="foley.json: is no session .*; wanted the JSON"):
+        session.read(file)
 
 
 @pytest.mark.slow

@@ -324,6 +324,13 @@ def test_minutes_come_from_the_notebooks_that_ran(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"cells": []}'])
+def test_a_broken_notebook_is_named(tmp_path, text):
+    (tmp_path / "01_data.ipynb").write_text(text)
+    with pytest.raises(ValueError, match="01_data.ipynb: is no notebook .*; wanted papermill's: run its stage again"):
+        content.minutes(tmp_path)
+
+
 def test_metrics_files_have_the_documented_rows():
     profile = yaml.safe_load((ROOT / "params.yaml").read_text())["run"]
     folder = ROOT / "results" / profile / "metrics"

@@ -1,15 +1,17 @@
 """Released checkpoints to networks of this project: read without running code, tensors renamed, none left over.
 
-A tensor of a file is used, or dropped for a reason that `DROPPED` gives, or the file is refused.
+A tensor of a file is used, or dropped for a reason that `DROPPED` gives, or the file is refused. So is a folder that
+lacks a tensor of its network: nothing is left as it was drawn.
 """
 
-import pickle
+import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 DROPPED = {
@@ -40,6 +42,7 @@ def read(path: str | Path) -> dict[str, torch.Tensor]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; wanted a checkpoint: check the path")
     if path.suffix == ".safetensors":
+        check_whole(path)
         return load_file(path)
     # training checkpoints hold plain numpy arrays beside their tensors; nothing else is allowed
     reconstruct = np._core.multiarray._reconstruct  # type: ignore[attr-defined]  # numpy's unpickling, not in its stubs
@@ -48,10 +51,9 @@ def read(path: str | Path) -> dict[str, torch.Tensor]:
     try:
         with torch.serialization.safe_globals(arrays):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # damaged bytes raise whatever the pickle's opcodes happen to
         raise CheckpointError(
-            f"{path}: cannot be read as tensors alone ({reason}): fetch it again from its source"
+            f"{path}: cannot be read as tensors alone ({reason(error)}): fetch it again from its source"
         ) from error
     for key in ("optimizer_Video2RMS", "state_dict", "model"):  # containers of the authors, of Lightning, and of others
         if isinstance(content, dict) and isinstance(content.get(key), dict):
@@ -61,6 +63,78 @@ def read(path: str | Path) -> dict[str, torch.Tensor]:
             f"{path}: holds {type(content).__name__}, not a dictionary of tensors: fetch it again from its source"
         )
     return content
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what an error says."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def check_whole(path: str | Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of the tensors of a .safetensors file by name, none of which is read.
+
+    Raises CheckpointError for a file that is no such one, or shorter or longer than its header says.
+    """
+    path = Path(path)
+    try:
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            size = path.stat().st_size
+            if not 0 < length <= size - 8:
+                raise ValueError(f"its {size} bytes hold no header")
+            header = json.loads(file.read(length))
+            end = 8 + length + max((v["data_offsets"][1] for k, v in header.items() if k != "__metadata__"), default=0)
+            if end != size:
+                raise ValueError(f"it has {size} bytes, not {end}")
+        with safe_open(path, "pt") as tensors:
+            return {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path}: is no whole file of tensors ({reason(error)}): fetch it again from its source, or save it again"
+        ) from error
+
+
+def check_folder(folder: str | Path) -> None:
+    """Raises CheckpointError where a .safetensors or .json file in or below a folder is damaged."""
+    for path in sorted(Path(folder).rglob("*.safetensors")):
+        check_whole(path)
+    for path in sorted(Path(folder).rglob("*.json")):
+        try:
+            json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise CheckpointError(
+                f"{path}: is no JSON ({reason(error)}): fetch it again from its source, or save it again"
+            ) from error
+
+
+def check_loaded(model: torch.nn.Module, folder: str | Path) -> None:
+    """Check that all weights of a model are those of the folder that it was loaded from.
+
+    Raises CheckpointError for a tensor that the folder's .safetensors files lack, and for weights that are no numbers.
+    """
+    folder, state = Path(folder), model.state_dict()
+    names: set[str] = set()
+    for path in folder.glob("*.safetensors"):
+        names |= set(check_whole(path))
+    if names:
+        held = {state[name].data_ptr() for name in names & state.keys()}  # one tensor may have two names
+        missing = sorted(name for name in state.keys() - names if state[name].data_ptr() not in held)
+        if missing:
+            raise CheckpointError(
+                f"{folder}: lacks {len(missing)} tensors of {type(model).__name__}, {', '.join(missing[:3])} first: "
+                "fetch it again from its source, or save it again"
+            )
+    _check_numbers(dict(model.named_parameters()), folder)
+
+
+def _check_numbers(tensors, source):
+    """Raises CheckpointError for weights that are NaN or infinite."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise CheckpointError(
+                f"{source}: {name} holds NaN or infinite weights, not numbers: "
+                "fetch it again from its source, or train it again"
+            )
 
 
 def rename(names: Iterable[str], rules: list[tuple]) -> dict[str, str]:
@@ -120,6 +194,7 @@ def _fill(model, tensors, source):
                 f"{source}: {problem} {len(names)} tensors of {type(model).__name__}, {', '.join(names[:3])} first: "
                 "check that the file is the one its name says"
             )
+    _check_numbers(tensors, source)
     # the VAE's attention is 1x1 convolutions in the file and linear layers here
     model.load_state_dict({n: t.reshape(state[n].shape) for n, t in tensors.items()}, strict=False)
     return model.eval()

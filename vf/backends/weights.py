@@ -6,11 +6,14 @@ Nothing is fetched unasked. A file lies in the folder `weights` of params.yaml, 
 
 import argparse
 import hashlib
+import shutil
+import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
 import huggingface_hub
-import torch
 from torchvision.models import get_weight
 
 from vf import params
@@ -169,7 +172,8 @@ def find(name: str, folder: str | Path, file: str | None = None) -> Path:
 def fetch(name: str, folder: str | Path) -> Path:
     """Download a file or folder of WEIGHTS, whole or not at all, unless it is there. Returns its path.
 
-    Raises OSError where the download fails, RuntimeError where the hash is not the published one.
+    What was fetched when a download broke off stays as `.partial`, and the next one goes on behind it.
+    Raises OSError where the download fails, RuntimeError where the hash is not the published one or a web page came.
     """
     weight = WEIGHTS[name]
     folder = Path(folder)
@@ -178,17 +182,58 @@ def fetch(name: str, folder: str | Path) -> Path:
         return path
     folder.mkdir(parents=True, exist_ok=True)
     if not weight.source.startswith("hf:"):
-        torch.hub.download_url_to_file(
-            weight.source, str(path), hash_prefix=weight.sha256 or None
-        )  # renames when whole
+        _download(weight.source, path, weight.sha256)
     elif path.suffix in (".pt", ".pth"):
         huggingface_hub.hf_hub_download(weight.source[3:], weight.file, local_dir=folder)
+        if path.exists():
+            _check_no_page(path, weight.source)
     else:
         partial = path.with_name(path.name + ".partial")
         kinds = ["*.json", "*.txt", "*.model"] + ["*.safetensors"] * (name != "roberta")
         huggingface_hub.snapshot_download(weight.source[3:], local_dir=partial, allow_patterns=kinds)
         partial.replace(path)
     return path
+
+
+def _download(source, path, sha256):
+    """Fetch a file by its address, first to `.partial` beside it. sha256: first digits of its hash, or ""."""
+    partial = path.with_name(path.name + ".partial")
+    have = partial.stat().st_size if partial.exists() else 0
+    request = urllib.request.Request(source, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        answer = urllib.request.urlopen(request, timeout=60)
+    except urllib.error.HTTPError as error:
+        if have and error.code == 416:  # all of it is here, or it is of another file
+            partial.unlink()
+        raise
+    with answer:
+        goes_on = getattr(answer, "status", None) == 206
+        length = int(answer.headers.get("Content-Length") or 0)
+        with partial.open("ab" if goes_on else "wb") as file:
+            shutil.copyfileobj(answer, file, 1 << 20)
+    wanted, came = length + (have if goes_on else 0), partial.stat().st_size
+    if length and came != wanted:
+        if came > wanted:
+            partial.unlink()
+        raise OSError(f"{source}: {came} of {wanted} bytes came; wanted all: fetch it again, which goes on there")
+    _check_no_page(partial, source)
+    with partial.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if not digest.startswith(sha256):
+        partial.unlink()
+        raise RuntimeError(
+            f"{source}: invalid hash value, {digest[:10]}; published is {sha256}: fetch it again, or see its page"
+        )
+    partial.replace(path)
+
+
+def _check_no_page(path, source):
+    """Removes a file that is a web page, as of a login, and raises RuntimeError."""
+    with path.open("rb") as file:
+        head = file.read(512).lstrip().lower()
+    if head.startswith((b"<!doctype", b"<html", b"<?xml")):
+        path.unlink()
+        raise RuntimeError(f"{source}: sent a web page; wanted the file itself: fetch it by hand from its page")
 
 
 def table() -> str:
@@ -214,7 +259,10 @@ def main() -> None:
         return
     p = params.load()
     for name in WEIGHTS if "all" in names else names:
-        print(fetch(name, p.path(p.weights)))
+        try:
+            print(fetch(name, p.path(p.weights)))
+        except (OSError, RuntimeError) as error:
+            sys.exit(f"vf.weights: {name}: {str(error).splitlines()[0] if str(error) else error!r}")
 
 
 if __name__ == "__main__":

@@ -99,14 +99,26 @@ def _inside(film, folder):
 
 
 def load(folder: str | Path) -> ClipSet:
-    """Read the ClipSet that `ClipSet.save` wrote. Its waves stay on disk until they are used."""
+    """Read the ClipSet that `ClipSet.save` wrote. Its waves stay on disk until they are used.
+
+    Raises ValueError, which names the file, where one of the two is missing, is damaged or does not fit the other.
+    """
     folder = Path(folder)
-    index = json.loads((folder / "clips.json").read_text())
-    clips = [
-        Clip(**{**c, "film": c["film"] and str(folder / c["film"]), "events": tuple(Event(**e) for e in c["events"])})
-        for c in index["clips"]
-    ]
-    return ClipSet(clips, np.load(folder / "waves.npy", mmap_mode="r"), index["sample_rate"], index["left_out"])
+    path = folder / "clips.json"
+    try:
+        index = json.loads(read_text(path))
+        films = [c["film"] and str(folder / c["film"]) for c in index["clips"]]
+        events = [tuple(Event(**e) for e in c["events"]) for c in index["clips"]]
+        clips = [Clip(**{**c, "film": f, "events": e}) for c, f, e in zip(index["clips"], films, events)]
+        sample_rate, left_out = index["sample_rate"], index["left_out"]
+        path = folder / "waves.npy"
+        waves = np.load(path, mmap_mode="r")
+        if len(waves) != len(clips):
+            raise ValueError(f"it has {len(waves)} waves for {len(clips)} clips")
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError) as error:
+        why = str(error).removeprefix(f"{path}: ")
+        raise ValueError(f"{path}: is not what was saved ({why}); wanted whole clips: run the stage again") from error
+    return ClipSet(clips, waves, sample_rate, left_out)
 
 
 def to_int16(wave: np.ndarray) -> np.ndarray:

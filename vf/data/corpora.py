@@ -129,12 +129,15 @@ def films(
     read = partial(_segments, source=corpus.source, timeline=timeline)
     clips: list[Clip] = []
     waves: list[np.ndarray] = []
-    left_out = _doubles(corpus)
-    with processes.pool(workers) as pool:
-        for part in tqdm(pool.map(read, jobs, chunksize=4), total=len(jobs), desc="films", mininterval=2.0):
-            clips += part[0]
-            waves += part[1]
-            left_out += part[2]
+    left_out = _doubles(corpus) + _mislisted(corpus, paths)
+    found = processes.each(read, jobs, workers)
+    for job, part in zip(jobs, tqdm(found, total=len(jobs), desc="films", mininterval=2.0)):
+        if part is None:
+            left_out.append(_entry(job[1], "ends the process that reads it", "convert it to mp4 (H.264, AAC)"))
+            continue
+        clips += part[0]
+        waves += part[1]
+        left_out += part[2]
     if not clips:
         why = f"; the first: {left_out[0]['file']} {left_out[0]['reason']}" if left_out else ""
         raise ValueError(f"{root}: none of {len(jobs)} films can be used{why}")
@@ -165,6 +168,24 @@ def _doubles(corpus):
         for path in _films_in(corpus.folder)
         if used[path.stem] != path
     ]
+
+
+def _mislisted(corpus, paths):
+    """What the lists of a folder say that cannot be, as entries of `left_out`: one for each list and kind."""
+    left_out = []
+    for k, split in enumerate(SPLITS):
+        listed = dict.fromkeys(corpus.listed(split))
+        absent = [name for name in listed if name not in paths]
+        later = [name for name in listed for other in SPLITS[k + 1 :] if name in corpus.listed(other)]
+        for names, what, remedy in (
+            (absent, "that no film of the folder has", "put the films there, or mend the names"),
+            (later, "that a later list has too, which counts", "leave each name in one list"),
+        ):
+            if names:
+                count = f"{len(names)} name{'s' if len(names) > 1 else ''}"
+                reason = f"holds {count} {what} (the first: {names[0]})"
+                left_out.append(_entry(corpus.folder / f"{split}.txt", reason, remedy))
+    return left_out
 
 
 def _entry(file, reason, remedy, line=None, place=None):
@@ -250,6 +271,9 @@ def _film(path, name, source, timeline):
         events = read_times(times)
     if not events:
         raise _Unusable(_entry(times, "holds no annotation", "annotate the film, or remove both"))
+    if events[0].time >= info.seconds:
+        reason = f"holds no annotation within the film's {info.seconds:.2f} s"
+        raise _Unusable(_entry(times, reason, "give times in seconds from the film's start"))
     return info, events
 
 

@@ -5,8 +5,6 @@ Sound lies where its stamps put it, and a gap between them is silence. A file th
 Truncated.
 """
 
-import re
-import struct
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,12 +20,21 @@ from av import AudioStream, VideoStream
 from av.container import Container, InputContainer
 from av.stream import Disposition
 
+from vf.data import containers
+
 SUFFIXES = {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v"}
 GAP = 0.018  # seconds: rounded stamps jitter by less, a packet of AAC, MP3 or Opus is longer
 VORBIS_GAP = 0.05  # its blocks are of two lengths, and stamps off by the difference
 MISSING = 0.1  # seconds by which a stream may be shorter than its header says
-BOXES = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"wide", b"free", b"skip", b"sidx", b"mfra", b"uuid", b"udta"}
 COUNTED = {"flac", "ogg", "mp3"}  # sound files that count their samples: what is missing in them is damage, not a gap
+UNSTAMPED = {"mp3", "aac", "ac3", "eac3", "dts", "loas"}  # bare streams: their stamps are a guess by the first rate
+GROWING = {"wav", "ogg", "aiff", "avi", "mpegts", "gif"}  # their header does not say how long the whole would be
+LEAP = 3600.0  # seconds for which nothing comes: no film or sound holds still so long, but a broken clock does
+BACK = 1.0  # seconds by which a clock may go back
+LOST = 0.01  # share of the pictures that a decoder may pass over
+OGG_HEADERS = {"opus": 2, "vorbis": 3, "flac": 0}  # packets of an Ogg before the first sound
+STRICT = {"flac", "mpeg4"}  # codecs that tell damage from what an encoder does oddly, if they are asked to
+UNSEEN = {"vp8", "mpeg4", "msmpeg4v3"}  # codecs some of whose packets show nothing
 
 
 class Probe(NamedTuple):
@@ -59,10 +66,10 @@ class Truncated(MediaError):
     """A film or sound that ends, or cannot be decoded, before its end. seconds: up to where it can be read."""
 
 
-def _truncated(path, kind, seconds, why=""):
+def _truncated(path, kind, seconds, why="", of=None):
     return Truncated(
-        f"{path}: its {kind} breaks off at {seconds:.2f} s{why and f' ({why})'}; wanted a whole file: "
-        "fetch or export it again, or cut it there",
+        f"{path}: its {kind} breaks off at {seconds:.2f} s{why and f' ({why})'}; wanted a whole file"
+        f"{f' of {of:.2f} s' if of else ''}: fetch or export it again, or cut it there",
         seconds,
     )
 
@@ -92,7 +99,7 @@ def opened(path: str | Path) -> Iterator[InputContainer]:
 
 def _why(path, error):
     try:
-        lacks = unwritten(path)
+        lacks = containers.unwritten(path)
     except OSError:
         lacks = 0
     return f"it was cut off: {lacks} bytes are missing" if lacks else error.strerror or str(error)
@@ -110,7 +117,7 @@ def picture_stream(container: InputContainer, path: str | Path) -> VideoStream:
     if stream is None:
         what = "has a cover picture and no video stream" if container.streams.video else "has no video stream"
         raise MediaError(f"{path}: {what}; wanted a film: give a file with a moving picture")
-    return stream
+    return _with_codec(stream, path)
 
 
 def sound_stream(container: InputContainer, path: str | Path) -> AudioStream:
@@ -119,7 +126,17 @@ def sound_stream(container: InputContainer, path: str | Path) -> AudioStream:
         raise MediaError(
             f"{path}: has no sound; wanted a film or file with an audio stream: use it for generation alone"
         )
-    return container.streams.audio[0]
+    return _with_codec(container.streams.audio[0], path)
+
+
+def _with_codec(stream, path):
+    """A stream, whose codec is known. Raises MediaError where it is not."""
+    if stream.codec_context is None:
+        raise MediaError(
+            f"{path}: its {stream.type} stream is of an unknown codec; wanted one that plays: "
+            "convert it to mp4 (H.264, AAC)"
+        )
+    return stream
 
 
 def origin(container: InputContainer, path: str | Path) -> float:
@@ -156,8 +173,9 @@ class Extent(NamedTuple):
 
     begin: time of the first picture, in units of its stream's clock. seconds, pictures: how long and how many.
     turned: degrees by which the picture is turned; None where no picture decodes.
-    claimed: length (s) that the header gives, of the picture where there is one; None where it gives none.
-    cut: whether the file ends before its end.
+    claimed: length (s) that the header gives, of the picture where there is one; None where it gives none, or one that
+    only counts what is there.
+    cut: whether the file ends before its end. stamps: how many different times the pictures have.
     """
 
     begin: int
@@ -166,6 +184,11 @@ class Extent(NamedTuple):
     turned: int | None
     claimed: float | None
     cut: bool
+    stamps: int
+
+    def lacks(self, end: float, claimed: float | None = None) -> bool:
+        """Whether a stream that ends at `end` seconds should have gone on. claimed: its length by the header."""
+        return self.cut and (self.claimed is None or end < (claimed or self.claimed) - MISSING)
 
 
 def extent(path: str | Path) -> Extent:
@@ -184,6 +207,7 @@ def _extent(path, version):
     with opened(path) as container:
         picture, reached, position, broken = _picture(container), 0.0, 0, False
         count, begin, end, turned = 0, None, 0, None
+        times = set()
         try:
             for packet in container.demux():
                 position = max(position, (packet.pos or 0) + packet.size)
@@ -193,6 +217,7 @@ def _extent(path, version):
                     continue
                 if packet.size:
                     count += 1
+                    times.add(count if until is None else stamp(packet))
                     if begin is None:
                         begin = (stamp(packet) if by_order(container) else picture.start_time) or 0
                     end = max(end, begin + _ticks(count, picture) if until is None else until)
@@ -203,8 +228,15 @@ def _extent(path, version):
         cut = broken or _is_cut(container, path, claimed, reached, position)
         if picture is not None and picture.duration:
             claimed = float(picture.duration * picture.time_base)
+        if _grows(container, path):
+            claimed = None
         seconds = 0.0 if begin is None else float((end - begin) * picture.time_base)
-    return Extent(begin or 0, seconds, count, turned, claimed, cut)
+    return Extent(begin or 0, seconds, count, turned, claimed, cut, len(times))
+
+
+def _grows(container, path):
+    """Whether a container's header only counts what is there, and not what there was."""
+    return container.format.name in GROWING or containers.is_fragmented(path)
 
 
 def stamp(packet: av.Packet) -> int | None:
@@ -231,6 +263,8 @@ def _until(packet):
 
 def _rotation(packet):
     """Degrees by which the first picture that a packet gives is turned; None where it gives none."""
+    if packet.stream.codec_context is None:
+        return None
     try:
         return next((round(picture.rotation) for picture in packet.decode()), None)
     except av.FFmpegError:  # a film that begins amid a picture
@@ -243,92 +277,14 @@ def _is_cut(container, path, claimed, reached, position):
     There are three signs: its structure says how many bytes it has; its header counts more samples than came; or, as a
     reader stops where a Matroska breaks, the header says more than came while much of the file was not read.
     """
-    if unwritten(path):
+    if containers.unwritten(path):
         return True
     if not claimed or reached >= claimed - MISSING:
         return False
     name = container.format.name
-    if name == "flac" or name == "mp3" and _counts_frames(path):
+    if name == "flac" or name == "mp3" and containers.counts_frames(path):
         return True
     return "matroska" in name and position < 0.95 * Path(path).stat().st_size - 1024
-
-
-def _counts_frames(path):
-    """Whether an MP3 says how many frames it has (Xing's header). Else its length is a guess by the file's size."""
-    with open(path, "rb") as file:
-        head = file.read(10)
-        tag = sum((b & 127) << s for b, s in zip(head[6:10], (21, 14, 7, 0))) + 10 if head[:3] == b"ID3" else 0
-        file.seek(tag)
-        return re.search(b"Xing|Info|VBRI", file.read(4096)) is not None
-
-
-def unwritten(path: str | Path) -> int:
-    """Bytes that a file lacks by its own structure: MP4 and QuickTime, Matroska, RIFF, AIFF and Ogg. Others lack 0.
-
-    Raises OSError where the file cannot be read.
-    """
-    size = Path(path).stat().st_size
-    with open(path, "rb") as file:
-        head = file.read(4)
-        if head == b"\x1aE\xdf\xa3":
-            end = _matroska_end(file)
-        elif head in (b"RIFF", b"FORM"):
-            (length,) = struct.unpack("<I" if head == b"RIFF" else ">I", file.read(4).ljust(4, b"\0"))
-            end = 8 + length if 0 < length < 0x7FFFF000 else 0  # a stream that was piped does not know its length
-        elif head == b"OggS":
-            end = _ogg_end(file, size)
-        else:
-            end = _boxes_end(file, size)
-    return max(0, end - size)
-
-
-def _boxes_end(file, size):
-    """Where the last box of an MP4 ends; 0 where the file is none."""
-    at = 0
-    while at + 8 <= size:
-        file.seek(at)
-        length, kind = struct.unpack(">I4s", file.read(8))
-        if kind not in BOXES:
-            break
-        if length == 1:
-            (length,) = struct.unpack(">Q", file.read(8).ljust(8, b"\0"))
-        if length < 8:  # 0: to the end of the file
-            break
-        at += length
-    return at
-
-
-def _matroska_end(file):
-    """Where the segment of a Matroska ends; 0 where it was written without its length."""
-
-    def number() -> int | None:
-        first = file.read(1)[0]
-        more = 8 - first.bit_length()
-        value = int.from_bytes(bytes([first & (0x7F >> more)]) + file.read(more), "big")
-        return None if value == (1 << 7 * (more + 1)) - 1 else value
-
-    try:
-        file.seek(4)
-        file.seek(number(), 1)
-        if file.read(4) != b"\x18\x53\x80\x67":
-            return 0
-        length = number()
-        return 0 if length is None else file.tell() + length
-    except (IndexError, TypeError, ValueError):
-        return 0
-
-
-def _ogg_end(file, size):
-    """Where the last page of an Ogg ends."""
-    start = max(0, size - (1 << 17))
-    file.seek(start)
-    tail = file.read()
-    at = tail.rfind(b"OggS")
-    if at < 0:
-        return 0
-    page = tail[at:]
-    count = page[26] if len(page) > 26 else 255
-    return start + at + 27 + count + sum(page[27 : 27 + count])
 
 
 def probe(path: str | Path) -> Probe:
@@ -346,6 +302,11 @@ def probe(path: str | Path) -> Probe:
     content = extent(path)
     if not content.pictures or content.turned is None:
         raise MediaError(f"{path}: holds no picture that can be read; wanted a film: check that it plays")
+    if content.stamps * 2 < content.pictures:
+        raise MediaError(
+            f"{path}: its {content.pictures} pictures have {content.stamps} times; "
+            "wanted a time for each: export it again"
+        )
     if content.seconds and abs(content.pictures / content.seconds - rate) > 0.1 * rate and not content.cut:
         rate = content.pictures / content.seconds
     width = max(1, round(width * shape)) if shape > 0 else width
@@ -363,8 +324,8 @@ def check_whole(path: str | Path, decode: bool = False) -> None:
     """
     probe(path)
     content = extent(path)
-    if content.cut and content.seconds < (content.claimed or 0.0) - MISSING:
-        raise _truncated(path, "picture", content.seconds)
+    if content.lacks(content.seconds):
+        raise _truncated(path, "picture", content.seconds, of=content.claimed)
     if decode:
         deque(_pictures(path), maxlen=0)
 
@@ -427,6 +388,8 @@ def _pictures(path, start=0.0):
                 for picture, time in _timed(_decoded(container, stream), stream, zero):
                     if held is None and seek and time > start + 5e-4:
                         break
+                    if held is not None:
+                        _check_clock(path, "picture", held[1], time)
                     if held is not None and time <= held[1]:
                         continue
                     if held is not None:
@@ -442,16 +405,24 @@ def _pictures(path, start=0.0):
                     float(held[0].duration * stream.time_base) if held[0].duration else 1 / float(_rate(stream))
                 )
                 yield *held, end
-            if why or _ends_early(container, path, stream, end):
-                raise _truncated(path, "picture", end, why)
+            content = extent(path)
+            if why or content.lacks(end):
+                raise _truncated(path, "picture", end, "" if content.cut else why)
             return
 
 
-def _decoded(container, stream):
-    """The frames of a stream, from the first whole one on. Raises av.FFmpegError where the stream breaks."""
-    whole, times = False, deque()
+def _decoded(container, stream, gaps=None):
+    """The frames of a stream, from the first whole one on. Raises av.FFmpegError where the stream breaks.
+
+    gaps: of `_gaps`.
+    """
+    whole, times, expected, decoded = False, deque(), [], set()
     ordered = stream.type == "video" and by_order(container)
-    for packet in container.demux(stream):
+    if stream.codec_context.name in STRICT:
+        stream.codec_context.options = {"err_detect": "crccheck+explode"}
+    for packet in _placed(container.demux(stream), gaps) if gaps else container.demux(stream):
+        if packet.size and not packet.is_discard:
+            expected.append(packet.pts)
         if ordered and packet.size:
             times.append(packet.dts)
         try:
@@ -464,20 +435,39 @@ def _decoded(container, stream):
             if frame.is_corrupt and whole:
                 raise av.InvalidDataError(0, "damaged")
             whole = whole or not frame.is_corrupt
+            decoded.add(frame.pts)
             if times:  # pictures are shown in the order of these times
                 frame.pts = times.popleft()
             yield frame
+    if stream.type == "video" and stream.codec_context.name not in UNSEEN:
+        _check_all_came(expected, decoded)
+
+
+def _placed(packets, gaps):
+    """Packets of an Ogg, each at its time behind the first one. gaps: of `_gaps`."""
+    at = None
+    for k, packet in enumerate(packets):
+        if packet.size:
+            at = packet.pts if at is None else at
+            at += round(gaps.get(k, 0) / (packet.stream.rate * packet.time_base))
+            packet.pts = packet.dts = at
+            at += packet.duration
+        yield packet
+
+
+def _check_all_came(expected, decoded):
+    """Raises av.InvalidDataError where a decoder passed over pictures behind the first one. Both: their stamps."""
+    first = min((stamp for stamp in decoded if stamp is not None), default=None)
+    if first is None:
+        return
+    lost = {stamp for stamp in expected if stamp is not None and stamp > first} - decoded
+    if len(lost) >= LOST * len(expected) and lost:
+        raise av.InvalidDataError(0, f"{len(lost)} of {len(expected)} pictures cannot be decoded")
 
 
 def _claimed(container, stream):
     """Length (s) of a stream by the header, or of the longest stream where that is all it gives; 0 without either."""
     return float(stream.duration * stream.time_base) if stream.duration else (container.duration or 0) / av.time_base
-
-
-def _ends_early(container, path, stream, end):
-    """Whether a stream that came to `end` seconds should have gone on."""
-    by_size = container.format.name in ("wav", "ogg", "aiff")  # whose header does not give the length
-    return (by_size or end < _claimed(container, stream) - MISSING) and extent(path).cut
 
 
 def _timed(pictures, stream, zero):
@@ -593,6 +583,16 @@ def _silence(samples):
         yield np.zeros(min(1 << 20, samples - begin), np.float32)
 
 
+def _check_clock(path, kind, clock, time):
+    """Raises MediaError where a clock at `clock` seconds leaps to `time`, far ahead or back."""
+    if not clock - BACK <= time <= clock + LEAP:
+        raise MediaError(
+            f"{path}: the clock of its {kind} leaps from {clock:.2f} to {time:.2f} s; "
+            "wanted one that goes on: export it again, or cut it there",
+            clock,
+        )
+
+
 def _check_numbers(path, wave, start, filled, sample_rate):
     bad = None if np.isfinite(wave.sum()) else ~np.isfinite(wave)  # the sum is quick, and rarely anything else
     if bad is not None and bad.any():
@@ -617,15 +617,19 @@ def _runs(path, sample_rate, start):
         if start > 1:
             container.seek(int((start - 1 + zero) * av.time_base), backward=True)
         allowed = VORBIS_GAP if stream.codec_context.name == "vorbis" else GAP
-        run, kind, clock, why = None, None, 0.0, ""
+        gaps, until = _gaps(path, container, stream, allowed)
+        run, kind, clock, why, stamped = None, None, 0.0, "", True
+        counted = container.format.name in COUNTED and not gaps
         try:
-            for frame in _decoded(container, stream):
-                time = clock if frame.pts is None else float(frame.pts * stream.time_base) - zero
+            for frame in _decoded(container, stream, gaps):
+                form = frame.format.name, frame.layout.name, frame.sample_rate
+                stamped = stamped and not (container.format.name in UNSTAMPED and run is not None and form != kind)
+                time = float(frame.pts * stream.time_base) - zero if frame.pts is not None and stamped else clock
                 jumps = run is not None and abs(time - clock) > allowed
-                if jumps and time > clock and container.format.name in COUNTED:
+                if jumps and time > clock and counted or until is not None and time >= until:
                     why = "samples are missing"
                     break
-                form = frame.format.name, frame.layout.name, frame.sample_rate
+                _check_clock(path, "sound", min(start, time) if run is None else clock, time)
                 begins = time if run is None or jumps or form != kind else None
                 if begins is not None:
                     if run is not None:
@@ -635,13 +639,45 @@ def _runs(path, sample_rate, start):
                 clock += frame.samples / frame.sample_rate
         except av.FFmpegError as error:
             why = error.strerror or str(error)
+        if until is not None and run is None:
+            raise _truncated(path, "sound", until, why)
         if run is None:
             raise MediaError(
                 f"{path}: its audio stream is empty{why and f' ({why})'}; wanted sound: use it for generation alone"
             )
         yield None, _mono(run, None)
-        if _ends_early(container, path, stream, clock) or why and clock < _claimed(container, stream) - MISSING:
+        claimed = _claimed(container, stream)
+        sure = claimed - MISSING <= clock and claimed and not _grows(container, path)  # spares reading it again
+        if until is not None or not sure and extent(path).lacks(clock, claimed) or why and clock < claimed - MISSING:
             raise _truncated(path, "sound", max(0.0, clock), why)
+
+
+def _gaps(path, container, stream, allowed):
+    """({packet: samples that are missing before it}, None) of an Ogg.
+
+    Of anything else, whose packets carry their times, ({}, None). Where samples are missing and nothing says where,
+    ({}, the second before which all is well). allowed: seconds that are no gap.
+    """
+    if container.format.name != "ogg" or len(container.streams) != 1 or stream.codec_context.name not in OGG_HEADERS:
+        return {}, None
+    with opened(path) as again:
+        packets = [(p.duration, bytes(p)[:16], p.pos) for p in again.demux(again.streams[0]) if p.size]
+    if not packets:
+        return {}, None
+    lengths, heads, places = zip(*packets)
+    try:
+        containers.check_pages(path, set(places))
+        if stream.codec_context.name == "flac":
+            gaps = containers.flac_gaps(heads, lengths[0])
+        else:
+            # the last packet lasts to the stream's end, says the demuxer, and a gap before it would be gone
+            longest = max(lengths[:-1], default=lengths[-1])
+            durations = [round(min(length, longest) * stream.time_base * stream.rate) for length in lengths]
+            headers = OGG_HEADERS[stream.codec_context.name]
+            gaps = containers.ogg_gaps(path, durations, stream.rate, allowed, headers)
+    except containers.Unplaced as error:
+        return {}, error.begin / stream.rate
+    return gaps, None
 
 
 def _mono(run, frame):

@@ -7,7 +7,10 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
 
 PARENT_DIED = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
@@ -47,3 +50,24 @@ def _watch(parent):
     while os.getppid() == parent:
         time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def each(function: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[Any]:
+    """The results of a function for each job, in order; None for a job that ends its process, as a broken codec may.
+
+    The jobs behind the last result are then done one by one, so that the others go on.
+    """
+    done = 0
+    try:
+        with pool(workers) as processes:
+            for result in processes.map(function, jobs, chunksize=4):
+                yield result
+                done += 1
+    except BrokenProcessPool:
+        for job in jobs[done:]:
+            with pool(1) as process:
+                try:
+                    result = process.submit(function, job).result()
+                except BrokenProcessPool:
+                    result = None
+            yield result

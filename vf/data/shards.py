@@ -22,6 +22,7 @@ import io
 import json
 import os
 import re
+import tarfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
@@ -40,6 +41,7 @@ SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a", ".aiff", ".aif"}
 PIECES = 6  # of one recording at most, so that an hour of rain does not drown a thousand door knocks
 SHORTEST = 0.5  # seconds
 QUIETEST = 1e-4  # peak
+REMAKE = "remove it and run `python -m vf.shards` into the folder again"
 
 
 class Recording(NamedTuple):
@@ -88,7 +90,10 @@ def _of_wavcaps(audio, paths, captions):
     """The recordings that WavCaps' JSON lists, by id, whether their file is there or not."""
     try:
         listed = {str(item["id"]): item for item in json.loads(read_text(captions))["data"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        for item in listed.values():
+            if not isinstance(item.get("caption") or "", str):
+                raise TypeError(f"caption {item['caption']!r} of {item['id']!r} is no text")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"{captions}: {error!r}; wanted WavCaps' JSON, a list `data` of items with id and caption"
         ) from error
@@ -96,19 +101,15 @@ def _of_wavcaps(audio, paths, captions):
     corpus = []
     for name, item in sorted(listed.items()):
         path = by_id.get(name, audio / f"{name}.flac")
-        licence = item.get("license") or item.get("href") or ""
+        licence = str(item.get("license") or item.get("href") or "")
         corpus.append(Recording(name, str(path), item.get("caption") or "A sound.", licence))
     return corpus
 
 
 def _of_folder(audio, paths):
     """The sound files of a folder, and those that its captions.csv lists, by name."""
-    rows, table = {}, audio / "captions.csv"
-    if table.exists():
-        reader = csv.DictReader(io.StringIO(read_text(table), newline=""))
-        if not {"file", "caption"} <= set(reader.fieldnames or ()):
-            raise ValueError(f"{table}: its columns are {reader.fieldnames}; wanted file, caption and perhaps licence")
-        rows = {row["file"]: row for row in reader}
+    table = audio / "captions.csv"
+    rows = _captions(table) if table.exists() else {}
     # what is listed and not there is rejected later
     names = sorted({p.relative_to(audio).as_posix() for p in paths} | set(rows))
     corpus, first = [], {}
@@ -120,6 +121,33 @@ def _of_folder(audio, paths):
         caption, licence = row.get("caption") or folder, row.get("licence") or ""
         corpus.append(Recording(name if refused else key, str(path), caption, licence, refused))
     return corpus
+
+
+def _captions(table):
+    """The rows of a captions.csv, by file. Its columns are parted by commas, semicolons or tabs."""
+    text = read_text(table)
+    head = text.split("\n", 1)[0]
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
+    rows, line = {}, 1
+    try:
+        if not {"file", "caption"} <= set(reader.fieldnames or ()):
+            raise ValueError(f"{table}: its columns are {reader.fieldnames}; wanted file, caption and perhaps licence")
+        line = reader.line_num + 1
+        for row in reader:
+            name, where = row["file"] or "", f"{table}, line {reader.line_num}"
+            if None in row or None in row.values():
+                raise ValueError(
+                    f"{where}: has not {len(reader.fieldnames)} fields; wanted one for each column: "
+                    "put a text with commas into quotes"
+                )
+            if not name or name in rows or Path(name).is_absolute() or ".." in Path(name).parts:
+                raise ValueError(
+                    f"{where}: file {name!r}; wanted a file of the folder, each once: mend or delete the line"
+                )
+            rows[name], line = row, reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(f"{table}, line {line}: {error}; wanted a table of short texts: close every quote") from error
+    return rows
 
 
 def _key(name):
@@ -167,7 +195,7 @@ def write_shard(
     number, items = part
     tar, notes = (Path(folder) / f"shard-{number:05d}.{end}" for end in ("tar", "json"))
     if tar.exists() and notes.exists():
-        return json.loads(notes.read_text())
+        return _read_json(notes, "clips", "seconds", "rejected")
     lengths: list[float] = []
     rejected: list[dict[str, str]] = []
     size = round(seconds * sample_rate)
@@ -241,7 +269,7 @@ def write(
         "list": _digest(corpus),
     }
     kept = folder / "settings.json"
-    if kept.exists() and json.loads(kept.read_text()) != settings:
+    if kept.exists() and _read_json(kept) != settings:
         raise ValueError(
             f"{folder}: holds shards of other files or settings than {settings}; empty it or name another folder"
         )
@@ -284,23 +312,60 @@ def manifest(folder: str | Path) -> dict[str, Any]:
     path = Path(folder) / "manifest.json"
     if not path.exists():
         raise ValueError(f"{path}: not there; wanted finished shards: run `python -m vf.shards` into {folder} first")
-    return json.loads(path.read_text())
+    return _read_json(path, "clips", "recordings", "per_shard", "seconds", "sample_rate", "rejected")
+
+
+def _read_json(path, *keys):
+    """A dict that `write` wrote. Raises ValueError, which names the file, for anything else."""
+    try:
+        values = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{path}: {str(error).removeprefix(f'{path}: ')}; wanted what vf.data.shards wrote: {REMAKE}"
+        ) from error
+    if not isinstance(values, dict) or not set(keys) <= set(values):
+        raise ValueError(f"{path}: lacks {', '.join(keys)}; wanted what vf.data.shards wrote: {REMAKE}")
+    return values
 
 
 def read(folder: str | Path) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]:
     """Pieces of all shards in order: yields (key, int16 wave (s,), {caption, id, licence}).
 
-    Raises ValueError where a shard of the manifest is not there.
+    Raises ValueError where a shard of the manifest is not there, is damaged or lacks pieces.
     """
-    import webdataset  # here, as it brings torch along, which processes that read films do without
-
     known = manifest(folder)
     paths = [Path(folder) / f"shard-{i:05d}.tar" for i in range(-(-known["recordings"] // known["per_shard"]))]
     if gone := [p.name for p in paths if not p.exists()]:
         raise ValueError(f"{folder}: {', '.join(gone)} not there; run `python -m vf.shards` into it again")
-    for sample in webdataset.WebDataset([str(p) for p in paths], shardshuffle=False):
-        wave, _ = soundfile.read(io.BytesIO(sample["flac"]), dtype="int16")
-        yield sample["__key__"], wave, json.loads(sample["json"])
+    count = 0
+    for path in paths:
+        try:
+            for piece in _pieces(path):
+                yield piece
+                count += 1
+        except (tarfile.TarError, soundfile.LibsndfileError, OSError, EOFError, ValueError, KeyError) as error:
+            raise ValueError(f"{path}: is damaged ({error}); wanted a whole shard: {REMAKE}") from error
+    if count != known["clips"]:
+        raise ValueError(
+            f"{folder}: its shards hold {count} pieces, not {known['clips']}; wanted all of them: {REMAKE}"
+        )
+
+
+def _pieces(path):
+    """Pieces of one shard, as `read` gives them. A sample's key ends at the first dot of its name."""
+    parts = {}
+    with tarfile.open(path, "r:") as tar:
+        for member in tar:
+            folder, _, name = member.name.rpartition("/")
+            key, _, kind = name.partition(".")
+            data = tar.extractfile(member)
+            parts[kind] = data.read() if data else b""
+            if {"flac", "json"} <= set(parts):
+                wave, _ = soundfile.read(io.BytesIO(parts["flac"]), dtype="int16")
+                yield f"{folder}/{key}" if folder else key, wave, json.loads(parts["json"])
+                parts = {}
+        if parts:
+            raise KeyError(f"the last piece has only its {next(iter(parts))}")
 
 
 def main() -> None:
@@ -317,7 +382,7 @@ def main() -> None:
     try:
         corpus = recordings(given.audio, given.json, given.exclude)
         result = write(corpus, given.shards, given.seconds, pieces=given.pieces, workers=given.workers)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise SystemExit(f"vf.data.shards: {error}") from error
     print(
         f"{result['clips']} clips, {result['hours']} h of {result['recordings']} recordings; "

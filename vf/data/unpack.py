@@ -23,9 +23,15 @@ def unpack(archive: str | Path, folder: str | Path) -> None:
         raise ValueError(f"{folder}: is there already; remove it to unpack again")
     if not zipfile.is_zipfile(archive):
         raise ValueError(f"{archive}: is not a zip archive; fetch it again: dvc update data.dvc")
-    with zipfile.ZipFile(archive) as source:
-        members = _members(source, archive)
-        _extract(source, members, archive, folder)
+    try:
+        with zipfile.ZipFile(archive) as source:
+            members = _members(source, archive)
+            _extract(source, members, archive, folder)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, UnicodeDecodeError) as error:
+        # a RuntimeError asks for a password, and not all ways to compress are implemented
+        raise ValueError(
+            f"{archive}: is damaged ({error}); wanted a whole archive: fetch it again: dvc update data.dvc"
+        ) from error
 
 
 def _members(source, archive):
@@ -57,10 +63,6 @@ def _extract(source, members, archive, folder):
             for name, member in tqdm(members.items(), desc="unpacking", mininterval=2.0):
                 with source.open(member) as data, open(partial / name, "wb") as out:
                     shutil.copyfileobj(data, out)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(
-            f"{archive}: is damaged ({error}); wanted a whole archive: fetch it again: dvc update data.dvc"
-        ) from error
     except OSError as error:
         raise ValueError(
             f"{folder}: cannot be written ({error.strerror}); wanted a folder with room: check its rights"

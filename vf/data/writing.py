@@ -1,12 +1,14 @@
 """Writing film and sound, whole or not at all, through PyAV."""
 
+import errno
+import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
-from itertools import islice, zip_longest
+from itertools import islice, takewhile, zip_longest
 from pathlib import Path
 
 import av
@@ -17,10 +19,12 @@ from vf.data import files, media
 from vf.data.media import MediaError, Truncated, address, opened, picture_stream
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
-# what containers hold beside AAC: the delay of an encoder has no place in an AVI
-SOUND = {"webm": "libopus", "avi": "pcm_s16le"}
+# what containers hold beside AAC: its delay has no place in an AVI, and where it ends has none in a Matroska
+SOUND = {"webm": "libopus", "avi": "pcm_s16le", "matroska": "flac"}
+LOSSLESS = {"pcm_s16le", "flac"}
 BIT_RATE = 96000
 ROUNDED = 0.0015  # seconds: a Matroska counts milliseconds
+ROOM = 1 << 16  # bytes: with less than these free a disk is full
 TRIED = 60  # pictures that tell whether a container can hold a film's
 
 
@@ -68,7 +72,7 @@ def _add_sound(container, sample_rate):
     """Add a mono sound stream of the codec that the container holds."""
     codec = SOUND.get(container.format.name, "aac")
     stream = container.add_stream(codec, rate=sample_rate, layout="mono")
-    if not codec.startswith("pcm"):
+    if codec not in LOSSLESS:
         stream.bit_rate = BIT_RATE
     return stream
 
@@ -147,37 +151,49 @@ def write_sound(path: str | Path, wave: np.ndarray, sample_rate: int) -> None:
 
 def _write_sound(path, wave, sample_rate):
     """The same, for a name that was checked. wave: anything that gives arrays by slices."""
-    with whole(path) as partial, soundfile.SoundFile(partial, "w", sample_rate, 1, "PCM_16") as file:
-        for begin in range(0, len(wave), 1 << 20):
-            file.write(np.clip(wave[begin : begin + (1 << 20)], -1, 1))
+    with whole(path) as partial:
+        try:
+            with soundfile.SoundFile(partial, "w", sample_rate, 1, "PCM_16") as file:
+                for begin in range(0, len(wave), 1 << 20):
+                    file.write(np.clip(wave[begin : begin + (1 << 20)], -1, 1))
+        except soundfile.LibsndfileError as error:
+            with suppress(FileNotFoundError):
+                if shutil.disk_usage(partial.parent).free < ROOM:  # which libsndfile calls a system error
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise
 
 
-def replace_sound(film: str | Path, output: str | Path, wave: np.ndarray, sample_rate: int) -> None:
+def replace_sound(
+    film: str | Path, output: str | Path, wave: np.ndarray, sample_rate: int, partial: bool = False
+) -> None:
     """Copy a film with another sound: the picture's packets unchanged to its last frame, `wave` (s,) beside them.
 
-    The sound is AAC (Opus in webm, 16 bits in avi), cut or filled with silence to the picture's length. It replaces all
-    the sound that the film had. An output that is named as a sound (.wav, .flac) gets the sound alone. The film is not
-    touched. What was written is read back, and `output` appears whole or not at all.
+    The sound is AAC (Opus in webm, FLAC in mkv, 16 bits in avi), cut or filled with silence to the picture's length. It
+    replaces all the sound that the film had. An output that is named as a sound (.wav, .flac) gets the sound alone.
+    The film is not touched. What was written is read back, and `output` appears whole or not at all.
+    partial: copy what can be read of a film that was cut off or is broken, and do not raise Truncated.
     Raises Truncated for a film that was cut off; MediaError for one without a picture, and for an output that is the
     film itself, cannot hold this picture, or cannot be written.
     """
     film, output = Path(film), Path(output)
-    fitted = _Lasting(wave, round(_check_names(film, output) * sample_rate))
+    seconds, pictures = _check_names(film, output, partial)
+    fitted = _Lasting(wave, round(seconds * sample_rate))
     if _is_sound(output):
         _write_sound(output, fitted, sample_rate)
         return
-    with whole(output) as partial:
+    with whole(output) as beside:
         try:
-            _copy(film, output, partial, fitted, sample_rate)
-            _compare(film, partial, fitted, sample_rate)
+            _copy(film, output, beside, fitted, sample_rate, pictures)
+            _compare(film, beside, fitted, sample_rate, pictures)
         except _Unfit as error:
             raise _cannot_hold(film, output, error.why) from error
 
 
-def check_output(film: str | Path | None, output: str | Path, sample_rate: int = 16000) -> None:
+def check_output(film: str | Path | None, output: str | Path, sample_rate: int = 16000, partial: bool = False) -> None:
     """Check that a film with a new sound can be written to `output`, before anything is rendered.
 
-    The film's first pictures are tried, and nothing is left behind. film: None for a sound alone.
+    The film's first pictures are tried, and nothing is left behind. film: None for a sound alone. partial: as for
+    `replace_sound`.
     Raises Truncated for a film that was cut off; MediaError for an output that is the film itself, whose container
     cannot hold this picture, whose folder cannot be written to, or whose disk is too small.
     """
@@ -186,11 +202,11 @@ def check_output(film: str | Path | None, output: str | Path, sample_rate: int =
         _check_sound_name(output)
     else:
         film = Path(film)
-        seconds = _check_names(film, output)
+        seconds, pictures = _check_names(film, output, partial)
         if _is_sound(output):
             size = round(seconds * sample_rate * 2)
         else:
-            if why := _misfit(film, output.suffix, sample_rate):
+            if why := _misfit(film, output.suffix, sample_rate, TRIED if pictures is None else min(TRIED, pictures)):
                 raise _cannot_hold(film, output, why)
             size = round(seconds * sample_rate * 2) + film.stat().st_size
     _check_folder(output, size)
@@ -215,17 +231,39 @@ def _check_folder(output, size):
         )
 
 
-def _check_names(film, output):
-    """The length (s) of a film that is whole.
+def _check_names(film, output, partial):
+    """(length (s) of a film, None). Of one that is not whole (that of what can be read, its pictures), if `partial`.
 
     Raises MediaError for an output that is the film, or that is neither a film nor a sound by its name.
     """
     if output.resolve() == film.resolve() or output.exists() and film.exists() and output.samefile(film):
         raise MediaError(f"{output}: is the film itself; wanted another name, so that the original stays")
-    media.check_whole(film)
+    seconds, pictures = _readable(film) if partial else (None, None)
+    if pictures is None:
+        media.check_whole(film)
+        seconds = media.probe(film).seconds
     if not _is_sound(output) and output.suffix.lower() not in FORMATS:
         raise _cannot_hold(film, output, f"no film with sound is called {output.suffix!r}")
-    return media.probe(film).seconds
+    return seconds, pictures
+
+
+def _readable(film):
+    """(length (s), number of pictures) of what can be read of a film that is not whole; (None, None) of another.
+
+    The pictures are counted as they are decoded, up to the last one that is needed.
+    """
+    try:
+        media.check_whole(film, decode=True)
+        return None, None
+    except Truncated:
+        end = media.readable(film)
+    times: list[float] = []
+    with suppress(Truncated):
+        times += [time for time, _, _ in _shown(film, film.suffix.lower() == ".avi")]
+    needed = max((k for k, time in enumerate(times, 1) if time < end - ROUNDED), default=0)
+    if not needed:
+        raise Truncated(f"{film}: breaks off before its first picture; wanted a film: fetch or export it again", 0.0)
+    return max(end, max(times[:needed]) + 1 / media.probe(film).fps), needed
 
 
 def _cannot_hold(film, output, why):
@@ -241,7 +279,7 @@ def _cannot_hold(film, output, why):
     )
 
 
-def _misfit(film, suffix, sample_rate=16000):
+def _misfit(film, suffix, sample_rate=16000, pictures=TRIED):
     """Why a container cannot hold a film's picture, or "" where it can.
 
     Tried on the film's first pictures, with a little silence.
@@ -250,8 +288,8 @@ def _misfit(film, suffix, sample_rate=16000):
         target = Path(folder) / f"tried{suffix}"
         silence = _Lasting(np.zeros(0, np.float32), sample_rate // 2)
         try:
-            _copy(film, target, target, silence, sample_rate, TRIED)
-            _compare(film, target, silence, sample_rate, TRIED)
+            _copy(film, target, target, silence, sample_rate, pictures)
+            _compare(film, target, silence, sample_rate, pictures)
         except _Unfit as error:
             return error.why
     return ""
@@ -284,8 +322,11 @@ def _copy(film, output, target, wave, sample_rate, pictures=None):
             raise _Unfit(output, f"takes no {codec}")
         track = container.add_stream_from_template(picture, opaque=True)
         sound = _add_sound(container, sample_rate)
+        limit = None if pictures is None else pictures + _hidden(film)
         shown, shift, begin = _times_shown(film) if media.by_order(source) else {}, None, 0
-        for packet in islice(_stamped(_packets(source, picture, film)), pictures):
+        for packet in _stamped(islice(_packets(source, picture, film, hidden=True), limit)):
+            if shift is None and packet.is_discard:  # decoded for those that follow: it lies before second 0
+                shift = picture.start_time or 0
             packet.pts = shown.get(packet.pts, packet.pts)
             if shift is None:
                 shift = packet.dts if media.by_order(container) else packet.pts
@@ -316,16 +357,33 @@ def _times_shown(film):
     return {guess: time + delay for guess, time in times.items()}
 
 
-def _packets(source, stream, path):
-    """Packets of a stream that hold something. Raises Truncated where the file breaks off."""
+def _packets(source, stream, path, hidden=False):
+    """Packets of a stream that hold something. Raises Truncated where the file breaks off.
+
+    hidden: with those that an edit list hides, as the ones behind them need them; without those at the end.
+    """
+    waiting = []
     try:
         for packet in source.demux(stream):
-            if packet.size and not packet.is_discard:
-                yield packet
+            if not packet.size:
+                continue
+            if packet.is_discard:
+                waiting.append(packet)
+                continue
+            yield from waiting if hidden else []
+            waiting = []
+            yield packet
     except av.FFmpegError as error:
         raise Truncated(
             f"{path}: breaks off ({error.strerror or error}); wanted a whole film: check that it plays"
         ) from error
+
+
+def _hidden(film):
+    """How many packets an edit list hides before the first picture."""
+    with opened(film) as source:
+        packets = _packets(source, picture_stream(source, film), film, hidden=True)
+        return sum(1 for _ in takewhile(lambda packet: packet.is_discard, packets))
 
 
 def _stamped(packets):

@@ -70,7 +70,8 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
 def _reason(film, error):
     """An error as one line that names the film; its kind too where it is none that is foreseen."""
     kind = "" if isinstance(error, (media.MediaError, ValueError, OSError)) else f"{type(error).__name__}: "
-    reason = " ".join(f"{kind}{error}".split())
+    way = "; or add --partial, which takes that much" if isinstance(error, media.Truncated) else ""
+    reason = " ".join(f"{kind}{error}{way}".split())
     return reason if str(film) in reason else f"{film}: {reason}"
 
 
@@ -92,10 +93,10 @@ def one(maker: VideoFoley, film: Path, output: Path, wanted: argparse.Namespace,
 
     Raises media.MediaError and ValueError as VideoFoley.render and Foley.save do.
     """
-    writing.check_output(film, output, maker.timeline.sample_rate)  # before minutes of rendering
+    writing.check_output(film, output, maker.timeline.sample_rate, wanted.partial)  # before minutes of rendering
     if wanted.project:
         project.check(output)
-    seconds = maker.frames(film) / maker.rate  # as long as the curve that is predicted
+    seconds = maker.frames(film, wanted.partial) / maker.rate  # as long as the curve that is predicted
     request = Request(
         wanted=curves.read(wanted.curve, maker.timeline, seconds) if wanted.curve else None,
         prompt=wanted.prompt,
@@ -106,6 +107,7 @@ def one(maker: VideoFoley, film: Path, output: Path, wanted: argparse.Namespace,
         correct_gain=wanted.correct_gain,
         negative_prompt=wanted.negative,
         loudness=wanted.loudness,
+        partial=wanted.partial,
     )
     with tqdm(total=100, desc=label, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}") as bar:
         made = maker.render(film, request, lambda share: bar.update(round(100 * share) - bar.n))
@@ -126,7 +128,7 @@ def _check_own(k, films, outputs):
 def _digest(maker, wanted):
     """SHA-256 of all that a sound depends on, but for the film."""
     files = {key: record.sha256(path) for key in ("audio", "curve", "regions") if (path := getattr(wanted, key))}
-    choices = ("prompt", "negative", "seed", "best_of", "correct_gain", "loudness")
+    choices = ("prompt", "negative", "seed", "best_of", "correct_gain", "loudness", "partial")
     values = {key: getattr(wanted, key) for key in choices} | files | asdict(maker.settings) | {"model": maker.digest}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 

@@ -88,6 +88,11 @@ def parser() -> argparse.ArgumentParser:
         help="write the sound beside the film too: 48 kHz, 24 bit, resampled from the model's rate",
     )
     p.add_argument(
+        "--partial",
+        action="store_true",
+        help="take what can be read of a film that was cut off or is broken, instead of refusing it",
+    )
+    p.add_argument(
         "--model",
         metavar="NAME",
         help="what VideoFoley.from_pretrained takes (default: the model that the project ships)",
@@ -121,7 +126,9 @@ def films_of(names: list[str]) -> list[Path]:
 
 def target(film: Path, output: Path | None, several: bool) -> Path:
     """Where a film with its sound goes. output: of the command line; a folder where there are several films."""
-    suffix = ".mov" if film.suffix.lower() == ".gif" else film.suffix  # what holds a GIF's picture beside sound
+    known = film.suffix.lower() in media.SUFFIXES
+    # a .mov holds a GIF's picture beside sound, a .mkv nearly anything's
+    suffix = film.suffix if known else ".mov" if film.suffix.lower() == ".gif" else ".mkv"
     name = f"{film.stem}-foley{suffix}"
     if output is None:
         return film.with_name(name)

@@ -23,13 +23,15 @@ def predict(
     timeline: Timeline,
     rule: str = "mean",
     tick: Callable[[float], object] = lambda share: None,
+    partial: bool = False,
 ) -> np.ndarray:
     """The curve of a film, (frames,) RMS at the 512/128 rate.
 
     model: Video2RMS. features: callable (frames, times) -> features of a clip. size: (width, height) it wants. rule: of
-    video2rms.decode. tick: called with the share that is done; may raise to stop. Windows of a clip's length share
-    about a fifth with the next, over which their curves are cross-faded. The film is read once, and only one window is
-    in memory. Raises media.MediaError for a file that is no film, or of a single picture.
+    video2rms.decode. tick: called with the share that is done; may raise to stop. partial: end where the film breaks
+    off. Windows of a clip's length share about a fifth with the next, over which their curves are cross-faded. The film
+    is read once, and only one window is in memory. Raises media.MediaError for a file that is no film, or of a single
+    picture.
     """
     window = timeline.video_rms_frames
     # the longest hop that is whole on both clocks
@@ -37,7 +39,7 @@ def predict(
     step = hop * window // timeline.video_frames
     weight = windows.ramp(window, window - step).double().numpy()
     curve, weights = np.zeros(frames + window), np.zeros(frames + window)  # float64 keeps a lone window bit for bit
-    for k, (pictures, times) in enumerate(glances(film, timeline.fps, size, timeline.video_frames, hop)):
+    for k, (pictures, times) in enumerate(glances(film, timeline.fps, size, timeline.video_frames, hop, partial)):
         first = k * step
         if first >= frames:
             break
@@ -52,16 +54,16 @@ def predict(
 
 
 def glances(
-    path: str | Path, fps: float, size: tuple[int, int], length: int, hop: int
+    path: str | Path, fps: float, size: tuple[int, int], length: int, hop: int, partial: bool = False
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """A film in windows of `length` frames, `hop` apart, read once: yields (frames (length, h, w, 3), times (length,)).
 
-    Where the film ends within a window, its last picture is repeated to the window's end. Raises media.MediaError for a
-    film of fewer than two pictures.
+    Where the film ends within a window, its last picture is repeated to the window's end. partial: end where the film
+    breaks off. Raises media.MediaError for a film of fewer than two pictures.
     """
     held: list[tuple[np.ndarray, float]] = []
     first, stamps = True, set[float]()
-    for seen in media.stream_frames(path, fps, size):
+    for seen in media.stream_frames(path, fps, size, partial=partial):
         held.append(seen)
         stamps = stamps if len(stamps) > 1 else stamps | {seen[1]}
         if len(held) == length:

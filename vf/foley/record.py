@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 
 from vf.data import media, writing
+from vf.data.clips import read_text
 from vf.foley.request import Region, Timbre
 
 VERSION = 3
@@ -93,52 +95,106 @@ def _number(value):
 def read(path: str | Path) -> tuple[dict, dict]:
     """Keywords of VideoFoley.render from a record, and the record itself: (dict, dict).
 
-    Raises media.MediaError for a file that is no record, and for a film or sound that is missing or has changed.
+    Raises media.MediaError for a file that is no record, for a key that is missing or of another type, and for a film
+    or sound that is missing or has changed.
     """
     path = Path(path)
     try:
-        values = json.loads(path.read_text())
-        version, levels = values["version"], np.array(values["curve"]["levels"], np.float32)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise media.MediaError(
-            f"{path}: is no session ({error}); wanted the JSON that was saved beside a film"
-        ) from error
+        values = json.loads(read_text(path))
+        if not isinstance(values, dict):
+            raise ValueError(f"it holds a {type(values).__name__}")
+    except (ValueError, RecursionError) as error:
+        why = str(error).removeprefix(f"{path}: ")
+        raise _none(path, why, "the JSON that was saved beside a film") from error
+    version, curve = _of(values, "version", path, int), _of(values, "curve", path, dict)
+    _of(curve, "rate", path, float, "curve.")
+    levels = _numbers(curve, "levels", path, "curve.")
     if version not in READABLE:
         known = " or ".join(map(str, READABLE))
         raise media.MediaError(f"{path}: session of version {version}; wanted {known}: render the film again")
-    places = [
-        Region(r["start"], r["end"], r["prompt"], _audio(r["audio"], path), r["seed"], r["gain_db"])
-        for r in values["regions"]
-    ]
+    _of(_of(values, "model", path, dict), "sha256", path, str, "model.")
+    _of(values["model"], "name", path, str | None, "model.")
+    settings = {"negative_prompt": None} | _of(values, "settings", path, dict)
+    _of(settings, "hold", path, float, "settings.")
+    film, regions = _of(values, "film", path, dict | None), _of(values, "regions", path, list)
     keywords = {
-        "film": None if values["film"] is None else _found(values["film"], path),
+        "film": None if film is None else _found(film, path, "film."),
         "wanted": levels,
-        "prompt": values["prompt"],
-        "audio": _audio(values["audio"], path),
-        "seed": values["seed"],
-        "regions": places,
-        "correct_gain": values["correct_gain"],
-        "negative_prompt": values["settings"].get("negative_prompt"),
-        "loudness": values.get("loudness"),
+        "prompt": _of(values, "prompt", path, str | None),
+        "audio": _audio(values, path),
+        "seed": _of(values, "seed", path, int),
+        "regions": [_region(region, path, f"regions[{k}]") for k, region in enumerate(regions)],
+        "correct_gain": _of(values, "correct_gain", path, bool),
+        "negative_prompt": _of(settings, "negative_prompt", path, str | None, "settings."),
+        "loudness": _of({"loudness": None} | values, "loudness", path, float | None),
     }
+    if "partial" in values:
+        keywords["partial"] = _of(values, "partial", path, bool)
     return keywords, values
 
 
-def _found(named, path):
-    there = Path(os.path.normpath(path.parent / named["path"]))
+def _none(path, why, wanted):
+    """The MediaError for a file that is no record."""
+    return media.MediaError(f"{path}: is no session ({why}); wanted {wanted}: save the session again")
+
+
+def _of(values, key, path, kind, prefix=""):
+    """A value of a record. kind: its type; a whole number is also a float, and a truth is no number.
+
+    Raises media.MediaError where it is missing or of another type.
+    """
+    wanted = getattr(kind, "__name__", str(kind))
+    if key not in values:
+        raise _none(path, f"it lacks {prefix}{key}", wanted)
+    value = values[key]
+    fits = isinstance(value, kind | int if kind in (float, float | None) else kind)
+    if not fits or isinstance(value, bool) and kind is not bool:
+        said = repr(value) if len(repr(value)) < 60 else f"{repr(value)[:60]}..."
+        raise _none(path, f"{prefix}{key} is {said}", wanted)
+    return value
+
+
+def _numbers(values, key, path, prefix):
+    """A list of finite numbers of a record, as float32 (n,)."""
+    numbers = _of(values, key, path, list, prefix)
+    plain = all(isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x) for x in numbers)
+    if not plain or not numbers:
+        raise _none(path, f"{prefix}{key} holds other things than numbers, or nothing", "a list of numbers")
+    return np.array(numbers, np.float32)
+
+
+def _region(values, path, name):
+    if not isinstance(values, dict):
+        raise _none(path, f"{name} is {values!r}", "a dict")
+    prefix = f"{name}."
+    return Region(
+        _of(values, "start", path, float, prefix),
+        _of(values, "end", path, float, prefix),
+        _of(values, "prompt", path, str | None, prefix),
+        _audio(values, path, prefix),
+        _of(values, "seed", path, int | None, prefix),
+        _of(values, "gain_db", path, float, prefix),
+    )
+
+
+def _found(named, path, prefix):
+    wanted = _of(named, "sha256", path, str, prefix)
+    there = Path(os.path.normpath(path.parent / _of(named, "path", path, str, prefix)))
     if not there.is_file():
         raise media.MediaError(
             f"{there}: no such file, but {path} names it; put it back there, or change the path in the session"
         )
-    if sha256(there) != named["sha256"]:
+    if sha256(there) != wanted:
         raise media.MediaError(f"{there}: has changed since {path} was saved; wanted the same file: render it again")
     return there
 
 
-def _audio(named, path):
+def _audio(values, path, prefix=""):
+    named, prefix = _of(values, "audio", path, dict | None, prefix), f"{prefix}audio."
     if named is None:
         return None
     if "timbre" in named:
-        return Timbre(np.array(named["timbre"], np.float32))
-    there = _found(named, path)
-    return there if named["start"] is None and named["end"] is None else (there, named["start"], named["end"])
+        return Timbre(_numbers(named, "timbre", path, prefix))
+    start, end = (_of(named, key, path, float | None, prefix) for key in ("start", "end"))
+    there = _found(named, path, prefix)
+    return there if start is None and end is None else (there, start, end)

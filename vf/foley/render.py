@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from transformers import RobertaTokenizer
 
 from vf import params
-from vf.backends import weights
+from vf.backends import tensors, weights
 from vf.data import files, media
 from vf.data.clips import ACTIONS, MATERIALS, words_of
 from vf.evaluation import adherence
@@ -36,6 +36,7 @@ from vf.models.sampler import Settings
 from vf.signal.timeline import Timeline
 
 SAVED = "video_foley.json"  # marks a folder that `save_pretrained` wrote
+VOCABULARIES = (["tokenizer.json"], ["vocab.json", "merges.txt"])  # either holds a tokenizer's words
 SHIPPED = Path(__file__).resolve().parents[2] / "pretrained" / "video-foley"
 
 
@@ -44,6 +45,32 @@ def _authors(folder):
     tokenizer = RobertaTokenizer.from_pretrained(weights.find("roberta", folder))
     model = video2rms.from_authors(weights.find("video2rms", folder)).eval()
     return model, checkpoints.rms2sound(weights.find("rms2sound", folder), tokenizer)
+
+
+def _stages(first, second):
+    """(Video2RMS, RMS2Sound) of their folders.
+
+    Raises tensors.CheckpointError for a folder that lacks a file, a weight or the tokenizer's words, or is damaged.
+    """
+    words = second / "tokenizer"
+    if not any(all((words / name).is_file() for name in names) for names in VOCABULARIES):
+        raise tensors.CheckpointError(
+            f"{words}: lacks tokenizer.json; wanted the tokenizer that was saved there: save or fetch the folder again"
+        )
+    for folder in (first, second):
+        tensors.check_folder(folder)
+    try:
+        model, pipeline = video2rms.Video2RMS.from_pretrained(first).eval(), RMS2Sound.from_pretrained(second)
+    except Exception as error:  # diffusers and transformers raise many kinds, of many lines
+        raise tensors.CheckpointError(
+            f"{first.parent}: cannot be loaded ({tensors.reason(error)}); "
+            "wanted what was saved there: save or fetch the folder again"
+        ) from error
+    tensors.check_loaded(model, first)
+    for name, part in pipeline.components.items():
+        if isinstance(part, torch.nn.Module):
+            tensors.check_loaded(part, second / name)
+    return model, pipeline
 
 
 def _fetched(name: str) -> Path:
@@ -100,8 +127,7 @@ class VideoFoley:
             for part in ("features", "video2rms", "rms2sound"):
                 if not p.folder(part).is_dir():
                     raise FileNotFoundError(f"{p.folder(part)}: not trained yet; run `make repro` first")
-            model = video2rms.Video2RMS.from_pretrained(p.folder("video2rms")).eval()
-            pipeline = RMS2Sound.from_pretrained(p.folder("rms2sound"))
+            model, pipeline = _stages(p.folder("video2rms"), p.folder("rms2sound"))
         reader = frames.Reader(p.features.kinds, p.features.pool, p.path(p.weights), device)
         encoder = p.folder("features") / "encoder"
         features = backend.load(encoder, reader, device)
@@ -130,9 +156,9 @@ class VideoFoley:
             ) from error
         frames = importlib.import_module(f"vf.backends.{profile}.frames")
         backend = importlib.import_module(f"vf.backends.{profile}.frame_encoder")
+        model, pipeline = _stages(folder / "video2rms", folder / "rms2sound")
+        tensors.check_folder(folder / "encoder")
         features = backend.load(folder / "encoder", frames.Reader(kinds, pool, folder, device), device)
-        model = video2rms.Video2RMS.from_pretrained(folder / "video2rms").eval()
-        pipeline = RMS2Sound.from_pretrained(folder / "rms2sound")
         for part in pipeline.components.values():
             if isinstance(part, torch.nn.Module):
                 part.float()  # weights may be kept in half precision
@@ -197,18 +223,28 @@ class VideoFoley:
         """Values of the curve a second."""
         return self.timeline.sample_rate / self.timeline.video_hop
 
-    def frames(self, film: str | Path) -> int:
-        """How many values the curve of a film has. Raises media.MediaError for a file that is no film."""
-        return int(media.probe(film).seconds * self.rate + 1e-6)
+    def frames(self, film: str | Path, partial: bool = False) -> int:
+        """How many values the curve of a film has. partial: of what can be read of it.
 
-    def predict(self, film: str | Path, tick: Callable[[float], object] = lambda share: None) -> np.ndarray:
+        Raises media.MediaError for a file that is no film.
+        """
+        seconds = media.readable(film) if partial else media.probe(film).seconds
+        return int(seconds * self.rate + 1e-6)
+
+    def predict(
+        self,
+        film: str | Path,
+        tick: Callable[[float], object] = lambda share: None,
+        partial: bool = False,
+    ) -> np.ndarray:
         """The loudness curve of a silent film, (n,) at the 512/128 rate, to its end.
 
-        tick: called with the share that is done; may raise to stop. Raises media.MediaError for a file that is no film,
-        or of a single picture.
+        tick: called with the share that is done; may raise to stop. partial: end where the film breaks off. Raises
+        media.MediaError for a file that is no film, or of a single picture.
         """
+        frames = self.frames(film, partial)
         return predictions.predict(
-            film, self.frames(film), self.model, self.features, self.size, self.timeline, self.decode, tick
+            film, frames, self.model, self.features, self.size, self.timeline, self.decode, tick, partial
         )
 
     def sound(
@@ -263,14 +299,14 @@ class VideoFoley:
         settings = self._settings(r.negative_prompt)
         if film is None and wanted is None:
             raise ValueError("neither film nor curve was given; wanted at least one of the two")
-        if film is not None and wanted is not None and np.shape(wanted) != (self.frames(film),):
-            raise ValueError(
-                f"curve of shape {np.shape(wanted)}; {film} has {self.frames(film)} values: cut or pad the curve"
-            )
+        if film is not None and not r.partial:
+            media.check_whole(film, decode=wanted is not None)
+        if film is not None and wanted is not None and np.shape(wanted) != (count := self.frames(film, r.partial),):
+            raise ValueError(f"curve of shape {np.shape(wanted)}; {film} has {count} values: cut or pad the curve")
         with _bar(progress) as show:
             ready = 0.2 if wanted is None else 0.0
             if wanted is None and film is not None:
-                wanted = self.predict(film, _ticker(show, stop, 0.0, ready))
+                wanted = self.predict(film, _ticker(show, stop, 0.0, ready), r.partial)
             wanted, voices = takes.prepare(net, t, wanted, settings, prompt, audio, seed, regions)
             if r.loudness is not None:
                 delivery.check(len(wanted) * t.video_hop, t.sample_rate)
@@ -298,6 +334,7 @@ class VideoFoley:
             "seed": kept,
             "regions": record.regions(regions, voices),
             "correct_gain": r.correct_gain,
+            **({"partial": True} if r.partial else {}),
             "candidates": [{"seed": s, "e_l1": a["raw"]["e_l1"], "clap": clap} for a, clap, s, _ in tried],
             "loudness": r.loudness,
             "loudness_reached": reached,

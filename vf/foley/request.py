@@ -43,7 +43,8 @@ class Request:
     closest to the curve among those whose CLAP score is not below the median of all. correct_gain: afterwards multiply
     the sound towards the curve. negative_prompt: what is not to be heard, in words or by a name of NEGATIVES: Eq. 5
     leads away from it in place of the null prompt. loudness: integrated loudness that one last gain brings the sound
-    to, LUFS (EBU R128). Raises ValueError for a best_of below 1 and a loudness that is not below 0.
+    to, LUFS (EBU R128). partial: take what can be read of a film that was cut off or is broken. Raises ValueError for a
+    best_of below 1 and a loudness that is not below 0.
     """
 
     wanted: np.ndarray | None = None
@@ -55,6 +56,7 @@ class Request:
     correct_gain: bool = False
     negative_prompt: str | None = None
     loudness: float | None = None
+    partial: bool = False
 
     def __post_init__(self):
         if self.best_of < 1:

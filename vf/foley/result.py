@@ -52,7 +52,8 @@ class Foley:
         if project_folder:
             project.check(output)
         if self.film:
-            writing.replace_sound(self.film, output, self.waveform, self.sample_rate)
+            partial = bool(self.session.get("partial"))
+            writing.replace_sound(self.film, output, self.waveform, self.sample_rate, partial)
         else:
             writing.write_sound(output, self.waveform, self.sample_rate)
         record.write(output.with_suffix(".json"), self.session)

@@ -4,15 +4,18 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from vf.data import media
 from vf.foley import record
 from vf.foley.render import Foley, VideoFoley
+from vf.foley.request import Timbre
 from vf.models.sampler import Settings
 
 
 def read(session_file: str | Path) -> dict:
     """The request that a session holds, as keywords of VideoFoley.render.
 
-    These are film, wanted, prompt, audio, seed, regions, correct_gain, negative_prompt and loudness. Raises
+    These are film, wanted, prompt, audio, seed, regions, correct_gain, negative_prompt and loudness, and partial where
+    it is there. Raises
     media.MediaError for a file that is no session, and for a film or sound that is missing or has changed.
     """
     return record.read(session_file)[0]
@@ -41,6 +44,13 @@ def render(
     own = asdict(maker.settings) | {"negative_prompt": saved["negative_prompt"]}  # which the request brings
     if own != saved:
         raise ValueError(f"{session_file} was made with {saved}, not {own}: set these in params.yaml")
+    size = maker.pipeline.encode_prompt(count=1).shape[-1]
+    for audio in (keywords["audio"], *(region.audio for region in keywords["regions"])):
+        if isinstance(audio, Timbre) and len(audio.vector) != size:
+            raise media.MediaError(
+                f"{session_file}: is no session (a timbre has {len(audio.vector)} numbers); "
+                f"wanted {size}: save the session again"
+            )
     made = maker.render(**keywords, progress=progress, stop=stop)
     if output is not None:
         made.save(output)

@@ -241,7 +241,10 @@ def minutes(folder: Path) -> list[tuple]:
     """
     taken: dict[str, list[float]] = {}
     for path in sorted(folder.rglob("*.ipynb")):
-        record = json.loads(path.read_text())["metadata"].get("papermill", {})
+        try:
+            record = json.loads(path.read_text())["metadata"].get("papermill", {})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path}: is no notebook ({error}); wanted papermill's: run its stage again") from error
         if record.get("duration"):
             name = path.stem if path.parent == folder else f"{Path(record['input_path']).stem}, variants"
             taken.setdefault(name, []).append(record["duration"] / 60)

@@ -17,6 +17,7 @@ from diffusers.configuration_utils import register_to_config
 from torch import nn
 from tqdm.auto import tqdm
 
+from vf.backends import tensors
 from vf.signal import fit
 
 CHANNELS = {"difference": 3, "flow": 2, "colour": 6}  # of `frames.KINDS`
@@ -248,6 +249,9 @@ def load(
     """A frozen encoder as a function (frames, times) of one clip -> features (t, d) float16.
 
     folder: of the encoder. reader: `frames.Reader` of the maps that it was trained on. device: of the encoder.
+    Raises tensors.CheckpointError for a folder that lacks weights.
     """
-    encoder = FrameEncoder.from_pretrained(folder).eval().to(device)
+    encoder = FrameEncoder.from_pretrained(folder).eval()
+    tensors.check_loaded(encoder, folder)
+    encoder.to(device)
     return lambda frames, times: encode(encoder, reader(frames, times)[None])[0]

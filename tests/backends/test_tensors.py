@@ -1,0 +1,89 @@
+"""Files of weights that are cut, changed or of something else are named in one line, and nothing is left as drawn."""
+
+import numpy as np
+import pytest
+import torch
+import wild
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from vf.backends import tensors
+
+
+class Net(ModelMixin, ConfigMixin):
+    """Two layers."""
+
+    @register_to_config
+    def __init__(self, width: int = 3):
+        super().__init__()
+        self.first, self.second = nn.Linear(width, width), nn.Linear(width, 1)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    Net().save_pretrained(tmp_path / "net")
+    return tmp_path / "net"
+
+
+@pytest.mark.parametrize("how", wild.DAMAGES)
+@pytest.mark.parametrize("suffix", ["safetensors", "pt"])
+def test_a_damaged_file_is_named_in_one_line(tmp_path, how, suffix):
+    values = {"a": torch.arange(5000.0), "b": torch.ones(3)}
+    path = tmp_path / f"x.{suffix}"
+    save_file(values, path) if suffix == "safetensors" else torch.save(values, path)
+    assert tensors.read(path)["b"].tolist() == [1, 1, 1]
+    wild.damaged(path, how)
+    if (suffix, how) == ("pt", "one byte more"):
+        return  # a zip may have bytes behind it
+    with pytest.raises(tensors.CheckpointError, match=f"x.{suffix}: .*fetch it again") as caught:
+        tensors.read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_foreign_file_is_named(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros(3))
+    for name, source in (("x.pt", "x.npy"), ("x.safetensors", "x.npy")):
+        (tmp_path / name).write_bytes((tmp_path / source).read_bytes())
+        with pytest.raises(tensors.CheckpointError, match=name):
+            tensors.read(tmp_path / name)
+
+
+def test_a_whole_folder_is_fine(saved):
+    tensors.check_folder(saved)
+    tensors.check_loaded(Net.from_pretrained(saved), saved)
+
+
+def test_a_folder_that_lacks_a_tensor_is_refused(saved):
+    file = next(saved.glob("*.safetensors"))
+    values = load_file(file)
+    del values["second.bias"]
+    save_file(values, file)
+    with pytest.raises(tensors.CheckpointError, match="net: lacks 1 tensors of Net, second.bias first: fetch it again"):
+        tensors.check_loaded(Net.from_pretrained(saved), saved)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(saved, bad):
+    file = next(saved.glob("*.safetensors"))
+    values = load_file(file)
+    values["first.weight"][0, 0] = bad
+    save_file(values, file)
+    with pytest.raises(tensors.CheckpointError, match="first.weight holds NaN or infinite weights"):
+        tensors.check_loaded(Net.from_pretrained(saved), saved)
+    with pytest.raises(tensors.CheckpointError, match="first.weight holds NaN or infinite weights"):
+        tensors.build(lambda found: Net(), load_file(file), file)
+
+
+@pytest.mark.parametrize("how", [how for how in wild.DAMAGES if how != "one byte more"])
+@pytest.mark.parametrize("pattern", ["*.safetensors", "config.json"])
+def test_a_folder_with_a_damaged_file_is_refused(saved, how, pattern):
+    file = wild.damaged(next(saved.glob(pattern)), how)
+    if pattern == "config.json" and how == "one byte short":
+        return  # the end of its last line
+    with pytest.raises(
+        tensors.CheckpointError, match=f"{file.name}: is no .*fetch it again.*or save it again"
+    ) as caught:
+        tensors.check_folder(saved)
+    assert "\n" not in str(caught.value)

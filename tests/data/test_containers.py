@@ -1,0 +1,179 @@
+"""Any container's own structure tells whether it is whole, and its clock where its sound and pictures lie."""
+
+import numpy as np
+import pytest
+import soundfile
+import wild
+from wild import CLICKS, SIZE
+
+from vf.data import containers, media
+
+
+def heard(path):
+    return wild.onsets(media.read_sound(path, 16000))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        wild.fragmented_film,
+        wild.indexed_fragments,
+        wild.live_film,
+        wild.avi_film,
+        wild.gif_film,
+        wild.transport_stream,
+    ],
+)
+def test_a_container_that_does_not_know_its_length_is_whole_or_cut_off(tmp_path, make):
+    path = make(tmp_path)
+    seconds = media.readable(path)
+    assert containers.unwritten(path) == 0 and media.check_whole(path, decode=True) is None
+    assert seconds == pytest.approx(media.probe(path).seconds, abs=0.05) and seconds > 2.9
+    for share in (0.41, 0.61, 0.79):
+        part = wild.cut(path, share, tmp_path / f"{share}{path.suffix}")
+        with pytest.raises(
+            media.Truncated, match=r"its picture breaks off at \d\.\d\d s.*; wanted a whole file"
+        ) as caught:
+            media.check_whole(part)
+        assert 0.2 < caught.value.seconds < 0.9 * seconds
+        frames, _ = media.read_frames(part, 25, SIZE, partial=True)
+        assert len(frames) == pytest.approx(media.readable(part) * 25, abs=1)
+        if path.suffix != ".gif":
+            with pytest.raises(media.Truncated, match="its sound breaks off"):
+                media.read_sound(part, 16000)
+
+
+def test_fragments_that_an_index_counts_are_missed(tmp_path):
+    path = wild.indexed_fragments(tmp_path)
+    data = path.read_bytes()
+    part = tmp_path / "part.mp4"
+    part.write_bytes(data[: data.rfind(b"moof") - 4])  # between two fragments: nothing is cut through
+    assert containers.unwritten(part) == len(data) - part.stat().st_size
+    with pytest.raises(media.Truncated, match="breaks off"):
+        media.check_whole(part)
+
+
+@pytest.mark.parametrize("codec", ["libopus", "flac"])
+def test_a_gap_of_an_ogg_is_silence(tmp_path, codec):
+    assert heard(wild.ogg(tmp_path, codec)) == pytest.approx(CLICKS, abs=1e-3)
+    assert heard(wild.ogg_with_a_gap(tmp_path, codec)) == pytest.approx(CLICKS, abs=1e-3)
+    assert heard(wild.ogg_with_a_gap(tmp_path, codec, 0.8, 2.2)) == pytest.approx([0.5, 2.5, 3.5], abs=1e-3)
+    lost = wild.ogg_without_a_page(tmp_path, codec)
+    assert heard(lost) == pytest.approx([0.5, 1.5, 3.5], abs=1e-3)
+    assert len(media.read_sound(lost, 16000)) == pytest.approx(64000, abs=20)
+
+
+@pytest.mark.parametrize("codec", ["libopus", "flac"])
+def test_a_damaged_page_of_an_ogg_is_no_gap(tmp_path, codec):
+    path = wild.ogg_with_a_damaged_page(tmp_path, codec)
+    with pytest.raises(media.Truncated, match="its sound breaks off at .*samples are missing") as caught:
+        media.read_sound(path, 16000)
+    assert 1.9 < caught.value.seconds < 2.2
+    part = media.read_sound(path, 16000, partial=True)
+    assert wild.onsets(part) == pytest.approx([0.5, 1.5], abs=1e-3) and len(part) < 2.3 * 16000
+
+
+def test_sound_that_checks_itself_is_not_taken_when_damaged(tmp_path):
+    with pytest.raises(media.Truncated, match="its sound breaks off at 1.92 s"):
+        media.read_sound(wild.film_with_damaged_sound(tmp_path), 16000)
+
+
+def test_packets_that_a_demuxer_passes_over_are_missed(tmp_path):
+    path = wild.ogg(tmp_path)
+    with pytest.raises(containers.Unplaced):
+        containers.ogg_gaps(path, [960] * 120, 48000, 0.018, 2)
+    assert containers.ogg_gaps(path, [960] * 201, 48000, 0.018, 2) == {}
+
+
+def test_a_gap_that_nothing_places_is_told(tmp_path):
+    path = wild.ogg_with_a_gap(tmp_path, "libopus", 2.1, 2.3)  # within a page
+    with pytest.raises(media.Truncated, match=r"at 2.0\d s \(samples are missing\)"):
+        media.read_sound(path, 16000)
+
+
+def test_a_gap_of_an_m4a_is_silence(tmp_path):
+    assert heard(wild.m4a_with_a_gap(tmp_path)) == pytest.approx(CLICKS, abs=1e-3)
+
+
+@pytest.mark.parametrize("first, then", [(44100, 48000), (48000, 44100), (22050, 24000)])
+def test_a_bare_stream_may_change_its_rate_either_way(tmp_path, first, then):
+    found = heard(wild.mp3_that_changes_its_rate(tmp_path, first, then))
+    assert len(found) == 4 and np.diff(found)[[0, 2]] == pytest.approx([1.0, 1.0], abs=2e-3)
+    assert found[2] - found[1] == pytest.approx(1.0, abs=0.15)  # the delays of two encoders lie between
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW"])
+def test_samples_of_any_width_are_what_they_are(tmp_path, subtype):
+    wave = np.random.default_rng(0).uniform(-0.9, 0.9, (4321, 2))
+    soundfile.write(tmp_path / "x.wav", wave, 16000, subtype=subtype)
+    expected, _ = soundfile.read(tmp_path / "x.wav", dtype="float32")
+    assert np.array_equal(media.read_sound(tmp_path / "x.wav", 16000), expected.mean(1, dtype=np.float32))
+
+
+def test_a_wav_whose_samples_are_cut_off(tmp_path):
+    with pytest.raises(media.Truncated, match="its sound breaks off at 2.08 s"):
+        media.read_sound(wild.wav_without_its_end(tmp_path), 16000)
+
+
+def test_a_long_silence_is_kept(tmp_path):
+    path = wild.long_silence(tmp_path)
+    assert wild.onsets(media.read_sound(path, 8000), 8000) == pytest.approx([0.5, 599.5], abs=1e-3)
+
+
+def test_clocks_that_leap_are_refused(tmp_path):
+    cases = {
+        wild.sound_that_leaps: (lambda p: media.read_sound(p, 16000), "clock of its sound leaps from 2.0"),
+        wild.film_that_leaps: (lambda p: media.read_frames(p, 25, SIZE), "clock of its picture leaps from 2.0"),
+    }
+    for make, (read, said) in cases.items():
+        with pytest.raises(media.MediaError, match=f"{said}.*; wanted one that goes on: .*cut it there") as caught:
+            read(make(tmp_path))
+        assert caught.value.seconds == pytest.approx(2.0, abs=0.1)
+    joined = wild.joined_streams(tmp_path)
+    for read in (lambda: media.read_sound(joined, 16000), lambda: media.check_whole(joined, decode=True)):
+        with pytest.raises(
+            media.MediaError, match="leaps from 1.9.* to 0.0|leaps from 2.0.* to 0.0|leaps from 2.0.* to -0"
+        ):
+            read()
+
+
+def test_an_unknown_codec_is_named(tmp_path):
+    wav, avi = tmp_path / "x.wav", wild.avi_film(tmp_path)
+    soundfile.write(wav, np.zeros(1000), 16000)
+    data = bytearray(wav.read_bytes())
+    data[20:22] = b"\x77\x77"
+    wav.write_bytes(data)
+    avi.write_bytes(avi.read_bytes().replace(b"FMP4", b"QQQQ"))
+    with pytest.raises(media.MediaError, match="x.wav: its audio stream is of an unknown codec; wanted one that plays"):
+        media.read_sound(wav, 16000)
+    for read in (media.probe, media.readable, lambda path: media.check_whole(path, decode=True)):
+        with pytest.raises(media.MediaError, match="film.avi: its video stream is of an unknown codec"):
+            read(avi)
+
+
+def test_a_sound_that_begins_hours_later_is_refused(tmp_path):
+    late = wild.copied(wild.film(tmp_path / "film.mkv"), tmp_path / "late.mkv", wild.moved("audio", 36000.0))
+    with pytest.raises(media.MediaError, match="clock of its sound leaps from 0.00 to 36000.0"):
+        media.read_sound(late, 16000)
+
+
+def test_pictures_without_times_of_their_own_are_refused(tmp_path):
+    with pytest.raises(media.MediaError, match="its 100 pictures have 1 times; wanted a time for each"):
+        media.probe(wild.film_of_one_time(tmp_path))
+
+
+def test_pictures_that_a_decoder_passes_over_are_missed():
+    media._check_all_came([0, 1, 2, 3], {1, 2, 3})  # a film may begin amid its pictures
+    with pytest.raises(ValueError, match="1 of 4 pictures cannot be decoded"):
+        media._check_all_came([0, 1, 2, 3], {0, 1, 3})
+
+
+@pytest.mark.parametrize("make", wild.FILMS + wild.SOUNDS)
+def test_every_case_is_read_or_refused_in_one_line(tmp_path, make):
+    path = make(tmp_path)
+    reads = (media.probe, lambda p: media.check_whole(p, decode=True), lambda p: media.read_sound(p, 16000))
+    for read in reads:
+        try:
+            read(path)
+        except media.MediaError as error:
+            assert path.name in str(error) and "\n" not in str(error) and "wanted" in str(error)

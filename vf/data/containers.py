@@ -1,0 +1,296 @@
+"""What a file's own structure says of its length: bytes that are missing, and gaps that a demuxer passes over."""
+
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from io import BufferedReader
+from pathlib import Path
+from typing import NamedTuple
+
+BOXES = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"wide", b"free", b"skip", b"sidx", b"mfra", b"uuid", b"udta"}
+BOXES |= {b"emsg", b"prft", b"meta", b"pdin"}
+PACKET = 188  # bytes of a transport stream
+UNKNOWN = 0x7FFFF000  # a length from here on was not known when it was written: the sound was piped
+PAGE_SECONDS = 1  # after so much sound a muxer closes a page of an Ogg
+
+
+def unwritten(path: str | Path) -> int:
+    """Bytes that a file lacks by its own structure, as far as that is known; 0 where nothing is missing.
+
+    Known for MP4 and QuickTime, Matroska, RIFF, AIFF, Ogg, GIF and transport streams.
+    Raises OSError where the file cannot be read.
+    """
+    size = Path(path).stat().st_size
+    with open(path, "rb") as file:
+        head = file.read(PACKET + 1)
+        file.seek(4)
+        if head[:4] == b"\x1aE\xdf\xa3":
+            end = _matroska_end(file, size)
+        elif head[:4] in (b"RIFF", b"RF64", b"FORM"):
+            end = _chunks_end(file, head, size)
+        elif head[:4] == b"OggS":
+            end = _ogg_end(file, size)
+        elif head[:4] == b"GIF8":
+            end = _gif_end(file, size)
+        elif head[0:1] == head[PACKET : PACKET + 1] == b"G":
+            end = size + -size % PACKET
+        else:
+            end = _boxes_end(file, size)
+    return max(0, end - size)
+
+
+def is_fragmented(path: str | Path) -> bool:
+    """Whether an MP4 comes in fragments: its header then counts those that are there, and not how many there were."""
+    with open(path, "rb") as file:
+        return any(kind == b"moof" for kind, _, _ in _boxes(file, Path(path).stat().st_size))
+
+
+def _boxes(file, size):
+    """Boxes of an MP4: yields (kind, begin, end), up to the first that is none. The last may end beyond the file."""
+    at = 0
+    while at + 8 <= size:
+        file.seek(at)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        if kind not in BOXES:
+            return
+        if length == 1:
+            (length,) = struct.unpack(">Q", file.read(8).ljust(8, b"\0"))
+        if length < 8:  # 0: to the end of the file
+            return
+        yield kind, at, at + length
+        at += length
+
+
+def _boxes_end(file, size):
+    """Where the last box of an MP4 ends, or what its index of fragments counts; 0 where the file is none."""
+    last = end = 0
+    for kind, begin, last in _boxes(file, size):
+        if kind == b"sidx" and last <= size:
+            end = max(end, _indexed_end(file, begin, last))
+    if last and last < size < last + 8:  # amid the head of the next box
+        last += 8
+    return max(last, end)
+
+
+def _indexed_end(file, begin, end):
+    """Where the fragments end that a segment index (sidx) counts."""
+    file.seek(begin + 8)
+    data = file.read(end - begin - 8)
+    wide = data[:1] == b"\1"
+    (first,) = struct.unpack(">Q", data[20:28]) if wide else struct.unpack(">I", data[16:20])
+    at = 28 if wide else 20
+    (count,) = struct.unpack(">H", data[at + 2 : at + 4])
+    sizes = [int.from_bytes(data[k : k + 4], "big") & 0x7FFFFFFF for k in range(at + 4, at + 4 + 12 * count, 12)]
+    return end + first + sum(sizes)
+
+
+def _number(file: BufferedReader, keep: bool = False) -> int | None:
+    """A number of EBML, whose first byte tells its length; None where all its bits are set. keep: as an element's name.
+
+    Raises IndexError at the end of the file, ValueError for what is no number.
+    """
+    first = file.read(1)[0]
+    more = 8 - first.bit_length()
+    rest = file.read(more)
+    if more == 8 or len(rest) < more:
+        raise ValueError("no number")
+    value = int.from_bytes(bytes([first if keep else first & (0x7F >> more)]) + rest, "big")
+    return None if value == (1 << 7 * (more + 1)) - 1 and not keep else value
+
+
+def _matroska_end(file, size):
+    """Where the segment of a Matroska ends; of one that was written without its length, where its last element ends."""
+    try:
+        file.seek(_number(file) or 0, 1)
+        if file.read(4) != b"\x18\x53\x80\x67":
+            return 0
+        length = _number(file)
+        if length is not None:
+            return file.tell() + length
+    except (IndexError, ValueError):
+        return 0
+    at = file.tell()
+    while at < size:
+        file.seek(at)
+        try:
+            _number(file, keep=True)
+            length = _number(file)
+        except (IndexError, ValueError):
+            return size + 1  # amid an element's head
+        # of a cluster without its length, the elements in it
+        at = file.tell() + (length or 0)
+    return at
+
+
+def _chunks_end(file, head, size):
+    """Where a RIFF or AIFF ends, by its own length or by that of its samples, whichever is later."""
+    if head[:4] == b"FORM":
+        return 8 + int.from_bytes(head[4:8], "big")
+    if head[:4] == b"RF64":
+        return 8 + int.from_bytes(head[20:28], "little")
+    length, at, end = int.from_bytes(head[4:8], "little"), 12, 0
+    while at + 8 <= size and not end:
+        file.seek(at)
+        kind, samples = struct.unpack("<4sI", file.read(8))
+        if kind == b"data":
+            end = at + 8 + samples if samples < UNKNOWN else 0
+            break
+        at += 8 + samples + samples % 2
+    return max(end, 8 + length if 0 < length < UNKNOWN else 0)
+
+
+def _gif_end(file, size):
+    """Where a GIF ends: behind its trailer."""
+    file.seek(10)
+    flags = file.read(1)
+    at = 13 + (3 << (flags[0] & 7) + 1 if flags and flags[0] & 128 else 0)
+    while at < size:
+        file.seek(at)
+        kind = file.read(10)
+        if kind[:1] == b";":
+            return at + 1
+        if kind[:1] == b",":
+            at += 11 + (3 << (kind[9] & 7) + 1 if len(kind) > 9 and kind[9] & 128 else 0)
+        elif kind[:1] == b"!":
+            at += 2
+        else:
+            return 0  # bytes that mean nothing
+        while at < size:
+            file.seek(at)
+            length = file.read(1)[0]
+            at += 1 + length
+            if not length:
+                break
+    return max(at, size + 1)
+
+
+class Page(NamedTuple):
+    """A page of an Ogg. position: samples up to its end, -1 where no packet ends on it. packets: that end on it.
+
+    number: of the page. stream: whose it is. at: byte of the file at which it begins.
+    """
+
+    at: int
+    position: int
+    packets: int
+    number: int
+    stream: int
+
+
+def _ogg_end(file, size):
+    """Where the last page of an Ogg ends, or a byte behind it where that page does not say that the stream ends."""
+    start = max(0, size - (1 << 17))
+    file.seek(start)
+    tail = file.read()
+    at = tail.rfind(b"OggS")
+    if at < 0:
+        return 0
+    page = tail[at:]
+    count = page[26] if len(page) > 26 else 255
+    end = start + at + 27 + count + sum(page[27 : 27 + count])
+    return max(end, size + 1) if len(page) > 5 and not page[5] & 4 else end
+
+
+def _pages(path: str | Path) -> Iterator[Page]:
+    """Pages of an Ogg that are whole, in order."""
+    size = Path(path).stat().st_size
+    with open(path, "rb") as file:
+        while len(head := file.read(27)) == 27 and head[:4] == b"OggS":
+            at = file.tell() - 27
+            position, stream, number = struct.unpack("<qII", head[6:22])
+            laces = file.read(head[26])
+            if file.seek(sum(laces), 1) > size:
+                return
+            yield Page(at, position, sum(lace < 255 for lace in laces), number, stream)
+
+
+class Unplaced(ValueError):
+    """Samples are missing, and nothing says where. begin, end: between which samples."""
+
+    def __init__(self, begin: int, end: int) -> None:
+        super().__init__("samples are missing")
+        self.begin, self.end = begin, end
+
+
+def check_pages(path: str | Path, places: set[int]) -> None:
+    """Raises Unplaced where a page of an Ogg gave no packet, as a page does whose bytes were changed.
+
+    places: bytes of the file at which the pages begin that gave packets.
+    """
+    before = 0
+    for page in _pages(path):
+        # of two packets that end on a page at least one began there
+        if page.at > min(places) and page.packets > 1 and page.at not in places:
+            raise Unplaced(before, max(before, page.position))
+        before = max(before, page.position)
+
+
+def ogg_gaps(path: str | Path, durations: Sequence[int], rate: int, allowed: float, headers: int) -> dict[int, int]:
+    """{packet: samples that are missing before it} of an Ogg with one stream. FFmpeg reads on as if there were no gap.
+
+    durations: samples of each packet. rate: samples a second. allowed: seconds that are no gap. headers: packets before
+    the first sound. A page says at which sample it ends. Where pages are missing, the gap lies before the page. Where
+    none is, it lies before the last packet of a page that this packet made full; else nothing says where it lies, and
+    that raises Unplaced. A first page that begins late is a stream that was tuned into: no gap, unless it is that full.
+    """
+    pages = list(_pages(path))
+    if len({page.stream for page in pages}) != 1:
+        return {}
+    gaps, first, before, number = {}, 0, 0, None
+    skipped = headers
+    for page in pages:
+        held = max(0, page.packets - skipped)
+        skipped -= page.packets - held
+        if not held or page.position < 0:
+            continue
+        lasting = durations[first : first + held]
+        missing, end = page.position - before - sum(lasting), page.position
+        if missing > allowed * rate:
+            if len(lasting) < held:  # the demuxer passed over packets
+                raise Unplaced(before, end)
+            full = end - lasting[-1] - before >= PAGE_SECONDS * rate
+            if number is not None and page.number != number + 1:
+                gaps[first] = missing
+            elif full and (number is not None or missing < 10 * rate):
+                gaps[first + held - 1] = missing
+            elif number is not None:
+                raise Unplaced(before, end)
+        first, before, number = first + held, end, page.number
+    return gaps
+
+
+def flac_gaps(heads: Sequence[bytes], block: int) -> dict[int, int]:
+    """{packet: samples that are missing before it} of FLAC in packets, each of which carries its number.
+
+    heads: the first bytes of each packet. block: samples of each but the last.
+    """
+    gaps, expected = {}, 0
+    for k, head in enumerate(heads):
+        number = _frame_number(head)
+        if number is None:
+            return {}
+        if number > expected:
+            gaps[k] = (number - expected) * block
+        expected = number + 1
+    return gaps
+
+
+def _frame_number(head):
+    """The number of a FLAC frame of fixed size; None for what is none."""
+    if len(head) < 11 or head[:2] != b"\xff\xf8":
+        return None
+    first = head[4]
+    more = 0 if first < 128 else 7 - (first ^ 255).bit_length()
+    value = first if not more else first & (0x3F >> more)
+    for byte in head[5 : 5 + more]:
+        value = value << 6 | byte & 63
+    return value
+
+
+def counts_frames(path: str | Path) -> bool:
+    """Whether an MP3 says how many frames it has (Xing's header). Else its length is a guess by the file's size."""
+    with open(path, "rb") as file:
+        head = file.read(10)
+        tag = sum((b & 127) << s for b, s in zip(head[6:10], (21, 14, 7, 0))) + 10 if head[:3] == b"ID3" else 0
+        file.seek(tag)
+        return re.search(b"Xing|Info|VBRI", file.read(4096)) is not None
