@@ -76,8 +76,39 @@ ALL = (
         "not in the paper",
     ),
     Metric(
-        "lag_ms", "late by", "ms", NEITHER, "Shift of the sound that would fit best, positive where it is late.",
+        "lag_ms", "late by", "ms", NEITHER,
+        "Shift of the sound against the curve that was asked for, within 0.2 s, refined by a parabola; positive where "
+        "it is late.",
         "not in the paper",
+    ),
+    # timing and level of single events
+    Metric(
+        "lag", "lag", "ms", NEITHER,
+        "Shift within 0.3 s at which the curve correlates most with the true one, in whole frames (8 ms); positive "
+        "where it is late. Early and late clips cancel in the mean.",
+        "docs/metrics.md",
+    ),
+    Metric("lag_abs", "size of the lag", "ms", LOWER, "Mean of the lag without its sign.", "docs/metrics.md"),
+    Metric(
+        "correlation_at_lag", "correlation at the lag", "", HIGHER,
+        "Pearson's correlation of the two curves of a clip after the shift by the lag.",
+        "docs/metrics.md",
+    ),
+    Metric(
+        "level_error_db", "error of events' levels", "dB", LOWER,
+        "Mean absolute difference of the peak levels of events that match within 0.1 s.",
+        "docs/metrics.md",
+    ),
+    Metric(
+        "level_bias_db", "bias of events' levels", "dB", NEITHER,
+        "The same with its sign: positive where the sound is too loud.",
+        "docs/metrics.md",
+    ),
+    Metric(
+        "ranked", "clips with a rank", "", NEITHER,
+        "Share of clips with three events or more of different levels, the only ones that count for the rank of "
+        "levels.",
+        "docs/metrics.md",
     ),
     # classes of the curve
     *(
@@ -155,7 +186,7 @@ ALL = (
     # events of a film
     Metric(
         "level_rank", "rank of levels", "", HIGHER,
-        "Spearman's correlation of the levels of a film's events with the true ones.",
+        "Spearman's correlation of the levels of a clip's events with the true ones; undefined for fewer than three.",
         "Figs. 4, 10",
     ),
     *(
