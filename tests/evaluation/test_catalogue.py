@@ -23,7 +23,13 @@ def keys(value):
 
 
 def test_no_two_metrics_share_a_key_or_a_label():
-    assert len(catalogue.METRICS) == len(catalogue.ALL) == len({metric.label for metric in catalogue.ALL})
+    every = (*catalogue.ALL, *catalogue.TOOLS)
+    assert len(catalogue.METRICS) == len(every) == len({metric.label for metric in every})
+
+
+def test_a_tools_column_is_named_after_its_metric_the_tool_and_the_day():
+    assert catalogue.find("FAD-inf clap-2023 (fadtk, 2026-01-31)").key == "FAD-inf"
+    assert catalogue.known("KL-PASST-softmax (av-benchmark, 2026-01-31)") and not catalogue.known("system")
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda p: str(p.relative_to(ROOT / "results")))

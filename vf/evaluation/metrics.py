@@ -164,19 +164,23 @@ def frechet_infinity(
 
     reference, estimate: (items, e). The line is fitted to the distances of `steps` draws of N = `least` to all items.
     replace: draw with replacement, as fadtk does. This only undoes the draw's own error, and the result is near the
-    plain distance. Without it the draws are subsets, and the line shows how the distance falls with N. least: lowered
-    to half of a smaller set, but not to the dimensions. few: of `frechet_distance`. Returns a float, below 0 where
-    there is only noise. Raises ValueError where there are too few items for two sizes.
+    plain distance. Without it the draws are subsets, and the line shows how the distance falls with N. least: for
+    subsets lowered to half of a smaller set, but not to the dimensions; with replacement it stays, as in fadtk, whose
+    draws from fewer items than that have more items than the set. few: of `frechet_distance`. Returns a float, below 0
+    where there is only noise. Raises ValueError where there are too few items for two sizes.
     """
     estimate = np.asarray(estimate, np.float64)
-    least = max(min(least, len(estimate) // 2), 2 if few else estimate.shape[1] + 1)
-    if least >= len(estimate):
+    fewest = 2 if few else estimate.shape[1] + 1
+    if fewest >= len(estimate):
         raise ValueError(
-            f"estimate embeddings are {estimate.shape}; wanted more than {least} items: embed more or longer clips"
+            f"estimate embeddings are {estimate.shape}; wanted more than {fewest} items: embed more or longer clips"
         )
+    least = max(least, fewest) if replace else max(min(least, len(estimate) // 2), fewest)
     rng = np.random.default_rng(seed)
     sizes = np.linspace(least, len(estimate), steps).astype(int)
     drawn = [frechet_distance(reference, estimate[rng.choice(len(estimate), n, replace)], few) for n in sizes]
+    if sizes[0] == sizes[-1]:
+        return float(np.mean(drawn))  # one size has no line
     return float(np.polyfit(1 / sizes, drawn, 1)[1])
 
 
