@@ -108,6 +108,14 @@ def test_bootstrap_covers_the_mean_and_widens_with_alike_groups():
     assert metrics.bootstrap(values) == free
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_all_draws_at_once_are_those_one_by_one(size):
+    values = rng.normal(size=60)
+    values[rng.random(60) < 0.3] = np.nan
+    groups = np.repeat(np.arange(60 // size), size)
+    assert metrics.bootstrap(values, groups) == metrics.bootstrap(values, groups, lambda v: np.nanmean(v))
+
+
 def test_a_pair_of_unequal_lengths_is_refused():
     with pytest.raises(ValueError, match="one length"):
         metrics.e_l1(np.zeros(3), np.zeros(4))

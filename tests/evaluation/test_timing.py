@@ -43,7 +43,7 @@ def test_the_lag_is_the_largest_of_numpys_correlations_of_what_overlaps():
     truth, estimate = rng.random((2, 300))
     found = {
         k: np.corrcoef(truth[max(0, -k) : 300 - max(0, k)], estimate[max(0, k) : 300 - max(0, -k)])[0, 1]
-        for k in range(-38, 39)
+        for k in range(-37, 38)
     }
     best = max(found, key=found.get)
     lag, alike = timing.lags(truth, estimate, RATE)
@@ -58,7 +58,7 @@ def test_a_constant_curve_has_no_lag_and_no_correlation():
 
 def test_a_shift_beyond_the_search_is_not_found():
     lag, alike = timing.lags(curve(times=(2.0,), levels=(0.3,)), curve(times=(2.0,), levels=(0.3,), shift=60), RATE)
-    assert abs(lag) <= timing.MOST_LAG + 1 / RATE and alike < 0.9
+    assert abs(lag) <= timing.MOST_LAG and alike < 0.9
 
 
 def agreement(truth, estimate):

@@ -102,7 +102,7 @@ def _commands(out, names, seconds, count, films, texts):
     skip = ("" if films else " --skip_video_related") + ("" if texts else " --skip_clap")
     scored = [score.format(where, cache, name, f"--audio_length={length}{skip}") for name in names]
     fads = [
-        f"{'fadtk'} {model} {where}/reference {where}/{name} fad.csv --inf\n"
+        f"fadtk {model} {where}/reference {where}/{name} fad.csv --inf\n"
         for model in ("panns-wavegram-logmel", "clap-2023")
         for name in names
     ]

@@ -179,6 +179,11 @@ def _note_too_few(row, windows, few):
             f"{', '.join(empty)} left empty: {len(windows)} clips have {count} windows of {dims} numbers; wanted "
             f"{least_windows(dims, few)} or more: give more clips, or longer ones\n"
         )
+    elif few and count <= dims:
+        print(
+            f"fad is of {count} windows of {dims} numbers: with no more windows than numbers it depends on how many "
+            "there are; compare systems on the same clips, or read kad\n"
+        )
     elif count < FADTK_LEAST:
         print(
             f"fad_inf_fadtk is of {count} windows: fadtk's line begins at {FADTK_LEAST}, drawn with replacement, and "

@@ -213,11 +213,14 @@ def bootstrap(
     if len(members) < 2:
         return np.nan, np.nan
     rng = np.random.default_rng(seed)
-    tail, drawn = (1 - level) / 2 * 100, []
+    picked = [rng.integers(len(members), size=len(members)) for _ in range(resamples)]
+    tail, alike = (1 - level) / 2 * 100, len({len(each) for each in members}) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a draw in which no clip has a value is left out
-        for _ in range(resamples):
-            picked = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
-            drawn.append(statistic(values[picked]))
+        if statistic is np.nanmean and alike and values.ndim == 1 and values.size * resamples < 2e7:
+            # the same numbers, all draws at once
+            drawn = np.nanmean(values[np.array(members)[np.array(picked)].reshape(resamples, -1)], axis=1)
+        else:
+            drawn = [statistic(values[np.concatenate([members[i] for i in each])]) for each in picked]
         low, high = np.nanpercentile(drawn, [tail, 100 - tail])
     return float(low), float(high)

@@ -30,7 +30,7 @@ def lags(
     """
     reference, estimate = np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
     frames = reference.shape[-1]
-    reach = min(round(most * rate), frames // 2)
+    reach = min(int(most * rate + 1e-9), frames // 2)
     best = np.full(reference.shape[:-1], -np.inf)
     where = np.full(reference.shape[:-1], np.nan)
     for k in sorted(range(-reach, reach + 1), key=abs):
