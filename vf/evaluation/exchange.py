@@ -16,6 +16,7 @@ import soundfile
 from vf.data import files, media
 from vf.evaluation import catalogue, pairing, systems
 
+RATE = 16000  # Hz, at which lengths are measured
 COMMANDS = """\
 {count} clips of {folders} in {out}, {seconds:g} s or longer. With each tool installed by its own page:
 
@@ -53,11 +54,10 @@ def export(
         raise ValueError(f"{', '.join(folders)}: no system may be called reference or videos; rename its folder")
     found = pairing.pair_all(folders, reference, reading)
     texts = None if captions is None else _captions(captions, [n for n, *_ in next(iter(found.values()))])
-    lengths: dict[str, float] = {}
-    for of in found.values():
-        for name, path, truth in of:
-            made, true = pairing.read_pair(path, truth, 16000, 1, reading.seconds, reading.tolerance)
-            lengths[name] = min(lengths.get(name, len(true) / 16000), len(made) / 16000)
+    lengths = {}
+    for i, (name, _, truth) in enumerate(next(iter(found.values()))):
+        made = [of[i][1] for of in found.values()]
+        lengths[name] = len(pairing.read_together(made, truth, RATE, 1, reading.seconds, reading.tolerance)[-1]) / RATE
     for system, of in found.items():
         for name, path, truth in of:
             _write(out / system / f"{name}.wav", path, lengths[name])

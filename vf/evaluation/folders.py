@@ -35,7 +35,7 @@ def clip_scores(reference: np.ndarray, estimate: np.ndarray, timeline: Timeline,
     window, hop = timeline.video_window, timeline.video_hop
     truth, got = (rms.rms_curve(np.asarray(w, np.float32)[None], window, hop) for w in (reference, estimate))
     times = [onsets.detect(truth[0].numpy(), timeline.sample_rate / hop, bins.floor)]
-    row = scores.sound_scores(reference[None], estimate[None], timeline, bins.floor, times)
+    row: dict[str, Any] = dict(scores.sound_scores(reference[None], estimate[None], timeline, bins.floor, times))
     ranked = scores.class_scores(bins.encode(got), bins.count)
     classes = scores.curve_scores(truth, truth, got, ranked, bins, timeline.sample_rate / hop, times)
     row |= {"e_l1_sounding": classes["e_l1_sounding"], "e_l1_peak": peak_e_l1(reference, estimate, window, hop)}
@@ -122,16 +122,13 @@ def evaluate(
 
 def _sounds(found, timeline, reading, train, seed):
     """Waveforms of every row, {row: [(s,) of each clip]}, and the path that each comes from."""
-    rate, hop = timeline.sample_rate, timeline.video_hop
-    read = {
-        system: [pairing.read_pair(a, b, rate, hop, reading.seconds, reading.tolerance) for _, a, b in of]
-        for system, of in found.items()
-    }
-    # systems may differ in length within the tolerance: the shortest of them counts for all
-    lengths = [min(len(truth) for _, truth in each) for each in zip(*read.values())]
-    rows = {system: [made[:n] for (made, _), n in zip(of, lengths)] for system, of in read.items()}
-    truth = [true[:n] for (_, true), n in zip(next(iter(read.values())), lengths)]
-    names = [name for name, *_ in next(iter(found.values()))]
+    rate, hop, first = timeline.sample_rate, timeline.video_hop, next(iter(found.values()))
+    read = [
+        pairing.read_together([of[i][1] for of in found.values()], path, rate, hop, reading.seconds, reading.tolerance)
+        for i, (*_, path) in enumerate(first)
+    ]
+    *made, truth = (list(waves) for waves in zip(*read))
+    rows, names, lengths = dict(zip(found, made)), [name for name, *_ in first], [len(t) for t in truth]
     rows |= {"truth": truth, "silence": [np.zeros_like(t) for t in truth]}
     if train is not None:
         curves = _training_curves(train, names, timeline)
@@ -139,10 +136,8 @@ def _sounds(found, timeline, reading, train, seed):
     if len(names) > 1:  # of one clip there is no other: it would be the truth itself
         others = scores.other_clips([re.sub(r"_\d{1,3}$", "", name) for name in names])
         rows["mismatched"] = [np.resize(truth[others[i]], len(t)) for i, t in enumerate(truth)]
-    paths = {
-        row: [a if row in found else b for _, a, b in found.get(row) or next(iter(found.values()))] for row in rows
-    }
-    return rows, paths
+    truths = [path for *_, path in first]
+    return rows, {row: [p for _, p, _ in found[row]] if row in found else truths for row in rows}
 
 
 def _training_curves(train, tested, timeline):

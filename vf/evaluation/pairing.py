@@ -1,6 +1,6 @@
 """Which file of a system belongs to which reference, and the two sounds at one length."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,11 +47,11 @@ def pair_all(
     one folder share, for clips that only some folders have, and for a mapping that cannot be read.
     """
     theirs = systems.named(reference)
-    found = {name: {n: (p, theirs.get(n)) for n, p in systems.named(f).items()} for name, f in folders.items()}
+    found = {name: systems.named(folder) for name, folder in folders.items()}
     if reading.mapping is not None:
         table = _mapping(reading.mapping)
         found = {name: _mapped(table, Path(f), reference, theirs, reading) for name, f in folders.items()}
-        theirs = {name: path for of in found.values() for name, (_, path) in of.items()}
+        theirs = {name: theirs[name] for of in found.values() for name in of}
     shared = set(theirs).intersection(*found.values())
     lacking = {str(folders[name]): sorted(set(theirs) - set(of)) for name, of in found.items()}
     lacking[str(reference)] = sorted({n for of in found.values() for n in of if n not in theirs})
@@ -65,7 +65,7 @@ def pair_all(
     if faults:
         out = sorted({name for names in lacking.values() for name in names})
         print(f"left out, as not all folders have them: {len(out)} clips ({', '.join(out)})\n")
-    return {name: [(n, *of[n]) for n in sorted(shared)] for name, of in found.items()}
+    return {name: [(n, of[n], theirs[n]) for n in sorted(shared)] for name, of in found.items()}
 
 
 def _some(names):
@@ -89,7 +89,7 @@ def _mapping(path):
 
 
 def _mapped(table, folder, reference, theirs, reading):
-    """{name of the reference: (path, path of the reference)} of one folder, by the rows of a mapping."""
+    """{name of the reference: path} of one folder, by the rows of a mapping."""
     if "system" in table:
         table = table[table["system"].isna() | (table["system"] == folder.name)]
     ours, result = systems.named(folder), {}
@@ -103,7 +103,7 @@ def _mapped(table, folder, reference, theirs, reading):
         if truth.stem in result:
             raise ValueError(f"{reading.mapping}: names the reference {wanted} twice; wanted one row each: remove one")
         if path is not None:
-            result[truth.stem] = (path, truth)
+            result[truth.stem] = path
     return result
 
 
@@ -122,30 +122,40 @@ def read_pair(
     seconds: float | None = None,
     tolerance: float = SLACK,
 ) -> list[np.ndarray]:
-    """Two sounds of one length, that of the shorter: float32 (s,), s whole hops. seconds: only the first so many.
+    """Two sounds of one length, as of `read_together`."""
+    return read_together([path], reference, sample_rate, hop, seconds, tolerance)
 
-    Raises ValueError where they differ by more than `tolerance` seconds, are shorter than `seconds` by more than that
-    or than SHORTEST, or hold samples that are not finite.
+
+def read_together(
+    paths: Sequence[Path],
+    reference: Path,
+    sample_rate: int,
+    hop: int,
+    seconds: float | None = None,
+    tolerance: float = SLACK,
+) -> list[np.ndarray]:
+    """The sounds of several systems and their reference, the last, at one length, that of the shortest.
+
+    Float32 (s,), s whole hops. seconds: only the first so many. Raises ValueError where one differs from the reference
+    by more than `tolerance` seconds, is shorter than `seconds` by more than that or than SHORTEST, or holds samples
+    that are not finite.
     """
-    sounds = [systems.read_sound(p, sample_rate) for p in (path, reference)]
-    for p, sound in zip((path, reference), sounds):
-        if len(sound) < SHORTEST * sample_rate:
-            raise ValueError(
-                f"{p}: is {len(sound) / sample_rate:.3f} s long; wanted {SHORTEST} s or more: give longer sounds"
-            )
+    every = [*paths, reference]
+    sounds = [systems.read_sound(p, sample_rate) for p in every]
     lengths = [len(s) / sample_rate for s in sounds]
-    if seconds is not None:
-        for p, length in zip((path, reference), lengths):
-            if length < seconds - tolerance:
-                raise ValueError(
-                    f"{p}: is {length:.2f} s long; wanted {seconds:g} s: give the whole file, ask for fewer --seconds, "
-                    "or allow for what is missing with --tolerance"
-                )
-        lengths = [seconds, seconds]
-    if abs(lengths[0] - lengths[1]) > tolerance:
-        raise ValueError(
-            f"{path}: is {lengths[0]:.2f} s long, its reference {lengths[1]:.2f} s; wanted the same stretch within "
-            f"{tolerance:g} s: cut one, judge the first seconds of both with --seconds, or allow more with --tolerance"
-        )
-    count = round(min(lengths) * sample_rate) // hop * hop
+    for path, length in zip(every, lengths):
+        if length < SHORTEST:
+            raise ValueError(f"{path}: is {length:.3f} s long; wanted {SHORTEST} s or more: give longer sounds")
+        if seconds is not None and length < seconds - tolerance:
+            raise ValueError(
+                f"{path}: is {length:.2f} s long; wanted {seconds:g} s: give the whole file, ask for fewer --seconds, "
+                "or allow for what is missing with --tolerance"
+            )
+        if seconds is None and abs(length - lengths[-1]) > tolerance:
+            raise ValueError(
+                f"{path}: is {length:.2f} s long, its reference {lengths[-1]:.2f} s; wanted the same stretch within "
+                f"{tolerance:g} s: cut one, judge the first seconds of both with --seconds, or allow more with "
+                "--tolerance"
+            )
+    count = round((min(lengths) if seconds is None else seconds) * sample_rate) // hop * hop
     return [np.pad(s[:count], (0, max(0, count - len(s)))) for s in sounds]

@@ -98,7 +98,8 @@ def condfoleygen_onsets(reference: np.ndarray, estimate: np.ndarray, tolerance: 
     of its own an ap of 1, and true onsets left when no estimate is free do not count for ap. Where their code stops, an
     onset in the first 0.05 s, the confidence is of what there is; without any onset both are NaN.
     """
-    return _scores(detect(reference), *_onsets(np.abs(np.asarray(estimate, np.float64)), detect(estimate)), tolerance)
+    scaled, found = _onsets(np.abs(np.asarray(estimate, np.float64)), detect(estimate))
+    return _scores(detect(reference), scaled, found, tolerance)
 
 
 def mmaudio_onsets(
@@ -115,8 +116,8 @@ def mmaudio_onsets(
     """
     wave = np.asarray(estimate, np.float64)[: round(seconds * RATE)]
     true = np.sort(np.asarray(times, float))
-    found = detect(wave, delta)
-    return _scores(true[true < seconds] * RATE, *_onsets(wave, found, 1e-6), delta, stale=True)
+    scaled, found = _onsets(wave, detect(wave, delta), 1e-6)
+    return _scores(true[true < seconds] * RATE, scaled, found, delta, stale=True)
 
 
 def _onsets(wave, found, least=0.0):
@@ -179,7 +180,8 @@ def flow_peaks(frames: np.ndarray, fps: float) -> np.ndarray:
     frames: uint8 (t, h, w, 3), RGB. fps: their rate. The flow is Farneback's, by the settings of the metric's code.
     """
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
-    flows = [cv2.calcOpticalFlowFarneback(a, b, None, 0.5, 3, 15, 3, 5, 1.2, 0) for a, b in zip(grey[:-1], grey[1:])]
+    empty = np.zeros((*grey[0].shape, 2), np.float32)  # no first guess: its flag is not set
+    flows = [cv2.calcOpticalFlowFarneback(a, b, empty.copy(), 0.5, 3, 15, 3, 5, 1.2, 0) for a, b in zip(grey, grey[1:])]
     size = np.array([cv2.magnitude(flow[..., 0], flow[..., 1]).mean() for flow in flows])
     size = np.concatenate([size[:1], size])  # the first frame has its neighbour's
     return (1 + np.flatnonzero((size[1:-1] > size[:-2]) & (size[1:-1] > size[2:]))) / fps

@@ -263,7 +263,7 @@ def constant_sounds(train_curves: ArrayLike, count: int, samples: int, seed: int
     that are scored. Each sample is plus or minus that level, so that the RMS of every frame is the level itself.
     """
     level = np.float32(np.median(np.asarray(train_curves)))
-    return level * np.random.default_rng(seed).choice(np.float32([-1, 1]), (count, samples))
+    return level * np.random.default_rng(seed).choice(np.array([-1, 1], np.float32), (count, samples))
 
 
 def sounds_of_others(films: clips.ClipSet) -> np.ndarray:
