@@ -167,17 +167,14 @@ def test_frechet_is_the_trace_of_the_root_that_scipy_finds_of_many_dimensions():
 
 @pytest.mark.slow
 def test_frechet_is_five_times_as_fast_as_scipys_root():
-    """The time of both at 1,024 dimensions, more so at 2,048; the true value is that of commuting covariances."""
+    """By the time of the processor, at 1,024 dimensions, of covariances that do not commute."""
     d = 1024
-    spread, other = np.linspace(0.1, 2, d), np.linspace(3, 0.2, d)
-    turn = scipy.linalg.hadamard(d) / np.sqrt(d)  # orthogonal
-    a, b = (turn * spread) @ turn.T, (turn * other) @ turn.T
-    began = time.perf_counter()
+    a, b = (np.cov((rng.normal(size=(2 * d, d)) * np.linspace(0.1, k, d)).T) for k in (2, 1))
+    began = time.process_time()
     distance = metrics.frechet_gaussian(np.zeros(d), a, np.ones(d), b)
-    ours = time.perf_counter() - began
-    assert distance == pytest.approx(d + ((np.sqrt(spread) - np.sqrt(other)) ** 2).sum(), rel=1e-6)
-    began = time.perf_counter()
+    ours = time.process_time() - began
+    began = time.process_time()
     root = scipy.linalg.sqrtm(a @ b)
-    scipys = time.perf_counter() - began
-    assert np.trace(root).real == pytest.approx(np.sqrt(spread * other).sum(), rel=1e-6)
+    scipys = time.process_time() - began
+    assert distance == pytest.approx(d + np.trace(a + b - 2 * root.real), rel=1e-6)
     assert scipys > 5 * ours
