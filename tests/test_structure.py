@@ -28,6 +28,7 @@ PACKAGES = [
 COMMANDS = {
     "evaluate",
     "listening",
+    "pretrain",
     "shards",
     "systems",
     "weights",
@@ -92,7 +93,7 @@ WRITES = "|".join(
         r"(\w+)\.(?:write_text|write_bytes)\(",
         r"np\.savez?\((\w+)",
         r"\.savefig\((\w+)",
-        r"\.to_csv\(([a-z]\w*)[,)]",
+        r"(?<!curves)\.to_csv\(([a-z]\w*)[,)]",
         r"torch\.save\(.*, (\w+)\)",
     ]
 )

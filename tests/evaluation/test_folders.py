@@ -6,7 +6,7 @@ import scipy.linalg
 import soundfile
 from scipy.signal import ellip, filtfilt
 
-from vf.evaluation import catalogue, folders, metrics
+from vf.evaluation import catalogue, folders, metrics, pairing, sets
 from vf.signal import onsets, rms
 from vf.signal.timeline import Timeline
 
@@ -67,7 +67,13 @@ def test_truth_is_perfect_and_silence_errs_by_the_truth(two_folders):
 def test_every_column_has_a_meaning(two_folders):
     table, _ = folders.evaluate(two_folders / "ours", two_folders / "truth", Listen())
     named = {c.removesuffix(" low").removesuffix(" high") for c in table} - {"system", "clips"}
-    assert named == set(folders.COLUMNS) <= set(catalogue.METRICS)
+    assert named == set(folders.COLUMNS) - {"av_align"}, "which needs pictures"
+    assert set(folders.COLUMNS) <= set(catalogue.METRICS)
+    said = folders.legend(table.columns).set_index("column")
+    assert set(said.index) == {c for c in table if c not in ("system", "clips")} - {
+        c for c in table if c.endswith((" low", " high"))
+    }
+    assert said.loc["lag", "unit"] == "ms" and said.loc["e_l1", "better"] == "lower"
 
 
 class Wide(Listen):
@@ -90,20 +96,21 @@ def test_too_few_clips_for_fad_leave_it_empty_and_all_else_stands(two_folders, c
     assert "wanted 42 or more: give more clips" in said
     assert list(fad_columns(table).index) == ["fad", "fad low", "fad high", "fad_inf", "fad_inf_fadtk"]
     assert fad_columns(table).isna().all() and table.clap[1] == pytest.approx(1) and len(per_clip) == 16
-    rest = table.drop(columns=[c for c in table if c.startswith(("fad", "clap"))])
+    assert np.isfinite(table.kad[0]), "which needs no more items than two"
+    rest = table.drop(columns=[c for c in table if c.startswith(("fad", "clap", "kad"))])
     pd.testing.assert_frame_equal(rest, folders.evaluate(two_folders / "ours", two_folders / "truth")[0])
 
 
 @pytest.mark.parametrize("few", [False, True])
 def test_the_least_that_fad_takes_is_what_metrics_take(few):
-    least = folders.least_windows(12, few)
+    least = sets.least_windows(12, few)
     for items, empty in (
         (least, []),
         (least - 1, ["fad_inf", "fad_inf_fadtk"]),
         (least - 2, ["fad", "fad_inf", "fad_inf_fadtk"]),
     ):
-        sets = [[x[None] for x in gaussians(items, seed)[1]] for seed in (2, 3)]
-        scores = folders.set_scores(*sets, np.arange(items), few=few, resamples=5)
+        both = [[x[None] for x in gaussians(items, seed)[1]] for seed in (2, 3)]
+        scores = sets.set_scores(*both, np.arange(items), few=few, resamples=5)
         assert [name for name in ("fad", "fad_inf", "fad_inf_fadtk") if np.isnan(scores[name])] == empty
         assert np.isnan(scores["fad_interval"]).all() == np.isnan(scores["fad"])
     with pytest.raises(ValueError, match="wanted more"):
@@ -114,8 +121,85 @@ def test_draws_with_too_few_windows_are_left_out():
     # two films of 20 windows and one of 2: with the short one drawn thrice there are no more windows than numbers
     random = np.random.default_rng(0)
     reference, estimate = ([random.normal(size=(n, 12)) for n in (20, 20, 2)] for _ in range(2))
-    scores = folders.set_scores(reference, estimate, [0, 1, 2])
+    scores = sets.set_scores(reference, estimate, [0, 1, 2])
     assert np.isfinite(scores["fad_interval"]).all() and scores["fad_interval"][0] < scores["fad_interval"][1]
+
+
+def test_one_folder_of_references_serves_many_systems(two_folders, capsys):
+    ours, truth, third = (two_folders / name for name in ("ours", "truth", "third"))
+    third.mkdir()
+    for path in sorted(truth.iterdir())[:3]:
+        soundfile.write(third / path.name, soundfile.read(path)[0][: 2 * RATE - 500], RATE, subtype="FLOAT")
+    both = {"ours": ours, "third": third}
+    with pytest.raises(ValueError, match=r"third lacks 1 \(film1_03\).*--map, or score those that all have: --common"):
+        pairing.pair_all(both, truth)
+    table, _ = folders.evaluate(both, truth, reading=pairing.Reading(common=True))
+    assert "left out, as not all folders have them: 1 clips (film1_03)" in capsys.readouterr().out
+    rows = table.set_index("system")
+    assert list(rows.index) == ["ours", "third", "truth", "silence", "mismatched"] and (rows.clips == 3).all()
+    assert rows.loc["third", "e_l1"] < 1e-3 < rows.loc["ours", "e_l1"] and rows.loc["third", "lag"] == 0
+    shown = folders.readable(table)
+    assert shown.loc["lag", "unit"] == "ms" and shown.loc["e_l1", "better"] == "lower"
+    assert shown.loc["e_l1", "ours"] == (
+        f"{rows.loc['ours', 'e_l1']:.4g} [{rows.loc['ours', 'e_l1 low']:.3g}, {rows.loc['ours', 'e_l1 high']:.3g}]"
+    )
+    with pytest.raises(ValueError, match="no clip is in all of them"):
+        pairing.pair_all({"ours": two_folders / "ours"}, _renamed(truth), pairing.Reading(common=True))
+
+
+def _renamed(folder):
+    for path in sorted(folder.iterdir()):
+        path.rename(folder / f"other_{path.name}")
+    return folder
+
+
+def test_files_are_mapped_by_a_csv_instead_of_renamed(two_folders):
+    ours, truth = two_folders / "ours", _renamed(two_folders / "truth")
+    rows = [f"film{i // 2}_{i:02d}.wav,other_film{i // 2}_{i:02d}" for i in range(4)]
+    table = two_folders / "map.csv"
+    table.write_text("generated, reference\n" + "\n".join(rows))
+    reading = pairing.Reading(mapping=table)
+    assert [(name, a.name) for name, a, _ in pairing.pairs(ours, truth, reading)] == [
+        (f"other_film{i // 2}_{i:02d}", f"film{i // 2}_{i:02d}.wav") for i in range(4)
+    ]
+    table.write_text("generated,reference\n" + rows[0])
+    assert len(pairing.pairs(ours, truth, reading)) == 1, "what the CSV does not name is not scored"
+    for text, said in (
+        ("a,b\n1,2", "has the columns a, b; wanted generated and reference"),
+        ("generated,reference\nfilm0_00,", "wanted generated and reference, filled in each row"),
+        ("generated,reference\nfilm9,other_film0_00", "names film9, which .*ours lacks; wanted one of its files"),
+        ("generated,reference\nfilm0_00.flac,other_film0_00", "names film0_00.flac, which"),
+        ("generated,reference\n" + f"{rows[0]}\n{rows[0]}", "names the reference other_film0_00 twice"),
+    ):
+        table.write_text(text)
+        with pytest.raises(ValueError, match=said):
+            pairing.pairs(ours, truth, reading)
+    table.write_text("generated,reference,system\n" + f"{rows[0]},ours\n{rows[1]},theirs")
+    assert [name for name, *_ in pairing.pairs(ours, truth, reading)] == ["other_film0_00"]
+
+
+def test_the_tolerance_for_length_is_an_option_that_the_refusal_names(two_folders):
+    ours, truth = two_folders / "ours" / "film0_00.wav", two_folders / "truth" / "film0_00.wav"
+    soundfile.write(ours, knocks(0, 1.5), RATE, subtype="FLOAT")
+    with pytest.raises(ValueError, match="1.50 s long, its reference 2.00 s; .* 0.1 s: .*--seconds.*--tolerance"):
+        pairing.read_pair(ours, truth, RATE, 128)
+    made, true = pairing.read_pair(ours, truth, RATE, 128, tolerance=0.5)
+    assert len(made) == len(true) == round(1.5 * RATE) // 128 * 128
+    assert np.array_equal(true, soundfile.read(truth, dtype="float32")[0][: len(true)])
+
+
+def test_the_best_constant_is_fitted_on_training_sounds_alone(two_folders):
+    train = two_folders / "train"
+    train.mkdir()
+    soundfile.write(train / "a.wav", np.full(RATE, 0.25), RATE, subtype="FLOAT")
+    soundfile.write(train / "b.wav", np.full(2 * RATE, 0.05), RATE, subtype="FLOAT")
+    table, _ = folders.evaluate(two_folders / "ours", two_folders / "truth", train=train)
+    rows = table.set_index("system")
+    truth = [rms.rms_curve(knocks(i)[: 250 * 128], 512, 128).numpy() for i in range(4)]
+    assert rows.loc["constant", "e_l1"] == pytest.approx(np.mean([np.abs(c - 0.05).mean() for c in truth]), abs=1e-5)
+    soundfile.write(train / "film0_00.wav", np.full(RATE, 0.5), RATE)
+    with pytest.raises(ValueError, match="has film0_00, which is a reference"):
+        folders.evaluate(two_folders / "ours", two_folders / "truth", train=train)
 
 
 def test_one_clip_has_no_other(two_folders):
@@ -197,6 +281,27 @@ def test_fad_infinity_is_the_intercept_of_a_line(monkeypatch):
     assert metrics.frechet_infinity(*gaussians(800)) == pytest.approx(3)
 
 
+def test_fad_infinity_begins_at_500_as_fadtk_does(monkeypatch):
+    """fadtk: 25 draws with replacement of 500 to all items, of a smaller set still of 500 at first."""
+    for items in (300, 800):
+        drawn = []
+        monkeypatch.setattr(metrics, "frechet_distance", lambda r, e, few, drawn=drawn: drawn.append(len(e)) or 1.0)
+        metrics.frechet_infinity(*gaussians(items), replace=True)
+        assert drawn == [int(n) for n in np.linspace(500, items, 25)]
+
+
+def test_fad_infinity_with_replacement_is_what_fadtks_code_gives():
+    """Stored: fadtk 1.1.0's calc_frechet_distance on the same draws (its own are of numpy's global generator)."""
+    for items, expected in ((700, 0.516699179837), (300, 0.751022162501)):
+        random = np.random.default_rng(0)
+        random.normal(size=(120, 8)), random.normal(size=(90, 8))
+        for n in (700, 300):
+            estimate, reference = random.normal(size=(n, 4)) * 1.2 + 0.3, random.normal(size=(900, 4))
+            if n == items:
+                found = metrics.frechet_infinity(reference, estimate, replace=True)
+                assert found == pytest.approx(expected, abs=1e-9)
+
+
 def test_fad_infinity_refuses_a_set_of_one_size():
     with pytest.raises(ValueError, match="wanted more than 13 items"):
         metrics.frechet_infinity(*gaussians(13))
@@ -204,7 +309,7 @@ def test_fad_infinity_refuses_a_set_of_one_size():
 
 def test_pairs_are_found_whatever_their_kind(two_folders):
     (two_folders / "ours" / "film0_00.wav").rename(two_folders / "ours" / "film0_00.flac")
-    assert [name for name, *_ in folders.pairs(two_folders / "ours", two_folders / "truth")] == [
+    assert [name for name, *_ in pairing.pairs(two_folders / "ours", two_folders / "truth")] == [
         f"film{i // 2}_{i:02d}" for i in range(4)
     ]
 
@@ -213,19 +318,19 @@ def test_missing_doubled_and_differently_long_files_are_named(two_folders):
     ours, truth = two_folders / "ours", two_folders / "truth"
     (ours / "film0_00.flac").write_bytes((ours / "film0_00.wav").read_bytes())
     with pytest.raises(ValueError, match="film0_00.flac and film0_00.wav have one name"):
-        folders.pairs(ours, truth)
+        pairing.pairs(ours, truth)
     (ours / "film0_00.flac").unlink()
     (ours / "film0_00.wav").rename(ours / "film9_00.wav")
     with pytest.raises(ValueError, match=r"ours lacks 1 \(film0_00\) and .*truth lacks 1 \(film9_00\)"):
-        folders.pairs(ours, truth)
+        pairing.pairs(ours, truth)
     with pytest.raises(ValueError, match="no such folder"):
-        folders.pairs(ours / "none", truth)
+        pairing.pairs(ours / "none", truth)
     soundfile.write(ours / "film9_00.wav", knocks(0, 1.5), RATE)
     with pytest.raises(ValueError, match="film9_00.wav: is 1.50 s long, its reference 2.00 s"):
-        folders.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128)
+        pairing.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128)
     with pytest.raises(ValueError, match="is 1.50 s long; wanted 1.8 s"):
-        folders.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128, 1.8)
-    a, b = folders.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128, 1.0)
+        pairing.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128, 1.8)
+    a, b = pairing.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128, 1.0)
     assert len(a) == len(b) == 16000
 
 
@@ -241,7 +346,7 @@ def test_sounds_that_cannot_be_judged_are_named(two_folders):
     with pytest.raises(ValueError, match="ours/film0_00.wav: is 0.025 s long; wanted 0.1 s or more"):
         folders.evaluate(ours, truth)
     for folder in (ours, truth):
-        soundfile.write(folder / "film0_00.wav", knocks(0)[: round(folders.SHORTEST * RATE)], RATE)
+        soundfile.write(folder / "film0_00.wav", knocks(0)[: round(pairing.SHORTEST * RATE)], RATE)
     assert len(folders.evaluate(ours, truth)[0]) == 4
 
     class Deaf(Listen):
@@ -252,7 +357,7 @@ def test_sounds_that_cannot_be_judged_are_named(two_folders):
         folders.evaluate(ours, truth, Deaf())
     for seconds in (0, -1, np.nan):
         with pytest.raises(ValueError, match="seconds is .*; wanted 0.1 or more"):
-            folders.evaluate(ours, truth, seconds=seconds)
+            folders.evaluate(ours, truth, reading=pairing.Reading(seconds=seconds))
 
 
 @pytest.mark.parametrize(
@@ -279,6 +384,7 @@ def test_the_command_writes_both_tables_or_says_what_is_wrong(two_folders, capsy
     assert list(pd.read_csv(out).system) == ["estimate", "truth", "silence", "mismatched"]
     assert len(pd.read_csv(out.with_suffix(".per_clip.csv"))) == 16
     assert "onset_f1_100ms" in capsys.readouterr().out
+    assert "lag" in set(pd.read_csv(out.with_suffix(".legend.csv")).column)
     with pytest.raises(SystemExit):
         folders.main(
             [

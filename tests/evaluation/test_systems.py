@@ -95,11 +95,14 @@ def test_a_name_is_taken_at_its_word(tmp_path):
     assert load(tmp_path, [clip])[1] == [0]
 
 
-def test_a_film_from_its_start_covers_the_clips_inside_it(tmp_path):
+def test_a_film_from_its_start_covers_the_clips_inside_it(tmp_path, capsys):
     clips = [Clip(f"a_{i:02d}", None, 2.0 * i, 2.0, "test", "a") for i in range(4)]
     write(tmp_path, "a.wav", ramp(5.46))
     waves, covered = load(tmp_path, clips, join="film")
     assert covered == [0, 1] and np.allclose(waves[1], ramp(2, start=2), atol=1e-6)
+    assert capsys.readouterr().out == ("theirs: 2 of 4 clips left out, as no file reaches their end: a: 02, 03\n"), (
+        "and it says which it leaves out"
+    )
 
 
 def test_films_serve_as_sounds(tmp_path):

@@ -15,7 +15,6 @@ from vf.foley import batch, command, session
 def maker(monkeypatch):
     made = studio()
     monkeypatch.setattr(batch.VideoFoley, "from_pretrained", lambda *_: made)
-    monkeypatch.setattr(batch, "knowledge", lambda *_: "")  # a stand-in has no text encoder
     return made
 
 

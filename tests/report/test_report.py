@@ -264,6 +264,18 @@ def test_the_page_is_whole_and_offline(run):
     assert pd.read_csv(run.results("tables/table2.csv")).shape[0] == len(FOLEY) + 5
 
 
+def test_timing_and_level_stand_beside_the_rows_that_know_nothing():
+    late = {"lag": 40.0, "lag_interval": [32.0, 48.0], "level_error_db": 3.0, "level_error_db_interval": [2.0, 4.0]}
+    silence = {"lag": None, "lag_interval": None, "onset_f1_50ms": 0.0, "onset_f1_50ms_interval": [0.0, 0.0]}
+    table = content.timing_table({"video2rms": {"predicted": late}, "foley": {"silence": silence}})
+    rows = {row[0]: dict(zip(table.columns, row)) for row in table.rows}
+    assert table.columns[1:3] == ["lag", "size of the lag ↓"]
+    assert rows["curve, predicted"]["error of events' levels ↓"] == "3 [2, 4]"
+    assert rows["sound, silence"]["lag"] == text.DASH and rows["sound, silence"]["onset F1 at 50 ms ↑"] == "0 [0, 0]"
+    with_rows = RMS2SOUND | {name: leaf(0.3) for name in ("silence", "constant", "training_clip")}
+    assert list(tables.table5(with_rows)["system"])[:4] == ["reconstruction", "silence", "constant", "training_clip"]
+
+
 def test_what_backs_the_case_studies_is_in_the_report():
     events, drawn = content.case_tables(CASES)
     assert events.columns[:2] == ["system", "rank of levels ↑"] and events.rows[0][1] == "0.6 [0.5, 0.7]"

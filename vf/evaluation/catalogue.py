@@ -76,8 +76,39 @@ ALL = (
         "not in the paper",
     ),
     Metric(
-        "lag_ms", "late by", "ms", NEITHER, "Shift of the sound that would fit best, positive where it is late.",
+        "lag_ms", "late by", "ms", NEITHER,
+        "Shift of the sound against the curve that was asked for, within 0.2 s, refined by a parabola; positive where "
+        "it is late.",
         "not in the paper",
+    ),
+    # timing and level of single events
+    Metric(
+        "lag", "lag", "ms", NEITHER,
+        "Shift within 0.3 s at which the curve correlates most with the true one, in whole frames (8 ms); positive "
+        "where it is late. Early and late clips cancel in the mean.",
+        "docs/metrics.md",
+    ),
+    Metric("lag_abs", "size of the lag", "ms", LOWER, "Mean of the lag without its sign.", "docs/metrics.md"),
+    Metric(
+        "correlation_at_lag", "correlation at the lag", "", HIGHER,
+        "Pearson's correlation of the two curves of a clip after the shift by the lag.",
+        "docs/metrics.md",
+    ),
+    Metric(
+        "level_error_db", "error of events' levels", "dB", LOWER,
+        "Mean absolute difference of the peak levels of events that match within 0.1 s.",
+        "docs/metrics.md",
+    ),
+    Metric(
+        "level_bias_db", "bias of events' levels", "dB", NEITHER,
+        "The same with its sign: positive where the sound is too loud.",
+        "docs/metrics.md",
+    ),
+    Metric(
+        "ranked", "clips with a rank", "", NEITHER,
+        "Share of clips with three events or more of different levels, the only ones that count for the rank of "
+        "levels.",
+        "docs/metrics.md",
     ),
     # classes of the curve
     *(
@@ -152,10 +183,44 @@ ALL = (
         "fad_inf_fadtk", "FAD, endless (fadtk)", "", LOWER, "The same drawn with replacement, as fadtk does.",
         "Eq. 6", True,
     ),
+    Metric(
+        "kad", "KAD", "", LOWER,
+        "Kernel audio distance of the same embeddings, times 100: no bias from the number of sounds; about 0, of "
+        "either sign, for sets of one kind.",
+        "docs/metrics.md", True,
+    ),
+    # of other papers, by the settings of their code
+    Metric(
+        "energy_mae", "E-MAE", "ln", LOWER,
+        "Mean absolute difference of the mean log-mel of each frame, both sounds at one peak.",
+        "ReWaS, docs/metrics.md",
+    ),
+    Metric(
+        "mfcc_similarity", "MFCC similarity", "", HIGHER,
+        "Cosine of the mean cepstral coefficients of two sounds, without their level.",
+        "docs/metrics.md",
+    ),
+    *(
+        Metric(
+            f"onset_{key}_{tool.lower()}", f"onset {name} ({tool})", "", HIGHER,
+            f"{meaning} by {tool}'s code, within {within} s; of a sound without onsets AP is 1.", "docs/metrics.md",
+        )
+        for tool, within in (("CondFoleyGen", 0.1), ("MMAudio", 0.3))
+        for key, name, meaning in (
+            ("accuracy", "accuracy", "Share of true onsets that are found,"),
+            ("ap", "AP", "Average precision of onsets"),
+            ("f1", "F1", "F-measure of onsets"),
+        )
+        if (tool, key) != ("CondFoleyGen", "f1")
+    ),
+    Metric(
+        "av_align", "AV-Align", "", HIGHER,
+        "Intersection over union of the peaks of sound and of optical flow.", "TempoTokens, docs/metrics.md",
+    ),
     # events of a film
     Metric(
         "level_rank", "rank of levels", "", HIGHER,
-        "Spearman's correlation of the levels of a film's events with the true ones.",
+        "Spearman's correlation of the levels of a clip's events with the true ones; undefined for fewer than three.",
         "Figs. 4, 10",
     ),
     *(
@@ -207,15 +272,61 @@ ALL = (
     Metric("peavs", "PEAVS", "1 to 5", HIGHER, "Synchrony of picture and sound as a network judges it.", "App. C"),
     Metric("parameters", "parameters", "", NEITHER, "Weights that are trained.", "Fig. 2"),
 )  # fmt: skip
-METRICS = {metric.key: metric for metric in ALL}
+TOOLS = tuple(  # what av-benchmark, fadtk and kadtk write (vf.evaluation.exchange), by their own names
+    Metric(key, label, unit, better, meaning, tool, of_sets)
+    for tool, key, label, unit, better, meaning, of_sets in (
+        *(
+            ("av-benchmark", f"FD-{of}", f"FD {of}", "", LOWER, f"Frechet distance of {of}'s embeddings.", True)
+            for of in ("VGG", "PANN", "PASST")
+        ),
+        *(
+            ("av-benchmark", f"KL-{of}-softmax", f"KL {of}", "nat", LOWER, f"Divergence of {of}'s classes.", False)
+            for of in ("PANNS", "PASST")
+        ),
+        *(
+            ("av-benchmark", f"ISC-{of}-{key}", f"IS {of}, {key}", "", better, f"Inception score by {of}.", True)
+            for of in ("PANNS", "PASST")
+            for key, better in (("mean", HIGHER), ("std", NEITHER))
+        ),
+        ("av-benchmark", "IB-Score", "ImageBind score", "", HIGHER, "Cosine of film and sound by ImageBind.", False),
+        ("av-benchmark", "DeSync", "DeSync", "s", LOWER, "Misalignment that Synchformer hears.", False),
+        *(
+            ("av-benchmark", f"{of}-CLAP-Score", f"{of} CLAP", "", HIGHER, f"Cosine of text and sound by {of}.", False)
+            for of in ("LAION", "MS")
+        ),
+        *(
+            (tool, f"{key}{more}", f"{key}{more} of {tool}", "", LOWER, meaning, True)
+            for tool, key, name in (("fadtk", "FAD", "Frechet distance"), ("kadtk", "KAD", "Kernel audio distance"))
+            for more, meaning in (
+                ("", f"{name} of the embeddings of the model named."),
+                ("-inf", f"{name} of the embeddings of the model named, for endlessly many sounds."),
+            )
+        ),
+    )
+)  # fmt: skip
+METRICS = {metric.key: metric for metric in (*ALL, *TOOLS)}
+
+
+def known(key: str) -> bool:
+    """Whether a column is of a metric."""
+    return _name(key) in METRICS
+
+
+def _name(key):
+    """The key of a metric; of `KEY minus ROW` and of a tool's `KEY model (tool, date)` the first."""
+    name = key.split(" minus ")[0].partition(" (")[0]
+    first = name.split(" ")[0]
+    return first if first in {metric.key for metric in TOOLS} else name
 
 
 def find(key: str) -> Metric:
     """The metric of a key; of a difference, `KEY minus ROW`, the metric that is compared.
 
+    Of a tool's column, `KEY model (tool, date)`, the tool's metric.
+
     Raises ValueError for an unknown key.
     """
-    name = key.split(" minus ")[0]
+    name = _name(key)
     if name not in METRICS:
         raise ValueError(
             f"{key!r} is no metric; wanted one of {', '.join(METRICS)}: add it to vf/evaluation/catalogue.py"

@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 
+import mir_eval
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import spearmanr
 
 from vf.data.clips import Event
+from vf.signal import onsets
+
+LEVEL_SCORES = ("level_error_db", "level_bias_db", "level_rank", "ranked")  # keys of `level_scores`
 
 
 def measure(curve: ArrayLike, times: ArrayLike, rate: float, early: float = 0.05, floor: float = 0.01) -> np.ndarray:
@@ -46,12 +50,45 @@ def compare(truth: ArrayLike, estimate: ArrayLike, times: ArrayLike, rate: float
     lengths, NaN without events.
     """
     (level, begin, end), (other, begins, ends) = measure(truth, times, rate), measure(estimate, times, rate)
-    ranked = len(level) > 2 and len(set(level)) > 1 and len(set(other)) > 1
-    result = {"level_rank": spearmanr(level, other).statistic if ranked else np.nan}
+    result = {"level_rank": level_rank(level, other)}
     for name, a, b in (("start", begin, begins), ("end", end, ends), ("length", end - begin, ends - begins)):
         apart = np.abs(a - b)
         result[f"{name}_ms"] = 1000 * float(np.nanmedian(apart)) if np.isfinite(apart).any() else np.nan
     return result
+
+
+def level_rank(levels: np.ndarray, others: np.ndarray) -> float:
+    """Spearman's rank correlation of the levels of the same events, (e,) and (e,).
+
+    NaN for fewer than three events, or where one side has no levels to tell apart.
+    """
+    ranked = len(levels) > 2 and len(set(levels)) > 1 and len(set(others)) > 1
+    return float(spearmanr(levels, others).statistic) if ranked else np.nan
+
+
+def level_scores(
+    truth: ArrayLike, estimate: ArrayLike, times: ArrayLike, found: ArrayLike, rate: float, tolerance: float = 0.1
+) -> dict[str, float]:
+    """How alike the levels of single events are: {level_error_db, level_bias_db, level_rank, ranked}.
+
+    With the level L of an event (see `measure`) and d = 20 log10(L_estimate / L_truth) of each matched pair:
+    level_error_db is the mean of |d|, level_bias_db the mean of d, positive where the estimate is louder; NaN without a
+    pair. Pairs are matched one to one within `tolerance` seconds, as for the F-measure. level_rank: of `level_rank`, at
+    the true times. ranked: 1 where that is defined, else 0, so that the mean over clips is the share that counts.
+
+    truth, estimate: (n,) RMS. times, found: true and estimated onsets, in seconds. rate: frames per second.
+    """
+    times, found = np.sort(np.asarray(times, float)), np.sort(np.asarray(found, float))
+    level, heard = measure(truth, times, rate)[0], measure(estimate, found, rate)[0]
+    pairs = mir_eval.util.match_events(times, found, tolerance + onsets.ROUNDING) if len(times) and len(found) else []
+    apart = [20 * np.log10(heard[j] / level[i]) for i, j in pairs if level[i] > 0 and heard[j] > 0]
+    rank = level_rank(level, measure(estimate, times, rate)[0])
+    return {
+        "level_error_db": float(np.mean(np.abs(apart))) if apart else np.nan,
+        "level_bias_db": float(np.mean(apart)) if apart else np.nan,
+        "level_rank": rank,
+        "ranked": float(not np.isnan(rank)),
+    }
 
 
 def lengths(curve: ArrayLike, events: Sequence[Event], rate: float) -> dict[str, float]:

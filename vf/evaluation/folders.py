@@ -1,13 +1,13 @@
-"""A folder of sounds or films against its references: every metric that needs only sound, as it was published.
+"""Folders of sounds or films against their references: every metric that needs only sound, as it was published.
 
-python -m vf.evaluate FOLDER REFERENCE --out table.csv
+python -m vf.evaluate FOLDER [FOLDER ...] REFERENCE --out table.csv
 """
 
 import argparse
 import importlib
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,69 +16,18 @@ import numpy as np
 import pandas as pd
 
 from vf import params
-from vf.data import files
-from vf.evaluation import catalogue, metrics, scores, systems
+from vf.data import files, media
+from vf.evaluation import catalogue, exchange, metrics, pairing, published, scores, systems, timing
+from vf.evaluation.sets import FADTK_LEAST, least_windows, set_scores
 from vf.signal import onsets, rms
 from vf.signal.timeline import Timeline
-
-SLACK = 0.1  # seconds that two files of a pair may differ in length: a codec's padding, not another clip
-SHORTEST = 0.1  # seconds: less has next to no curve
 
 COLUMNS = (  # of the table, in this order
     "e_l1", "e_l1_gain_matched", "e_l1_peak", "e_l1_sounding",
     "acc@1", "acc@5", "acc@10", "within_2", "within_5", "within_8",
-    "correlation", "onset_f1_50ms", "onset_f1_100ms", "clap", "fad", "fad_inf", "fad_inf_fadtk",
+    "correlation", *timing.KEYS, *published.CLIP_KEYS, "av_align", "clap", "fad", "fad_inf", "fad_inf_fadtk", "kad",
 )  # fmt: skip
-
-
-def pairs(folder: str | Path, reference: str | Path) -> list[tuple[str, Path, Path]]:
-    """Files of the same name in two folders, whatever their kind: [(name, path, path of the reference)].
-
-    Raises ValueError for a folder that is missing or empty, for a name that two files of one folder share, and for
-    names that only one folder has.
-    """
-    ours, theirs = systems.named(folder), systems.named(reference)
-    lack, extra = sorted(set(theirs) - set(ours)), sorted(set(ours) - set(theirs))
-    if lack or extra:
-        faults = [f"{folder} lacks {len(lack)} ({_some(lack)})"] * bool(lack)
-        faults += [f"{reference} lacks {len(extra)} ({_some(extra)})"] * bool(extra)
-        raise ValueError(f"{' and '.join(faults)}; wanted the same names in both: add or remove files")
-    return [(name, ours[name], theirs[name]) for name in sorted(ours)]
-
-
-def _some(names):
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
-def read_pair(
-    path: Path, reference: Path, sample_rate: int, hop: int, seconds: float | None = None
-) -> list[np.ndarray]:
-    """Two sounds of one length: float32 (s,), s whole hops. seconds: only the first so many.
-
-    Raises ValueError where they differ by more than SLACK, are shorter than `seconds` or SHORTEST, or hold samples
-    that are not finite.
-    """
-    sounds = [systems.read_sound(p, sample_rate) for p in (path, reference)]
-    for p, sound in zip((path, reference), sounds):
-        if len(sound) < SHORTEST * sample_rate:
-            raise ValueError(
-                f"{p}: is {len(sound) / sample_rate:.3f} s long; wanted {SHORTEST} s or more: give longer sounds"
-            )
-    lengths = [len(s) / sample_rate for s in sounds]
-    if seconds is not None:
-        for p, length in zip((path, reference), lengths):
-            if length < seconds - SLACK:
-                raise ValueError(
-                    f"{p}: is {length:.2f} s long; wanted {seconds:g} s: give the whole file, or ask for fewer seconds"
-                )
-        lengths = [seconds, seconds]
-    if abs(lengths[0] - lengths[1]) > SLACK:
-        raise ValueError(
-            f"{path}: is {lengths[0]:.2f} s long, its reference {lengths[1]:.2f} s; "
-            "wanted the same stretch: cut one, or give `seconds`"
-        )
-    count = round(min(lengths) * sample_rate) // hop * hop
-    return [np.pad(s[:count], (0, max(0, count - len(s)))) for s in sounds]
+BASELINES = ("truth", "silence", "constant", "mismatched")  # rows for comparison
 
 
 def clip_scores(reference: np.ndarray, estimate: np.ndarray, timeline: Timeline, bins: rms.Bins) -> dict[str, float]:
@@ -86,11 +35,12 @@ def clip_scores(reference: np.ndarray, estimate: np.ndarray, timeline: Timeline,
     window, hop = timeline.video_window, timeline.video_hop
     truth, got = (rms.rms_curve(np.asarray(w, np.float32)[None], window, hop) for w in (reference, estimate))
     times = [onsets.detect(truth[0].numpy(), timeline.sample_rate / hop, bins.floor)]
-    row = scores.sound_scores(reference[None], estimate[None], timeline, bins.floor, times)
+    row: dict[str, Any] = dict(scores.sound_scores(reference[None], estimate[None], timeline, bins.floor, times))
     ranked = scores.class_scores(bins.encode(got), bins.count)
     classes = scores.curve_scores(truth, truth, got, ranked, bins, timeline.sample_rate / hop, times)
     row |= {"e_l1_sounding": classes["e_l1_sounding"], "e_l1_peak": peak_e_l1(reference, estimate, window, hop)}
-    row |= {k: v for k, v in classes.items() if k.startswith(("acc@", "within_", "onset_f1_100"))}
+    row |= {k: v for k, v in classes.items() if k.startswith(("acc@", "within_"))}
+    row |= published.clip_metrics(reference, estimate, timeline.sample_rate)
     return {k: float(np.squeeze(v)) for k, v in row.items()}
 
 
@@ -109,102 +59,60 @@ def peak_e_l1(reference: np.ndarray, estimate: np.ndarray, window: int, hop: int
     return metrics.e_l1(*curves)
 
 
-def set_scores(
-    reference: list[np.ndarray],
-    estimate: list[np.ndarray],
-    groups: Sequence[str],
-    seed: int = 0,
-    few: bool = False,
-    resamples: int = 100,
-) -> dict[str, Any]:
-    """FAD of two lists of window embeddings (w, e), one a clip, and its limit for endlessly many sounds.
-
-    groups: the film of each clip, for the interval, which lies too high (see `catalogue`). few: of
-    `metrics.frechet_distance`. Returns {fad, fad_interval, fad_inf, fad_inf_fadtk}; NaN where there are too few windows
-    (see `least_windows`). A draw of the interval that has too few is left out.
-    """
-    true, made = np.concatenate(reference), np.concatenate(estimate)
-    order, least = np.arange(len(estimate)), least_windows(true.shape[1], few)
-
-    def distance(clips):
-        sets = [np.concatenate([x[i] for i in np.asarray(clips, int)]) for x in (reference, estimate)]
-        return metrics.frechet_distance(*sets, few) if min(map(len, sets)) >= least - 1 else np.nan
-
-    def endless(replace):
-        enough = min(len(true), len(made)) >= least
-        return metrics.frechet_infinity(true, made, replace=replace, seed=seed, few=few) if enough else np.nan
-
-    fad = distance(order)
-    return {
-        "fad": fad,
-        "fad_interval": (fad, fad)
-        if np.isnan(fad)
-        else metrics.bootstrap(order, groups, distance, resamples, seed=seed),
-        "fad_inf": endless(False),
-        "fad_inf_fadtk": endless(True),
-    }
-
-
-def least_windows(dims: int, few: bool = False) -> int:
-    """Least number of embeddings of `dims` numbers for `metrics.frechet_infinity`, which needs two sizes of set.
-
-    FAD itself needs one less. few: of `metrics.frechet_distance`.
-    """
-    return 3 if few else dims + 2
-
-
 def evaluate(
-    folder: str | Path,
+    folder: str | Path | Mapping[str, str | Path],
     reference: str | Path,
     listen: Any = None,
     timeline: Timeline | None = None,
-    seconds: float | None = None,
+    reading: pairing.Reading = pairing.Reading(),  # noqa: B008
     seed: int = 0,
+    train: str | Path | None = None,
+    picture: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Score a folder of sounds or films against the folder of its references.
+    """Score folders of sounds or films against the folder of their references.
 
-    listen: embedders (vf.backends.<profile>.embedders.load); without them CLAP and FAD are left out. timeline: sample
-    rate, window and hop of the curves; by default the paper's. seconds: read only so much of each file.
+    folder: of one system, which is called `estimate`, or {name of a system: folder}; all are scored on the same clips.
+    listen: embedders (vf.backends.<profile>.embedders.load); without them CLAP, FAD and KAD are left out. timeline:
+    sample rate, window and hop of the curves; by default the paper's. reading: how files pair. train: folder of the
+    sounds that the best constant is fitted on, none of them a reference. picture: also measure AV-Align on the
+    references, which are films then; it takes minutes.
 
-    Returns two DataFrames. The first has a row for `estimate`, and for comparison `truth`, `silence` and, of two clips
-    or more, `mismatched`. Its columns (COLUMNS) are means over clips with the `low` and `high` of their bootstrap
-    intervals, for which segments named <film>_<number> are drawn by film. FAD's interval lies too high. Where there are
-    too few clips for FAD, it is left empty and a line is printed. The second has a row for each clip and system.
+    Returns two DataFrames. The first has a row for each system, and for comparison `truth`, `silence`, with `train` the
+    best `constant`, and, of two clips or more, `mismatched`. Its columns (COLUMNS) are means over clips with the `low`
+    and `high` of their bootstrap intervals, for which segments named <film>_<number> are drawn by film. FAD's interval
+    lies too high. Where there are too few clips for FAD, it is left empty and a line is printed. The second has a row
+    for each clip and system.
 
     Raises ValueError for files that are missing, doubled, of different lengths, too short or unreadable.
     """
-    if seconds is not None and not seconds >= SHORTEST:
+    if reading.seconds is not None and not reading.seconds >= pairing.SHORTEST:
         raise ValueError(
-            f"seconds is {seconds:g}; wanted {SHORTEST} or more: ask for more, or leave it out for whole files"
+            f"seconds is {reading.seconds:g}; wanted {pairing.SHORTEST} or more: ask for more, or leave it out for "
+            "whole files"
         )
     timeline, bins = timeline or Timeline(), rms.Bins()
-    found = pairs(folder, reference)
-    names = [name for name, *_ in found]
+    found = pairing.pair_all(folder if isinstance(folder, Mapping) else {"estimate": folder}, reference, reading)
+    if set(found) & set(BASELINES):
+        raise ValueError(f"{min(set(found) & set(BASELINES))}: is the name of a row for comparison; rename the folder")
+    one = next(iter(found.values()))
+    names = [name for name, *_ in one]
     groups = [re.sub(r"_\d{1,3}$", "", name) for name in names]
-    sounds = [read_pair(a, b, timeline.sample_rate, timeline.video_hop, seconds) for _, a, b in found]
-    truth = [b for _, b in sounds]
-    others = scores.other_clips(groups)
-    rows_of = {
-        "estimate": [a for a, _ in sounds],
-        "truth": truth,
-        "silence": [np.zeros_like(t) for t in truth],
-        "mismatched": [np.resize(truth[others[i]], len(t)) for i, t in enumerate(truth)],
-    }
-    if len(names) == 1:
-        del rows_of["mismatched"]  # there is none: it would be the truth itself
-    paths = {name: [a if name == "estimate" else b for _, a, b in found] for name in rows_of}
+    rows_of, paths = _sounds(found, timeline, reading, train, seed)
+    truth, peaks = rows_of["truth"], _flow_peaks([p for *_, p in one], reading) if picture else None
     embedded = {name: _embed(listen, waves, paths[name]) for name, waves in rows_of.items()} if listen else {}
     rows, clips = [], []
     for system, waves in rows_of.items():
         measured = pd.DataFrame([clip_scores(t, w, timeline, bins) for t, w in zip(truth, waves)])
+        if peaks is not None:
+            heard = [published.sound_peaks(w, timeline.sample_rate) for w in waves]
+            measured["av_align"] = [published.av_align(a, *of) for a, of in zip(heard, peaks)]
         if listen:
             measured["clap"] = [float(metrics.cosine(a, b)) for a, b in zip(embedded["truth"][1], embedded[system][1])]
         summary = scores.summarise({k: measured[k].to_numpy() for k in measured}, groups, seed)
         # these are the true sounds in another order, which is no distance at all
         if listen and system != "mismatched":
-            summary |= set_scores(
-                embedded["truth"][0], embedded[system][0], groups, seed, getattr(listen, "few", False)
-            )
+            few = getattr(listen, "few", False)
+            summary |= set_scores(embedded["truth"][0], embedded[system][0], groups, seed, few)
         rows.append({"system": system, "clips": len(names)} | _flat(summary))
         clips.append(pd.concat([pd.DataFrame({"system": system, "clip": names}), measured], axis=1))
     if listen:
@@ -212,14 +120,69 @@ def evaluate(
     return pd.DataFrame(rows), pd.concat(clips, ignore_index=True)
 
 
+def _sounds(found, timeline, reading, train, seed):
+    """Waveforms of every row, {row: [(s,) of each clip]}, and the path that each comes from."""
+    rate, hop, first = timeline.sample_rate, timeline.video_hop, next(iter(found.values()))
+    read = [
+        pairing.read_together([of[i][1] for of in found.values()], path, rate, hop, reading.seconds, reading.tolerance)
+        for i, (*_, path) in enumerate(first)
+    ]
+    *made, truth = (list(waves) for waves in zip(*read))
+    rows, names, lengths = dict(zip(found, made)), [name for name, *_ in first], [len(t) for t in truth]
+    rows |= {"truth": truth, "silence": [np.zeros_like(t) for t in truth]}
+    if train is not None:
+        curves = _training_curves(train, names, timeline)
+        rows["constant"] = [scores.constant_sounds(curves, 1, n, seed + i)[0] for i, n in enumerate(lengths)]
+    if len(names) > 1:  # of one clip there is no other: it would be the truth itself
+        others = scores.other_clips([re.sub(r"_\d{1,3}$", "", name) for name in names])
+        rows["mismatched"] = [np.resize(truth[others[i]], len(t)) for i, t in enumerate(truth)]
+    truths = [path for *_, path in first]
+    return rows, {row: [p for _, p, _ in found[row]] if row in found else truths for row in rows}
+
+
+def _training_curves(train, tested, timeline):
+    """All frames of the RMS curves of a folder of training sounds, (n,). Raises ValueError where one is tested."""
+    known = systems.named(train)
+    if set(known) & set(tested):
+        raise ValueError(
+            f"{train}: has {min(set(known) & set(tested))}, which is a reference; wanted training sounds alone: "
+            "name another folder"
+        )
+    rate, hop = timeline.sample_rate, timeline.video_hop
+    waves = [systems.read_sound(path, rate) for path in known.values()]
+    return np.concatenate([rms.rms_curve(w[: len(w) // hop * hop], timeline.video_window, hop).numpy() for w in waves])
+
+
+def _flow_peaks(paths, reading):
+    """Peaks of motion (s) and the frame rate of each film. Raises ValueError for a file that is none."""
+    found = []
+    for path in paths:
+        if path.suffix.lower() not in media.SUFFIXES:
+            raise ValueError(f"{path}: has no picture; wanted films as references: name them, or go without --picture")
+        film = media.probe(path)
+        frames, _ = media.read_frames(path, film.fps, (film.width, film.height), 0.0, reading.seconds)
+        found.append((published.flow_peaks(frames, film.fps), film.fps))
+    return found
+
+
 def _note_too_few(row, windows, few):
-    """Say once why FAD is empty, of a row of the table and the window embeddings (w, e) of each clip."""
+    """Say once why FAD is empty or weak, of a row of the table and the window embeddings (w, e) of each clip."""
     empty = [name for name in ("fad", "fad_inf", "fad_inf_fadtk") if np.isnan(row[name])]
+    count, dims = sum(map(len, windows)), windows[0].shape[1]
     if empty:
-        count, dims = sum(map(len, windows)), windows[0].shape[1]
         print(
             f"{', '.join(empty)} left empty: {len(windows)} clips have {count} windows of {dims} numbers; wanted "
             f"{least_windows(dims, few)} or more: give more clips, or longer ones\n"
+        )
+    elif few and count <= dims:
+        print(
+            f"fad is of {count} windows of {dims} numbers: with no more windows than numbers it depends on how many "
+            "there are; compare systems on the same clips, or read kad\n"
+        )
+    elif count < FADTK_LEAST:
+        print(
+            f"fad_inf_fadtk is of {count} windows: fadtk's line begins at {FADTK_LEAST}, drawn with replacement, and "
+            "says little of so few; kad has no such bias\n"
         )
 
 
@@ -261,31 +224,86 @@ def embedders(profile: str | None = None, run: str | None = None) -> Any:
     return importlib.import_module(f"vf.backends.{p.profile}.embedders").load(folder)
 
 
+def legend(columns: Sequence[str]) -> pd.DataFrame:
+    """What the columns of a table mean: {column, label, unit, better, meaning, definition}, of those of `catalogue`."""
+    known = [(c, catalogue.find(c)) for c in columns if catalogue.known(c)]
+    return pd.DataFrame(
+        [(c, m.label, m.unit, m.better, m.meaning, m.definition) for c, m in known],
+        columns=["column", "label", "unit", "better", "meaning", "definition"],
+    )
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """A table for people: a line for each metric with its unit and the better way, `value [low, high]` a system."""
+    said = legend([c for c in table if not c.endswith((" low", " high"))]).set_index("column")
+    shown = {"unit": said["unit"], "better": said["better"]}
+    for _, row in table.iterrows():
+        shown[row["system"]] = [_measured(row, c) for c in said.index]
+    return pd.DataFrame(shown, index=said.index)
+
+
+def _measured(row, column):
+    value, ends = row[column], [row.get(f"{column} {end}") for end in ("low", "high")]
+    if pd.isna(value):
+        return "–"
+    return f"{value:.4g}" + ("" if any(map(pd.isna, ends)) else f" [{ends[0]:.3g}, {ends[1]:.3g}]")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m vf.evaluate", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", help="sounds or films to judge")
-    parser.add_argument("reference", help="their references, under the same names")
+    parser.add_argument("folder", nargs="+", help="sounds or films to judge, a folder for each system")
+    parser.add_argument("reference", help="their references, under the same names (else see --map)")
     parser.add_argument(
-        "--out", default="table.csv", help="the table; the numbers of each clip go to <out>.per_clip.csv"
+        "--out", default="table.csv", help="the table; beside it <out>.per_clip.csv and <out>.legend.csv"
     )
+    parser.add_argument("--map", help="CSV with the columns generated, reference (and system): which files pair")
+    parser.add_argument("--common", action="store_true", help="judge only the clips that all folders have")
     parser.add_argument("--seconds", type=float, help="judge only the first seconds of each file")
-    parser.add_argument("--profile", help="whose embedders measure CLAP and FAD (that of params.yaml)")
+    tolerance = "seconds by which two files may differ in length (%(default)s); the shorter one counts"
+    parser.add_argument("--tolerance", type=float, default=pairing.SLACK, help=tolerance)
+    parser.add_argument("--train", help="training sounds, for the row of the best constant")
+    parser.add_argument("--picture", action="store_true", help="measure AV-Align too; the references are films")
+    parser.add_argument("--results", nargs="+", default=[], help="results of av-benchmark, fadtk or kadtk to add")
+    parser.add_argument("--export", metavar="OUT", help="do not judge: write folders for av-benchmark and fadtk")
+    parser.add_argument("--captions", help="CSV with the columns name (or clip), caption (or prompt), for --export")
+    parser.add_argument("--profile", help="whose embedders measure CLAP, FAD and KAD (that of params.yaml)")
     parser.add_argument("--run", help="which run they come from (that of params.yaml)")
-    parser.add_argument("--no-embedders", action="store_true", help="leave CLAP and FAD out")
+    parser.add_argument("--no-embedders", action="store_true", help="leave CLAP, FAD and KAD out")
     args = parser.parse_args(arguments)
-    out = Path(args.out)
+    reading = pairing.Reading(args.map, args.common, args.seconds, args.tolerance)
     try:
+        folders = _by_system(args.folder)
+        if args.export:
+            print(exchange.export(folders, args.reference, args.export, args.captions, reading))
+            return
+        out = Path(args.out)
         _check_out(out)
+        added = [exchange.read_results(path) for path in args.results]
         listen = None if args.no_embedders else embedders(args.profile, args.run)
-        table, per_clip = evaluate(args.folder, args.reference, listen, seconds=args.seconds)
-        shown = table.set_index("system").drop(columns=[c for c in table if c.endswith((" low", " high"))]).T
-        shown.insert(0, "better", [catalogue.find(key).better if key in COLUMNS else "" for key in shown.index])
-        print(shown.to_string(float_format=lambda v: f"{v:.4g}"))
+        table, per_clip = evaluate(
+            folders, args.reference, listen, reading=reading, train=args.train, picture=args.picture
+        )
+        table = exchange.add_results(table, added)
+        said = legend(table.columns)
+        print(readable(table).to_string())
+        print("\n" + "\n".join(f"{row.column}: {row.meaning}" for row in said.itertuples()))
         files.write_csv(out, table)
         files.write_csv(out.with_suffix(".per_clip.csv"), per_clip)
+        files.write_csv(out.with_suffix(".legend.csv"), said)
     except (ValueError, OSError) as error:
         parser.exit(2, f"{error}\n")
+
+
+def _by_system(folders):
+    """Folders by the name of each; one alone is `estimate`. Raises ValueError for two of one name."""
+    if len(folders) == 1:
+        return {"estimate": folders[0]}
+    names = [Path(f).resolve().name for f in folders]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise ValueError(f"two folders are called {twice}; wanted a name for each system: rename one")
+    return dict(zip(names, folders))
 
 
 def _check_out(out):

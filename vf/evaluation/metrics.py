@@ -1,5 +1,6 @@
 """The paper's objective metrics (section 3.2, App. C), each on arrays that are already measured or embedded."""
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -130,13 +131,24 @@ def frechet_distance(reference: ArrayLike, estimate: ArrayLike, few: bool = Fals
 
 
 def frechet_gaussian(mean_r: np.ndarray, cov_r: np.ndarray, mean_g: np.ndarray, cov_g: np.ndarray) -> float:
-    """Eq. 6 between two Gaussians: means (e,), covariances (e, e). Returns a float >= 0."""
-    # the trace of (S_r S_g)^(1/2) through the symmetric root, so that rounding cannot make it complex
-    spread, axes = np.linalg.eigh(np.atleast_2d(cov_r))
-    root = axes * np.sqrt(spread.clip(min=0)) @ axes.T
-    cross = np.linalg.eigvalsh(root @ np.atleast_2d(cov_g) @ root).clip(min=0)
+    """Eq. 6 between two Gaussians: means (e,), covariances (e, e). Returns a float >= 0.
+
+    The trace of (S_r S_g)^(1/2) is the sum of the roots of the eigenvalues of L' S_g L, for any L with L L' = S_r. That
+    product is symmetric, so that rounding makes no root complex and no distance negative.
+    """
+    root = _root(np.atleast_2d(cov_r))
+    cross = np.linalg.eigvalsh(root.T @ np.atleast_2d(cov_g) @ root).clip(min=0)
     distance = ((mean_r - mean_g) ** 2).sum() + np.trace(np.atleast_2d(cov_r)) + np.trace(np.atleast_2d(cov_g))
     return float(max(0.0, distance - 2 * np.sqrt(cross).sum()))
+
+
+def _root(covariance):
+    """L with L L' = S: Cholesky's, twice as fast, or the symmetric one where S is singular."""
+    try:
+        return np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        spread, axes = np.linalg.eigh(covariance)
+        return axes * np.sqrt(spread.clip(min=0))
 
 
 def frechet_infinity(
@@ -152,19 +164,23 @@ def frechet_infinity(
 
     reference, estimate: (items, e). The line is fitted to the distances of `steps` draws of N = `least` to all items.
     replace: draw with replacement, as fadtk does. This only undoes the draw's own error, and the result is near the
-    plain distance. Without it the draws are subsets, and the line shows how the distance falls with N. least: lowered
-    to half of a smaller set, but not to the dimensions. few: of `frechet_distance`. Returns a float, below 0 where
-    there is only noise. Raises ValueError where there are too few items for two sizes.
+    plain distance. Without it the draws are subsets, and the line shows how the distance falls with N. least: for
+    subsets lowered to half of a smaller set, but not to the dimensions; with replacement it stays, as in fadtk, whose
+    draws from fewer items than that have more items than the set. few: of `frechet_distance`. Returns a float, below 0
+    where there is only noise. Raises ValueError where there are too few items for two sizes.
     """
     estimate = np.asarray(estimate, np.float64)
-    least = max(min(least, len(estimate) // 2), 2 if few else estimate.shape[1] + 1)
-    if least >= len(estimate):
+    fewest = 2 if few else estimate.shape[1] + 1
+    if fewest >= len(estimate):
         raise ValueError(
-            f"estimate embeddings are {estimate.shape}; wanted more than {least} items: embed more or longer clips"
+            f"estimate embeddings are {estimate.shape}; wanted more than {fewest} items: embed more or longer clips"
         )
+    least = max(least, fewest) if replace else max(min(least, len(estimate) // 2), fewest)
     rng = np.random.default_rng(seed)
     sizes = np.linspace(least, len(estimate), steps).astype(int)
     drawn = [frechet_distance(reference, estimate[rng.choice(len(estimate), n, replace)], few) for n in sizes]
+    if sizes[0] == sizes[-1]:
+        return float(np.mean(drawn))  # one size has no line
     return float(np.polyfit(1 / sizes, drawn, 1)[1])
 
 
@@ -197,10 +213,14 @@ def bootstrap(
     if len(members) < 2:
         return np.nan, np.nan
     rng = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(resamples):
-        picked = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
-        drawn.append(statistic(values[picked]))
-    tail = (1 - level) / 2 * 100
-    low, high = np.nanpercentile(drawn, [tail, 100 - tail])
+    picked = [rng.integers(len(members), size=len(members)) for _ in range(resamples)]
+    tail, alike = (1 - level) / 2 * 100, len({len(each) for each in members}) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a draw in which no clip has a value is left out
+        if statistic is np.nanmean and alike and values.ndim == 1 and values.size * resamples < 2e7:
+            # the same numbers, all draws at once
+            drawn = np.nanmean(values[np.array(members)[np.array(picked)].reshape(resamples, -1)], axis=1)
+        else:
+            drawn = [statistic(values[np.concatenate([members[i] for i in each])]) for each in picked]
+        low, high = np.nanpercentile(drawn, [tail, 100 - tail])
     return float(low), float(high)

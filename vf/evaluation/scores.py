@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from vf.data import clips
-from vf.evaluation import metrics
+from vf.evaluation import metrics, timing
 from vf.signal import onsets, rms
 from vf.signal.timeline import Timeline
 
@@ -46,9 +46,8 @@ def curve_scores(
     result["e_l1_event"] = metrics.e_l1(target, curve, true != 0)
     result["e_l1_all"] = metrics.e_l1(truth, curve)
     result["correlation"] = metrics.correlation(truth, curve)
-    found = [onsets.detect(c, rate, bins.floor) for c in np.asarray(curve)]
-    result["onset_f1_100ms"] = np.array([onsets.f1(r, f, 0.1) for r, f in zip(reference_onsets, found)])
-    return result
+    both = np.asarray(truth), np.asarray(curve)
+    return result | timing.curve_agreement(*both, rate, bins.floor, reference_onsets)
 
 
 def onset_scores(
@@ -150,20 +149,16 @@ def sound_scores(
 
     reference, estimate: (b, s) waveforms. timeline: gives window and hop of the curve (512/128, App. C). floor: RMS of
     silence, for the onset detector. onset_times: a list of b arrays of seconds; onsets detected in the reference
-    without it. Returns {e_l1, e_l1_gain_matched, correlation, onset_f1_50ms: (b,)}.
+    without it. Returns {e_l1, e_l1_gain_matched, correlation: (b,)} and the metrics of `timing.curve_agreement`.
     """
     window, hop = timeline.video_window, timeline.video_hop
     truth = rms.rms_curve(torch.as_tensor(reference), window, hop).numpy()
     got = rms.rms_curve(torch.as_tensor(estimate), window, hop).numpy()
-    rate = timeline.sample_rate / hop
-    wanted = onset_times if onset_times is not None else [onsets.detect(c, rate, floor) for c in truth]
-    found = [onsets.detect(c, rate, floor) for c in got]
     return {
         "e_l1": metrics.e_l1(truth, got),
         "e_l1_gain_matched": metrics.e_l1(truth, metrics.match_gain(truth, got)),
         "correlation": metrics.correlation(truth, got),
-        "onset_f1_50ms": np.array([onsets.f1(r, f, 0.05) for r, f in zip(wanted, found)]),
-    }
+    } | timing.curve_agreement(truth, got, timeline.sample_rate / hop, floor, onset_times)
 
 
 def timbre_scores(listen: Any, reference: np.ndarray, estimate: np.ndarray, materials: Sequence[str | None]) -> PerClip:
@@ -259,6 +254,16 @@ def hear(listen: Any, waves: np.ndarray, pictures: np.ndarray) -> dict[str, np.n
     """
     windows = listen.windows(waves)
     return windows | {"favd": np.concatenate([windows["favd"], pictures], -1)}
+
+
+def constant_sounds(train_curves: ArrayLike, count: int, samples: int, seed: int = 0) -> np.ndarray:
+    """The best sound of constant loudness: noise whose RMS is the median of the training curves, (count, samples).
+
+    A constant that minimises E-L1 (Eq. 7) is the median of all frames; it is fitted on training clips, never on those
+    that are scored. Each sample is plus or minus that level, so that the RMS of every frame is the level itself.
+    """
+    level = np.float32(np.median(np.asarray(train_curves)))
+    return level * np.random.default_rng(seed).choice(np.array([-1, 1], np.float32), (count, samples))
 
 
 def sounds_of_others(films: clips.ClipSet) -> np.ndarray:

@@ -58,8 +58,8 @@ def load(
     must have; and `prompt`, `paper` and `train` for the table. wanted: the clips. root: what paths start from.
 
     Returns waves (b, s), float32 at `sample_rate`, level untouched, and the positions (b,) in `wanted` of the clips
-    that the system covers; only with `join: film` may some be missing. Raises ValueError for a folder or clip that is
-    missing, doubled, too short or of another rate, and for an entry that cannot be read.
+    that the system covers; only with `join: film` may some be missing, which are printed then. Raises ValueError for a
+    folder or clip that is missing, doubled, too short or of another rate, and for an entry that cannot be read.
     """
     _check_entry(name, entry)
     folder, join, fps = Path(root) / Path(entry["folder"]).expanduser(), entry.get("join") or "whole", entry.get("fps")
@@ -79,6 +79,8 @@ def load(
     covered = list(range(len(wanted)))
     if join == "film":
         covered = [i for i in covered if chosen[i][0] and _reaches(chosen[i][0], wanted[i])]
+        if 0 < len(covered) < len(wanted):
+            print(_left_out(name, wanted, covered))
     missing = [wanted[i].name for i in covered if None in chosen[i]]
     if missing or not covered:
         strangers = [p.name for p in found if not any(p in paths for paths in chosen)]
@@ -134,6 +136,18 @@ def _find(name, found, pattern, clip, piece):
             f"wanted one file named {wanted}: remove one"
         )
     return hits[0] if hits else None
+
+
+def _left_out(name, wanted, covered):
+    """Which clips a system does not cover, film by film."""
+    missing: dict[str, list[str]] = {}
+    for i in sorted(set(range(len(wanted))) - set(covered)):
+        clip = wanted[i]
+        missing.setdefault(clip.group, []).append(clip.name.removeprefix(f"{clip.group}_"))
+    films = "; ".join(f"{film}: {', '.join(numbers)}" for film, numbers in missing.items())
+    return (
+        f"{name}: {len(wanted) - len(covered)} of {len(wanted)} clips left out, as no file reaches their end: {films}"
+    )
 
 
 def _reaches(path, clip):

@@ -60,6 +60,10 @@ FIGURES = {  # in the order of the report: the paper's figures first
     "15_rms2sound": "RMS2Sound, one change at a time, with 95% intervals.",
 }
 
+TIMING = (
+    "Not in the paper. What E-L1 does not see: silence and a constant have no lag, no matched event and no rank, and "
+    "stand here for comparison. A curve that was asked for has no sound of its own: its onsets are where it jumps."
+)
 EVENTS = (
     "Over all test films, event by event. Events are looked for around their true times, so that chance scores "
     "too: a constant curve, and the sound of another film."
@@ -71,7 +75,8 @@ DRAWN = (
 
 ROWS = {
     "constant, silence, mismatched, random": "rows that know nothing of the film: the best constant, no sound, "
-    "the truth of another clip, classes drawn by chance.",
+    "the truth of another clip, classes drawn by chance. Of sounds the constant is noise of one level, the median of "
+    "the training films.",
     "linear": "a linear regression from the difference of frames.",
     "envelope": "sound of the same prompt made without a curve, multiplied to the curve.",
     "reconstruction": "the true sound through VAE and vocoder: the floor of what the backbone can make.",

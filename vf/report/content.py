@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 import yaml
 
-from vf.evaluation import catalogue
+from vf.evaluation import catalogue, timing
 from vf.params import Params
 from vf.report import captions, claims, paper, tables, text, verdicts
 
@@ -38,7 +38,10 @@ SOUNDS = (
     "e_l1 minus default",
 )
 EVENTS = ("level_rank", "start_ms", "end_ms", "length_ms", "hit_seconds", "scratch_seconds")
-OTHERS = ("prompt", "clips", "e_l1", "silence e_l1", "fad", "favd", "clap", "onset_f1_50ms", "trained on")
+OTHERS = (
+    "prompt", "clips", "e_l1", "silence e_l1", "fad", "favd", "clap", "onset_f1_50ms", "onset_f1_100ms", "lag",
+    "correlation_at_lag", "level_error_db", "trained on",
+)  # fmt: skip
 MINUTES = ("stage", "budget (minutes)", "took")
 
 # minutes that a stage of the small profile may take, on two cores that do nothing else
@@ -120,7 +123,7 @@ def read(p: Params) -> Content:
         headlines=headlines(core),
         tally=claims.tally(rows),
         tables=own,
-        sections=sections + case_tables(core["case_studies"]),
+        sections=[*sections, timing_table(core), *case_tables(core["case_studies"])],
         claims=[tuple(row) for row in rows],
         beyond=beyond_tables(p.run, beyond),
         films=films(p.folder("generated") / "films"),
@@ -159,6 +162,15 @@ def headlines(core: dict) -> list[Headline]:
             )
         )
     return found
+
+
+def timing_table(core: dict) -> Section:
+    """Timing and level of curves and of sounds, beside the rows that know nothing of the film."""
+    rows = {f"curve, {name}": row for name, row in core["video2rms"].items()}
+    rows |= {f"sound, {name}": row for name, row in core["foley"].items()}
+    cells = [[name, *(text.cell(row, key) for key in timing.KEYS)] for name, row in rows.items()]
+    columns = ["row", *map(heading, timing.KEYS)]
+    return Section("timing", "Timing and level of single events", captions.TIMING, columns, cells)
 
 
 def case_tables(case: dict) -> list[Section]:

@@ -1,0 +1,134 @@
+"""Folders for other tools, and what these tools write."""
+
+import json
+import os
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from vf.data import writing
+from vf.evaluation import catalogue, exchange, pairing
+
+TIME = datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp()
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """A system at 22.05 kHz in stereo, references at 16 kHz; one clip is a little shorter."""
+    rng = np.random.default_rng(0)
+    for name, rate, channels in (("theirs", 22050, 2), ("truth", 16000, 1)):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            seconds = 1.95 if (name, i) == ("theirs", 1) else 2.0
+            wave = rng.uniform(-0.5, 0.5, (round(seconds * rate), channels))
+            soundfile.write(tmp_path / name / f"clip_{i}.flac", wave, rate)
+    return tmp_path
+
+
+def test_folders_are_as_the_tools_read_them(folders):
+    out = folders / "out"
+    said = exchange.export({"theirs": folders / "theirs"}, folders / "truth", out)
+    for name, rate in (("theirs", 22050), ("reference", 16000)):
+        # fadtk takes each "*.*" of a folder for a sound, av-benchmark each .wav and .flac by its stem
+        assert sorted(p.name for p in (out / name).glob("*.*")) == [f"clip_{i}.wav" for i in range(3)]
+        for i, seconds in enumerate((2.0, 1.95, 2.0)):
+            info = soundfile.info(out / name / f"clip_{i}.wav")
+            assert (info.samplerate, info.channels, info.subtype) == (rate, 1, "PCM_16")
+            assert info.frames == pytest.approx(seconds * rate, abs=3), "both of a pair have one length"
+    stereo = soundfile.read(folders / "theirs" / "clip_0.flac")[0]
+    assert np.allclose(soundfile.read(out / "theirs" / "clip_0.wav")[0], stereo.mean(1), atol=1e-4), "level untouched"
+    assert (out / "commands.txt").read_text() == said
+    assert f"--pred_audio {out}/theirs --pred_cache {out}/theirs/cache --audio_length=1.9" in said
+    assert "--skip_video_related --skip_clap" in said
+    assert f"fadtk panns-wavegram-logmel {out}/reference {out}/theirs fad.csv --inf" in said
+    with pytest.raises(ValueError, match="is there and not empty"):
+        exchange.export({"theirs": folders / "theirs"}, folders / "truth", out)
+
+
+def test_films_and_captions_go_beside_the_sounds(folders):
+    for path in (folders / "truth").iterdir():
+        path.unlink()
+    tone = 0.3 * np.sin(np.arange(32000) * 0.1).astype(np.float32)
+    for i in range(3):
+        film = folders / "truth" / f"clip_{i}.mp4"
+        writing.write_film(film, np.zeros((30, 16, 16, 3), np.uint8), 15, tone, 16000)
+    captions = folders / "prompts.csv"
+    captions.write_text("clip,film,prompt\n" + "\n".join(f"clip_{i},f,a hit {i}" for i in range(3)))
+    out = folders / "out"
+    said = exchange.export({"theirs": folders / "theirs"}, folders / "truth", out, captions)
+    assert sorted(p.name for p in (out / "videos").iterdir()) == [f"clip_{i}.mp4" for i in range(3)]
+    assert pd.read_csv(out / "captions.csv").to_dict("list") == {
+        "name": [f"clip_{i}" for i in range(3)],
+        "caption": [f"a hit {i}" for i in range(3)],
+    }
+    assert "extract_video.py" in said and "extract_text.py" in said and "--skip" not in said
+    captions.write_text("clip,prompt\nclip_0,x")
+    with pytest.raises(ValueError, match="has no caption for clip_1"):
+        exchange.export({"theirs": folders / "theirs"}, folders / "truth", folders / "other", captions)
+    assert not (folders / "other").exists()
+
+
+def test_clips_that_a_folder_lacks_are_refused_or_left_out(folders):
+    (folders / "theirs" / "clip_2.flac").unlink()
+    with pytest.raises(ValueError, match=r"theirs lacks 1 \(clip_2\)"):
+        exchange.export({"theirs": folders / "theirs"}, folders / "truth", folders / "out")
+    reading = pairing.Reading(common=True)
+    exchange.export({"theirs": folders / "theirs"}, folders / "truth", folders / "out", reading=reading)
+    assert len(list((folders / "out" / "reference").iterdir())) == 2
+
+
+def test_results_are_read_back_as_named_and_dated_columns(tmp_path):
+    scores = tmp_path / "theirs" / "cache" / "output_metrics.json"
+    scores.parent.mkdir(parents=True)
+    scores.write_text(json.dumps({"FD-PANN": 12.5, "DeSync": 0.7}))
+    os.utime(scores, (TIME, TIME))
+    found = exchange.read_results(scores)
+    assert found.values.tolist() == [
+        ["theirs", "FD-PANN (av-benchmark, 2026-01-31)", 12.5],
+        ["theirs", "DeSync (av-benchmark, 2026-01-31)", 0.7],
+    ]
+    fads = tmp_path / "fad.csv"  # as fadtk 1.1.0 appends to it
+    fads.write_text(
+        "model,baseline,eval,score,inf_r2,time\n"
+        f"panns-wavegram-logmel,out/reference,out/theirs,26.0,0.9,{TIME + 9}\n"
+        f"panns-wavegram-logmel,out/reference,out/theirs,27.0,0.9,{TIME + 10}\n"
+        f"clap-2023,out/reference,out/ours/,180.0,None,{TIME}\n"
+    )
+    kads = tmp_path / "kad.csv"
+    kads.write_text(f"model,baseline,eval,score,time\nclap-2023,out/reference,out/theirs,1.5,{TIME}\n")
+    table = pd.DataFrame({"system": ["ours", "theirs", "truth"], "e_l1": [1.0, 2.0, 0.0]})
+    table = exchange.add_results(table, [found, exchange.read_results(fads), exchange.read_results(kads)])
+    rows = table.set_index("system")
+    inf = "FAD-inf panns-wavegram-logmel (fadtk, 2026-01-31)"
+    assert rows.loc["theirs", inf] == 27.0, "the later of two"
+    assert rows.loc["ours", "FAD clap-2023 (fadtk, 2026-01-31)"] == 180.0 and pd.isna(rows.loc["truth", inf])
+    assert rows.loc["theirs", "KAD clap-2023 (kadtk, 2026-01-31)"] == 1.5
+    assert all(catalogue.known(column) for column in table if column != "system")
+    assert catalogue.find(inf).better == "lower" and catalogue.find("DeSync (av-benchmark, 2026-01-31)").unit == "s"
+
+
+def test_one_system_takes_the_results_of_the_only_one(tmp_path):
+    results = pd.DataFrame(
+        [("theirs", "DeSync (av-benchmark, 2026-01-31)", 0.7)], columns=["system", "column", "value"]
+    )
+    table = exchange.add_results(pd.DataFrame({"system": ["estimate", "truth"]}), [results])
+    assert table.iloc[0, 1] == 0.7 and pd.isna(table.iloc[1, 1])
+    with pytest.raises(ValueError, match="results are of theirs; wanted one of ours"):
+        exchange.add_results(pd.DataFrame({"system": ["ours"]}), [results])
+
+
+@pytest.mark.parametrize(
+    "name, text, said",
+    [
+        ("a.csv", "x,y\n1,2\n", "has the columns x, y; wanted model"),
+        ("a.json", "[1]", "is no mapping of names to numbers"),
+        ("a.json", '{"Loudness": 1}', "has Loudness, which is no metric of av-benchmark"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, name, text, said):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=said):
+        exchange.read_results(tmp_path / name)

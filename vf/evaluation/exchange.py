@@ -1,0 +1,181 @@
+"""Folders as the field's tools read them, and the results that these tools write.
+
+av-benchmark (github.com/hkchengrex/av-benchmark) scores MMAudio and its peers; fadtk (github.com/microsoft/fadtk) is
+what the paper measures FAD with; kadtk is its like for KAD. None of them is part of this project.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import soundfile
+
+from vf.data import files, media
+from vf.evaluation import catalogue, pairing, systems
+
+RATE = 16000  # Hz, at which lengths are measured
+COMMANDS = """\
+{count} clips of {folders} in {out}, {seconds:g} s or longer. With each tool installed by its own page:
+
+av-benchmark (pictures and texts where there are any, then each system):
+{extract}{texts}{scored}
+fadtk, FAD-P and FAD-C as in the paper:
+{fadtk}
+Then add their numbers to a table: python -m vf.evaluate ... --results {results} fad.csv
+"""
+
+
+def export(
+    folders: Mapping[str, str | Path],
+    reference: str | Path,
+    out: str | Path,
+    captions: str | Path | None = None,
+    reading: pairing.Reading = pairing.Reading(),  # noqa: B008
+) -> str:
+    """Write folders that av-benchmark and fadtk read as they are, and return the commands that score them.
+
+    <out>/reference and <out>/<system> hold <clip>.wav and nothing else: fadtk takes each file of a folder for a sound.
+    Mono, 16 bit, at the file's own sample rate, the level untouched, both of a pair cut to one length. av-benchmark
+    pairs files by their stems; its --audio_length is the shortest clip, since it drops shorter ones without a word.
+    References that are .mp4 go to <out>/videos, captions to <out>/captions.csv (name, caption), the commands to
+    <out>/commands.txt.
+
+    folders: {system: folder}. captions: a CSV with the columns name and caption, or clip and prompt, as
+    `python -m vf.systems` writes it. reading: how files pair. Raises ValueError for what cannot be paired or read, and
+    for a folder that is there already.
+    """
+    out = Path(out)
+    if out.exists() and any(out.iterdir()):
+        raise ValueError(f"{out}: is there and not empty; wanted a new folder: name another, or remove it")
+    if "reference" in folders or "videos" in folders:
+        raise ValueError(f"{', '.join(folders)}: no system may be called reference or videos; rename its folder")
+    found = pairing.pair_all(folders, reference, reading)
+    texts = None if captions is None else _captions(captions, [n for n, *_ in next(iter(found.values()))])
+    lengths = {}
+    for i, (name, _, truth) in enumerate(next(iter(found.values()))):
+        made = [of[i][1] for of in found.values()]
+        lengths[name] = len(pairing.read_together(made, truth, RATE, 1, reading.seconds, reading.tolerance)[-1]) / RATE
+    for system, of in found.items():
+        for name, path, truth in of:
+            _write(out / system / f"{name}.wav", path, lengths[name])
+            _write(out / "reference" / f"{name}.wav", truth, lengths[name])
+    films = [(name, truth) for name, _, truth in next(iter(found.values())) if truth.suffix.lower() == ".mp4"]
+    for name, film in films:
+        (out / "videos").mkdir(exist_ok=True)
+        shutil.copyfile(film, out / "videos" / f"{name}.mp4")
+    if texts is not None:
+        files.write_csv(out / "captions.csv", texts)
+    said = _commands(out, list(found), min(lengths.values()), len(lengths), bool(films), texts is not None)
+    files.write_text(out / "commands.txt", said)
+    return said
+
+
+def _write(path, source, seconds):
+    """A sound as mono WAV of 16 bits at its own rate, `seconds` long."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rate = media.sound_rate(source)
+    wave = systems.read_sound(source, rate)[: round(seconds * rate)]
+    soundfile.write(path, wave, rate, subtype="PCM_16")
+
+
+def _captions(path, names):
+    """Captions of the clips as a DataFrame (name, caption). Raises ValueError where one is missing."""
+    table = pd.read_csv(path, dtype=str).rename(columns={"clip": "name", "prompt": "caption"})
+    if not {"name", "caption"} <= set(table):
+        raise ValueError(f"{path}: has the columns {', '.join(table)}; wanted name and caption: name them so")
+    table = table[table["name"].isin(names)][["name", "caption"]]
+    lack = sorted(set(names) - set(table["name"]))
+    if lack or table["caption"].isna().any():
+        raise ValueError(f"{path}: has no caption for {(lack or ['a clip'])[0]}; wanted one a clip: add it")
+    return table
+
+
+def _commands(out, names, seconds, count, films, texts):
+    where, length = out.resolve(), int(seconds * 100) / 100
+    cache = f"--gt_cache {where}/gt_cache"
+    score = "python evaluate.py --gt_audio {0}/reference {1} --pred_audio {0}/{2} --pred_cache {0}/{2}/cache {3}\n"
+    skip = ("" if films else " --skip_video_related") + ("" if texts else " --skip_clap")
+    scored = [score.format(where, cache, name, f"--audio_length={length}{skip}") for name in names]
+    fads = [
+        f"fadtk {model} {where}/reference {where}/{name} fad.csv --inf\n"
+        for model in ("panns-wavegram-logmel", "clap-2023")
+        for name in names
+    ]
+    extract = f"python extract_video.py {cache} --video_path {where}/videos --audio_length={length}\n" if films else ""
+    return COMMANDS.format(
+        count=count, folders=", ".join(["reference", *names]), out=out, seconds=length, extract=extract,
+        texts=f"python extract_text.py --text_csv {where}/captions.csv --output_cache_path {where}/gt_cache\n" * texts,
+        scored="".join(scored), fadtk="".join(fads),
+        results=" ".join(f"{out}/{name}/cache/output_metrics.json" for name in names),
+    )  # fmt: skip
+
+
+def read_results(path: str | Path) -> pd.DataFrame:
+    """The results of another tool: {system, column, value}, a column named after metric, tool and date (UTC).
+
+    path: `output_metrics.json` of av-benchmark, which lies in <system>/cache and has the date of the file; or a CSV of
+    fadtk (model, baseline, eval, score, inf_r2, time) or kadtk (the same without inf_r2), whose `eval` is the folder of
+    the system; of two lines for one column the later counts. kadtk does not write whether it measured KAD or FAD: it is
+    taken for KAD, unless the name of the file has `fad` in it. Raises ValueError for any other file.
+    """
+    path = Path(path)
+    if path.suffix == ".json":
+        return _av_benchmark(path)
+    try:
+        table = pd.read_csv(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: cannot be read ({error}); wanted results of fadtk or kadtk as CSV") from error
+    if not {"model", "baseline", "eval", "score", "time"} <= set(table):
+        raise ValueError(
+            f"{path}: has the columns {', '.join(table)}; wanted model, baseline, eval, score, time: give the CSV that "
+            "fadtk or kadtk wrote"
+        )
+    tool = "fadtk" if "inf_r2" in table else "kadtk"
+    rows = []
+    for row in table.sort_values("time").to_dict("records"):
+        endless = str(row.get("inf_r2")) not in ("None", "nan")
+        metric = "FAD" if tool == "fadtk" or "fad" in path.stem.lower() else "KAD"
+        day = datetime.fromtimestamp(float(row["time"]), UTC).date()
+        column = f"{metric}{'-inf' * endless} {row['model']} ({tool}, {day})"
+        rows.append((Path(str(row["eval"])).name, column, float(row["score"])))
+    return pd.DataFrame(rows, columns=["system", "column", "value"])
+
+
+def _av_benchmark(path):
+    values = json.loads(path.read_text())
+    if not isinstance(values, dict) or not all(isinstance(v, int | float) for v in values.values()):
+        raise ValueError(f"{path}: is no mapping of names to numbers; wanted output_metrics.json of av-benchmark")
+    unknown = [key for key in values if not catalogue.known(key)]
+    if unknown:
+        raise ValueError(
+            f"{path}: has {unknown[0]}, which is no metric of av-benchmark that is known here; wanted one of "
+            "vf/evaluation/catalogue.py: add it there"
+        )
+    day = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
+    folder = path.resolve().parent
+    system = folder.parent.name if folder.name == "cache" else folder.name
+    rows = [(system, f"{key} (av-benchmark, {day})", float(value)) for key, value in values.items()]
+    return pd.DataFrame(rows, columns=["system", "column", "value"])
+
+
+def add_results(table: pd.DataFrame, results: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """A table of systems with the results of other tools as further columns.
+
+    Where the table has one system called `estimate`, it takes the results of the only system that they are of. Raises
+    ValueError for results of a system that the table lacks.
+    """
+    if not results:
+        return table
+    found, names = pd.concat(results), list(table["system"])
+    if "estimate" in names and found["system"].nunique() == 1:
+        found = found.assign(system="estimate")
+    strangers = sorted(set(found["system"]) - set(names))
+    if strangers:
+        raise ValueError(f"results are of {strangers[0]}; wanted one of {', '.join(names)}: name its folder so")
+    wide = found.groupby(["system", "column"], sort=False)["value"].last().unstack("column")
+    return table.join(wide, on="system")
