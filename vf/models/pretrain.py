@@ -2,7 +2,8 @@
 
 These are AudioLDM, CLAP and the networks of the metrics. `python -m vf.models.pretrain` trains each part as
 `pretrained/recipe.yaml` says and writes `pretrained/`. Unfinished work is kept in one folder (`runs/pretrain`); an
-interrupted run continues from the last saved step. The networks learn from rendered sounds, drawn anew in every round,
+interrupted run continues from the last saved step. `accelerate launch -m vf.models.pretrain` trains in several
+processes, of which the first writes. The networks learn from rendered sounds, drawn anew in every round,
 and from the real sounds of ESC-10, for variety. The objects, stroke styles and sounds of the test films are not among
 them.
 """
@@ -33,7 +34,7 @@ from vf.backends.small import clap as small_clap
 from vf.data import clips, media, processes
 from vf.data.render import film as render
 from vf.models.rms2sound import RMS2Sound
-from vf.signal import fit
+from vf.signal import checkpoint, fit
 
 Options = TypeVar("Options", bound=fit.Training)
 SAMPLE_RATE = 16000
@@ -67,6 +68,8 @@ class Pretraining:
 
     def log(self, part: str, **row) -> None:
         """Add a line to the history of a part: the time in seconds since 1970, and the values of `row`."""
+        if not fit.is_main():
+            return
         path = self.state / f"{part}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         new = not path.exists()
@@ -110,7 +113,13 @@ class Pretraining:
             for until in stops(options.steps, rounds, k, 2500):
                 vae, losses = backbone.train_vae(mels, replace(options, until=until))
                 self.log("vae", step=until, loss=round(float(np.mean(losses[-500:])), 5))
-        vae.save_pretrained(self.part("vae"))
+        self._save(vae, "vae")
+
+    def _save(self, network, name: str) -> None:
+        """Keep a finished part, once for all processes; none goes on before it is there."""
+        if fit.is_main():
+            network.save_pretrained(self.part(name))
+        fit.wait()
 
     def vocoder(self) -> None:
         """Train the vocoder's levels."""
@@ -119,7 +128,7 @@ class Pretraining:
         options = self.options(backbone.VocoderOptions, "vocoder")
         vocoder, losses = backbone.train_vocoder(vae, waves, backbone.log_mels(waves), options)
         self.log("vocoder", step=options.steps, loss=round(float(np.mean(losses[-500:])), 5))
-        vocoder.save_pretrained(self.part("vocoder"))
+        self._save(vocoder, "vocoder")
 
     def clap(self) -> None:
         """Train the CLAP pair that gives the networks their prompts."""
@@ -135,8 +144,8 @@ class Pretraining:
         features = small_clap.log_mels(small_clap.feature_extractor(), clips.from_int16(waves))
         pair, losses = small_clap.train(features, captions, tokenizer, self.options(small_clap.Options, name))
         self.log(name, step=len(losses), loss=round(float(np.mean(losses[-500:])), 5))
-        pair.save_pretrained(self.part(name))
-        tokenizer.save_pretrained(self.part(f"{name}_tokenizer"))
+        self._save(tokenizer, f"{name}_tokenizer")
+        self._save(pair, name)
 
     def tagger(self) -> None:
         """Train the tagger of the metrics."""
@@ -144,7 +153,7 @@ class Pretraining:
         options = self.options(embedders.TaggerOptions, "tagger")
         tagger, losses = embedders.train_tagger(clips.from_int16(waves), captions, options)
         self.log("tagger", step=len(losses), loss=round(float(np.mean(losses[-500:])), 5))
-        tagger.save_pretrained(self.part("tagger"))
+        self._save(tagger, "tagger")
 
     def unet(self) -> None:
         """Train the U-Net, round by round."""
@@ -159,24 +168,24 @@ class Pretraining:
             for until in stops(options.steps, rounds, k, 1000):
                 unet, _, losses = backbone.train_unet(latents, timbres, texts, null, replace(options, until=until))
                 self.log("unet", step=until, loss=round(float(np.mean(losses[-1000:])), 5))
-                unet.save_pretrained(self.state / "snapshots" / f"unet-{until:06d}")
-        unet.save_pretrained(self.part("unet"))
+                if fit.is_main():
+                    unet.save_pretrained(self.state / "snapshots" / f"unet-{until:06d}")
+        self._save(unet, "unet")
 
     def _rounds(self, part: str, steps: int, rounds: int) -> range:
         """Rounds of a training that are not finished; the last one always, as its call leaves the network."""
-        state = self.state / part / "state.pt"
-        done = len(torch.load(state, weights_only=True)["history"]) if state.exists() else 0
+        done = checkpoint.steps_done(self.state / part)
         return range(min(rounds - 1, sum(done >= steps * (k + 1) // rounds for k in range(rounds))), rounds)
 
     @torch.no_grad()
     def _examples(self, pair: SmallClap, tokenizer, round_: int, count: int) -> list[torch.Tensor]:
         """Normalised latents and CLAP vectors of the sounds and of the captions of one round.
 
-        They stay on disk until the next round.
+        They stay on disk until the next round. Of several processes the first writes them.
         """
         folder = self.state / "examples" / str(round_)
         names = ("latents", "timbres", "texts")
-        if not (folder / "texts.npy").exists():
+        if fit.is_main() and not (folder / "texts.npy").exists():
             shutil.rmtree(folder.parent, ignore_errors=True)
             folder.mkdir(parents=True)
             samples, captions = self.sounds("unet", round_, count)
@@ -189,6 +198,7 @@ class Pretraining:
             texts = clap_net.embed_text(pair, tokenizer, captions)
             for name, tensor in zip(names, (latents, timbres, texts)):
                 np.save(folder / f"{name}.npy", tensor.numpy())
+        fit.wait()
         return [torch.from_numpy(np.load(folder / f"{name}.npy")) for name in names]
 
     def ship(self, folder: Path) -> None:
@@ -246,7 +256,7 @@ def main() -> None:
     for part in arguments.parts or PARTS:
         if arguments.parts or not pretraining.part(part).exists():
             getattr(pretraining, part)()
-    if not arguments.parts:
+    if not arguments.parts and fit.is_main():
         pretraining.ship(arguments.out)
 
 
