@@ -1,97 +1,125 @@
-"""Trainings in several processes, or in several passes, are those of one process with the same batch."""
+"""Trainings in two processes, or in several passes, are those of one process with the same batch."""
 
 from functools import partial
 
 import pytest
 import torch
 import trainings
-from launch import launch, losses
+from launch import launch
 
 from vf.signal import batches
 from vf.signal.batches import Part
+from vf.signal.checkpoint import steps_done
+
+PASSES = "ACCELERATE_GRADIENT_ACCUMULATION_STEPS"
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory):
-    """Folder of a pipeline without a control net."""
-    folder = tmp_path_factory.mktemp("pipeline")
-    trainings.save_pipeline(folder)
+def folder(tmp_path_factory):
+    """Has a pipeline without a control net, and states of trainings that one process has begun."""
+    folder = tmp_path_factory.mktemp("processes")
+    trainings.save_pipeline(folder / "pipeline")
+    trainings.regression(folder / "one-two", until=4)
     return folder
+
+
+@pytest.fixture(scope="module")
+def functions(folder):
+    pipeline = folder / "pipeline"
+    return {
+        "paper": partial(trainings.control_net, pipeline, **trainings.PAPER),
+        "small": partial(trainings.control_net, pipeline),
+        "bf16": partial(trainings.control_net, pipeline, precision="bf16"),
+        "batch norm": trainings.video2rms_net,
+        "batch norm in eval": partial(trainings.video2rms_net, "eval"),
+        "text to audio": trainings.text_to_audio,
+        "onsets": trainings.onset_net,
+        "frames": trainings.frame_net,
+        "tagger": trainings.tagger,
+        "plain": trainings.regression,
+    }
+
+
+@pytest.fixture(scope="module")
+def one(functions):
+    """Losses in one process."""
+    return {name: function() for name, function in functions.items()}
+
+
+@pytest.fixture(scope="module")
+def two(functions, folder):
+    """What each of two processes returns."""
+    more = {
+        "paper in passes": partial(trainings.in_passes, 2, functions["paper"]),
+        "small in passes": partial(trainings.in_passes, 2, functions["small"]),
+        "one, then two": partial(trainings.regression, folder / "one-two"),
+        "two begin": partial(trainings.regression, folder / "two-one", until=4),
+        "two begin again": partial(trainings.regression, folder / "two-two", until=5),
+        "two, then two": partial(trainings.regression, folder / "two-two"),
+        "nan": partial(trainings.regression, folder / "nan", 5, "nan"),
+        "odd": partial(trainings.regression, batch=7),
+        "examples": partial(trainings.embedded, folder / "pipeline", folder / "examples"),
+    }
+    results, codes = launch({**functions, **more})
+    assert codes == [0, 0]
+    return results
 
 
 def near(values):
     return pytest.approx(values, rel=1e-5, abs=1e-6)
 
 
-@pytest.mark.parametrize("train", [trainings.paper_control_net, trainings.control_net])
-def test_the_control_net_learns_the_same_in_two_processes_and_in_passes(pipeline, train):
-    one = losses(train, pipeline, processes=1)
-    assert losses(train, pipeline) == near(one)
-    assert losses(train, pipeline, ACCELERATE_GRADIENT_ACCUMULATION_STEPS=2) == near(one)
-    assert losses(train, pipeline, processes=1, ACCELERATE_GRADIENT_ACCUMULATION_STEPS=4) == near(one)
+@pytest.mark.parametrize(
+    "name", ["paper", "small", "batch norm", "batch norm in eval", "text to audio", "onsets", "frames", "tagger"]
+)
+def test_two_processes_learn_what_one_does(one, two, name):
+    assert two[0][name] == two[1][name] == near(one[name])
 
 
-def test_a_control_net_in_bf16_learns_nearly_the_same(pipeline):
-    train = partial(trainings.control_net, precision="bf16")
-    assert losses(train, pipeline) == pytest.approx(losses(train, pipeline, processes=1), rel=2e-2)
+def test_in_bf16_two_processes_learn_nearly_what_one_does(one, two):
+    assert two[0]["bf16"] == two[1]["bf16"] == pytest.approx(one["bf16"], rel=2e-2)
 
 
-@pytest.mark.parametrize("norm", ["train", "eval"])
-def test_video2rms_learns_the_same_with_its_batch_norm_over_both_processes(norm):
-    train = partial(trainings.video2rms_net, norm)
-    one = losses(train, processes=1)
-    assert losses(train) == near(one)
-    if norm == "eval":
-        assert losses(train, processes=1, ACCELERATE_GRADIENT_ACCUMULATION_STEPS=2) == near(one)
+def test_a_batch_in_passes_is_the_batch_at_once(one, two, functions, monkeypatch):
+    for name in ("paper", "small"):
+        assert two[0][f"{name} in passes"] == two[1][f"{name} in passes"] == near(one[name])
+    monkeypatch.setenv(PASSES, "4")
+    for name in ("paper", "small", "batch norm in eval"):
+        assert functions[name]() == near(one[name])
 
 
-@pytest.mark.parametrize("name", ["text_to_audio", "onset_net", "frame_net", "tagger"])
-def test_the_other_networks_learn_the_same_in_two_processes(name):
-    train = getattr(trainings, name)
-    assert losses(train) == near(losses(train, processes=1))
-
-
-def test_a_training_goes_on_in_another_number_of_processes(tmp_path):
-    whole = losses(trainings.regression, processes=1)
-    assert losses(trainings.regression) == near(whole)
-    for first, second in ((1, 2), (2, 1), (2, 2)):
-        folder = tmp_path / f"{first}{second}"
-        begun = losses(partial(trainings.regression, folder, until=4), processes=first)
-        assert begun == near(whole[:4])
-        assert losses(partial(trainings.regression, folder), processes=second) == near(whole)
-
-
-def test_the_same_number_of_processes_goes_on_bit_for_bit(tmp_path):
-    whole = losses(trainings.regression)
-    losses(partial(trainings.regression, tmp_path, until=5))
-    assert losses(partial(trainings.regression, tmp_path)) == whole
+def test_a_training_goes_on_in_another_number_of_processes(one, two, folder):
+    assert two[0]["plain"] == near(one["plain"])
+    assert two[0]["one, then two"] == near(one["plain"])
+    assert two[0]["two begin"] == near(one["plain"][:4])
+    assert trainings.regression(folder / "two-one") == near(one["plain"])
+    assert two[0]["two, then two"] == two[0]["plain"], "bit for bit"
 
 
 def test_a_killed_process_ends_the_others_with_one_line(tmp_path):
-    (main, killed), codes = launch(trainings.regression, tmp_path, 5, "killed")
+    (main, killed), codes = launch({"it": partial(trainings.regression, tmp_path, 5, "killed")})
     assert codes == [0, -9] and killed is None
-    assert isinstance(main, RuntimeError) and "another process of this training has ended" in str(main)
-    assert "\n" not in str(main)
-    assert len(losses(partial(trainings.regression, tmp_path))) == 8, "goes on from the last saved state"
+    message = str(main["it"])
+    assert "another process of this training has ended" in message and "\n" not in message
+    assert steps_done(tmp_path) == 4
 
 
-def test_a_loss_that_is_no_number_in_one_process_stops_them_all(tmp_path):
-    results, codes = launch(trainings.regression, tmp_path, 5, "nan")
-    assert codes == [0, 0] and all("regression: loss is nan at step 5; " in str(error) for error in results)
+def test_a_loss_that_is_no_number_in_one_process_stops_them_all(two, folder):
+    assert all("regression: loss is nan at step 5; " in str(results["nan"]) for results in two)
+    assert steps_done(folder / "nan") == 4
 
 
-def test_one_process_writes_the_examples(pipeline, tmp_path):
-    (first, second), codes = launch(trainings.embedded, pipeline, tmp_path)
-    assert codes == [0, 0] and first[:2] == second[:2] and (first[2], second[2]) == (2, 0)
+def test_a_batch_that_cannot_be_divided_is_refused(two):
+    assert "regression: a batch of 7 for 2 processes of 1 passes; wanted a multiple of 2" in str(two[0]["odd"])
+
+
+def test_one_process_writes_the_examples(two):
+    first, second = (results["examples"] for results in two)
+    assert first[:2] == second[:2] and (first[2], second[2]) == (2, 0)
 
 
 def test_one_process_goes_on_after_training():
-    assert launch(trainings.alone_after_training) == (["goes on", None], [0, 0])
-
-
-def test_a_batch_that_cannot_be_divided_is_refused():
-    (first, _), _ = launch(partial(trainings.regression, batch=7))
-    assert "regression: a batch of 7 for 2 processes of 1 passes; wanted a multiple of 2" in str(first)
+    assert launch({"it": trainings.alone_after_training}) == ([{"it": "goes on"}, None], [0, 0])
 
 
 def test_parts_make_up_the_batch_and_dropout_knows_its_rows():

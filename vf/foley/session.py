@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vf.foley import record
 from vf.foley.render import Foley, VideoFoley
+from vf.models.sampler import Settings
 
 
 def read(session_file: str | Path) -> dict:
@@ -36,7 +37,7 @@ def render(
         raise ValueError(
             f"{session_file} was made with other weights than {maker.name!r} has now; wanted the same: restore that run"
         )
-    if asdict(maker.settings) != values["settings"]:
+    if maker.settings != Settings(**values["settings"]):
         raise ValueError(
             f"{session_file} was made with {values['settings']}, not {asdict(maker.settings)}: set these in params.yaml"
         )

@@ -8,15 +8,8 @@ import torch
 
 # what reading a damaged file raises; a file that cannot be opened is another matter
 UNREADABLE = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    pickle.UnpicklingError,
-)
+    OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, pickle.UnpicklingError
+)  # fmt: skip
 
 
 class State:
