@@ -6,7 +6,6 @@ import mir_eval
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.signal import find_peaks
-from sklearn.metrics import average_precision_score
 
 
 def detect(curve: np.ndarray, rate: float, floor: float = 0.01, rise: float = 2.0, gap: float = 0.1) -> np.ndarray:
@@ -86,6 +85,8 @@ def protocol(
     confidence = np.asarray(confidence, float)
     if not len(reference):
         return {"recall": np.nan, "accuracy": np.nan, "ap": np.nan}
+    from sklearn.metrics import average_precision_score  # here, as it takes a second, and who only renders needs none
+
     sure = confidence >= threshold
     hits = np.isfinite(_match(reference, estimate[sure], confidence[sure], tolerance)[0]).sum()
     ap = 0.0
