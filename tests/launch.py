@@ -22,7 +22,7 @@ def launch(functions, processes=2):
         variables = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
         variables |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GLOO_SOCKET_IFNAME": "lo"}
         ours, theirs = context.Pipe()
-        process = context.Process(target=_run, args=(theirs, {**variables, "ACCELERATE_USE_CPU": "true"}, functions))
+        process = context.Process(target=_run, args=(theirs, variables | {"ACCELERATE_USE_CPU": "true"}, functions))
         process.start()
         theirs.close()
         running.append((process, ours))

@@ -3,12 +3,12 @@
 import subprocess
 import sys
 
-HEAVY = "{m for m in ('torch', 'diffusers', 'transformers', 'scipy', 'pandas', 'sklearn', 'IPython') if m in sys.modules}"
+HEAVY = ("torch", "diffusers", "transformers", "scipy", "pandas", "sklearn", "IPython")
 
 
 def imported_by(code):
     """Heavy modules that are loaded after some code, in a process of its own."""
-    code = f"import sys\n{code}\nprint('LOADED', *{HEAVY})"
+    code = f"import sys\n{code}\nprint('LOADED', *{{*{HEAVY}}} & {{*sys.modules}})"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
     return set(run.stdout.split("LOADED")[1].split())
 

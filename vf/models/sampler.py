@@ -72,8 +72,8 @@ class Settings:
         """The scheduler to sample with, a new one. scheduler: a pipeline's own, whose noise schedule it keeps."""
         if self.scheduler == "ddim":
             return copy.deepcopy(scheduler)
-        # it ends where DDIM does, at the least noise of the schedule or at none; the last step is so long in log-SNR that
-        # second order goes astray there
+        # it ends where DDIM does, at the least noise of the schedule or at none; the last step is so long in log-SNR
+        # that second order goes astray there
         end = "zero" if scheduler.config.get("set_alpha_to_one", True) else "sigma_min"
         config = {"final_sigmas_type": end, "euler_at_final": True}
         return DPMSolverMultistepScheduler.from_config(scheduler.config, **config)

@@ -1,6 +1,7 @@
 """The only training loop, and the options that all trainings share."""
 
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -197,7 +198,10 @@ def _accelerator():
 
     The others wait up to a day for one process, as it may embed a whole corpus before all of them train on it.
     """
-    return Accelerator(mixed_precision="no", kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=1))])
+    # without this, processes that torchrun starts where there is no GPU would each train by itself
+    cpu = "WORLD_SIZE" in os.environ and not torch.accelerator.is_available()
+    patient = InitProcessGroupKwargs(timeout=timedelta(days=1))
+    return Accelerator(mixed_precision="no", cpu=cpu, kwargs_handlers=[patient])
 
 
 def device() -> torch.device:
