@@ -93,9 +93,9 @@ def undivided(model: nn.Module, part: Part) -> Iterator[None]:
     if part.count > 1:
         for module in model.modules():
             if isinstance(module, nn.Dropout) and module.p:
-                module.forward = partial(_dropout, module, part)
+                module.forward = partial(_dropout, module, part)  # type: ignore[method-assign]
             elif isinstance(module, _BatchNorm) and PartialState().num_processes > 1:
-                module.forward = partial(_batch_norm, module)
+                module.forward = partial(_batch_norm, module)  # type: ignore[method-assign]
             else:
                 continue
             changed.append(module)
