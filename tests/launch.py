@@ -21,8 +21,10 @@ def launch(functions, processes=2):
     for rank in range(processes):
         variables = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
         variables |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GLOO_SOCKET_IFNAME": "lo"}
+        if torch.accelerator.is_available():
+            variables["ACCELERATE_USE_CPU"] = "true"
         ours, theirs = context.Pipe()
-        process = context.Process(target=_run, args=(theirs, variables | {"ACCELERATE_USE_CPU": "true"}, functions))
+        process = context.Process(target=_run, args=(theirs, variables, functions))
         process.start()
         theirs.close()
         running.append((process, ours))
