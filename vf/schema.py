@@ -333,6 +333,7 @@ class Generate(Block):
     precision: Precision
     batch: Count
     films: Whole
+    scheduler: Literal["ddim", "dpm"]
 
 
 class Studio(Block):

@@ -5,6 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from project import ROOT
+from torchvision.models import get_weight
 
 from vf.backends import weights
 
@@ -21,6 +22,10 @@ def test_what_is_missing_is_named_with_its_page_and_place(name, tmp_path):
     assert all(
         part in str(error.value) for part in (weight.file, weight.page, weight.licence, str(tmp_path), "params.yaml")
     )
+
+
+def test_raft_is_torchvisions_own():
+    assert weights.WEIGHTS["raft"].source == get_weight("Raft_Large_Weights.C_T_SKHT_V2").url
 
 
 def test_a_file_with_another_hash_is_refused(tmp_path, monkeypatch):

@@ -45,6 +45,14 @@ def test_a_session_makes_the_same_bytes_again(made, tmp_path):
     assert first["curve"] == second["curve"] and first["adherence"] == second["adherence"] == made.adherence
 
 
+def test_a_session_from_before_a_setting_was_added_has_its_default(made, tmp_path):
+    file = tmp_path / "out" / "foley.json"
+    values = json.loads(file.read_text())
+    del values["settings"]["scheduler"]
+    file.write_text(json.dumps(values))
+    assert np.array_equal(session.render(file, maker=studio()).waveform, made.waveform)
+
+
 def test_the_folder_can_move_as_a_whole(made, tmp_path):
     shutil.copytree(tmp_path, tmp_path.parent / f"{tmp_path.name}-moved")
     for name in ("film.mp4", "bell.wav"):

@@ -36,6 +36,7 @@ def pipeline():
         ("batch", 0),
         ("num_inference_steps", 0),
         ("guidance_scale", np.nan),
+        ("scheduler", "euler"),
     ],
 )
 def test_a_setting_out_of_range_is_named(name, value):
@@ -174,6 +175,20 @@ def test_a_scheduler_that_remembers_has_a_memory_for_each_group(pipeline):
     finally:
         pipeline.scheduler = kept
     assert torch.isfinite(one).all() and torch.allclose(one, all_, atol=1e-3 * float(all_.abs().max()))
+
+
+def test_twenty_steps_of_dpm_are_nearer_to_two_hundred_of_ddim_than_twenty_of_ddim(pipeline):
+    curve = rms.rms_curve(torch.as_tensor(tiny_pipeline.sounds()[:2]), 1024, 160)
+
+    def latents(steps, **settings):
+        noise = SeededNoise((8, 16, 16), [(3, 0, 16)], [0, 1])
+        call = {"prompt": TEXTS[:2], "guidance_scale": 2.0, "noise": noise, "output_type": "latent", **settings}
+        return pipeline(rms=curve, num_inference_steps=steps, **call)
+
+    goal = latents(200)
+    dpm, ddim = latents(20, scheduler="dpm"), latents(20)
+    assert (dpm - goal).square().mean() < 0.25 * (ddim - goal).square().mean()
+    assert torch.equal(dpm, latents(20, scheduler="dpm", eta=1.0)), "deterministic, and from the same noise"
 
 
 def test_the_condition_is_nearest_neighbour_then_zeros():

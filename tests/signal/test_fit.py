@@ -1,6 +1,12 @@
+import json
+import sys
+from types import SimpleNamespace
+
 import pytest
 import torch
 
+from vf.signal.batches import Part
+from vf.signal.checkpoint import steps_done
 from vf.signal.fit import Training, fit
 
 
@@ -8,11 +14,30 @@ def problem(seed=0):
     torch.manual_seed(seed)
     model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.2), torch.nn.Linear(8, 1))
 
-    def loss(generator):
-        x = torch.randn(16, 4, generator=generator)
+    def loss(generator, part):
+        x = part.rows(torch.randn(16, 4, generator=generator))
         return (model(x) - x.sum(-1, keepdim=True)).square().mean()
 
     return model, loss
+
+
+def by_hand(model, loss, options):
+    """The training loop of one process, written out."""
+    first, second = options.betas
+    optimizer = torch.optim.AdamW(
+        model.parameters(), options.lr, (first, second), weight_decay=options.weight_decay, fused=True
+    )
+    scheduler, losses = torch.optim.lr_scheduler.LambdaLR(optimizer, options.rate), []
+    for step in range(options.steps):
+        torch.manual_seed(options.seed * 1_000_003 + step)
+        value = loss(torch.Generator().manual_seed(options.seed * 1_000_003 + step), Part())
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), options.clip)
+        optimizer.step()
+        optimizer.zero_grad()
+        scheduler.step()
+        losses.append(value.item())
+    return losses
 
 
 def training(steps, **options):
@@ -23,6 +48,13 @@ def weights(model):
     return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
+def test_one_process_is_the_loop_written_out():
+    (model, loss), (plain, its_loss) = problem(), problem()
+    plain.train()
+    assert fit(model, loss, training(20, seed=3)) == by_hand(plain, its_loss, training(20, seed=3))
+    assert torch.equal(weights(model), weights(plain))
+
+
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 def test_a_resumed_run_ends_with_the_same_weights(tmp_path, ema):
     model, loss = problem()
@@ -31,11 +63,11 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path, ema):
 
     again, loss = problem()
 
-    def interrupted(generator):
+    def interrupted(generator, part):
         calls.append(1)
         if len(calls) == 18:
             raise KeyboardInterrupt
-        return loss(generator)
+        return loss(generator, part)
 
     with pytest.raises(KeyboardInterrupt):
         fit(again, interrupted, training(30, seed=3, ema=ema, checkpoint=tmp_path, every=5))
@@ -90,7 +122,7 @@ def test_frozen_parameters_do_not_move():
 def test_a_loss_that_is_not_finite_stops_before_it_is_saved(tmp_path):
     model, _ = problem()
     with pytest.raises(RuntimeError, match="step 0"):
-        fit(model, lambda g: torch.tensor(float("nan"), requires_grad=True), training(5, checkpoint=tmp_path))
+        fit(model, lambda *_: torch.tensor(float("nan"), requires_grad=True), training(5, checkpoint=tmp_path))
     assert not list(tmp_path.iterdir())
 
 
@@ -98,9 +130,9 @@ def test_parts_of_one_process_may_differ_in_precision():
     model, plain = problem()
     seen = []
 
-    def loss(generator):
+    def loss(generator, part):
         seen.append(model(torch.zeros(1, 4)).dtype)
-        return plain(generator)
+        return plain(generator, part)
 
     for precision in ("no", "bf16", "no"):
         fit(model, loss, training(1, precision=precision))
@@ -113,3 +145,113 @@ def test_parts_of_one_process_may_differ_in_precision():
 def test_an_unknown_schedule_is_refused():
     with pytest.raises(ValueError, match="wanted one of cosine, step, hold"):
         training(1, schedule="linear")
+
+
+def test_what_is_not_finite_is_named_and_the_last_good_state_kept(tmp_path):
+    model, loss = problem()
+    calls = []
+
+    def breaks(generator, part):
+        calls.append(1)
+        return loss(generator, part) * (float("nan") if len(calls) == 8 else 1)
+
+    with pytest.raises(RuntimeError, match=r"cry: loss is nan at step 7 \(items 4, 5\); .*state.pt is the last good"):
+        fit(model, breaks, training(20, checkpoint=tmp_path, every=5), label="cry", items=lambda generator: [4, 5])
+    assert steps_done(tmp_path) == 5
+
+    class Steep(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient / 0
+
+    with pytest.raises(RuntimeError, match="gradient is not finite at step 0; lower"):
+        fit(model, lambda generator, part: Steep.apply(loss(generator, part)), training(20, clip=0.0))
+    assert torch.isfinite(weights(model)).all()
+
+
+def wider(folder):
+    state = torch.load(folder / "state.pt")
+    state["model"]["0.weight"] = torch.zeros(9, 4)
+    torch.save(state, folder / "state.pt")
+
+
+def other_moments(folder):
+    state = torch.load(folder / "state.pt")
+    state["optimizer"]["state"][1]["exp_avg"] = torch.zeros(3)
+    torch.save(state, folder / "state.pt")
+
+
+def truncated(folder):
+    (folder / "state.pt").write_bytes((folder / "state.pt").read_bytes()[:-2000])
+
+
+def foreign(folder):
+    torch.save([1, 2], folder / "state.pt")
+
+
+@pytest.mark.parametrize("damage", [wider, other_moments, truncated, foreign])
+def test_a_damaged_state_is_moved_aside_and_the_training_begins_again(tmp_path, capsys, damage):
+    model, loss = problem()
+    whole = fit(model, loss, training(12, ema=0.9))
+    again, loss = problem()
+    fit(again, loss, training(12, ema=0.9, checkpoint=tmp_path, until=7))
+    damage(tmp_path)
+    again, loss = problem()
+    assert fit(again, loss, training(12, ema=0.9, checkpoint=tmp_path)) == whole
+    assert torch.equal(weights(again), weights(model))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 and str(tmp_path / "state.pt") in lines[0] and "moved to state.broken" in lines[0]
+    assert {p.name for p in tmp_path.iterdir()} == {"state.pt", "state.broken"} and steps_done(tmp_path) == 12
+
+
+def test_a_finished_training_is_not_trained_again(tmp_path):
+    model, loss = problem()
+    whole = fit(model, loss, training(6, ema=0.9, checkpoint=tmp_path))
+    again, _ = problem(seed=99)
+    assert fit(again, lambda *_: pytest.fail("trained"), training(6, ema=0.9, checkpoint=tmp_path)) == whole
+    assert torch.equal(weights(again), weights(model))
+
+
+def test_progress_goes_where_the_environment_says(tmp_path, monkeypatch):
+    class Live:
+        """Stands for dvclive's, which the project does not install: writes each step's metrics to a line."""
+
+        def __init__(self, dir, **options):
+            assert options == {"resume": False, "save_dvc_exp": False, "dvcyaml": None, "report": None}
+            self.path, self.metrics = tmp_path / "lines", {}
+            assert dir == str(tmp_path / "seen" / "two-words")
+
+        def log_metric(self, name, value):
+            self.metrics[name] = value
+
+        def next_step(self):
+            with self.path.open("a") as file:
+                file.write(json.dumps({"step": self.step, **self.metrics}) + "\n")
+
+        def end(self):
+            self.path.with_name("ended").touch()
+
+    metric = SimpleNamespace(could_log=lambda value: isinstance(value, float))
+    fakes = {"dvclive": SimpleNamespace(Live=Live), "dvclive.plots": SimpleNamespace(Metric=metric)}
+    model, loss = problem()
+    monkeypatch.setenv("VF_TRACK", f"dvclive:{tmp_path / 'seen'}")
+    monkeypatch.setattr("vf.signal.track.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="dvclive', which is not installed; run `pip install dvclive`"):
+        fit(model, loss, training(1))
+    monkeypatch.setattr("vf.signal.track.importlib.util.find_spec", lambda name: name)
+    for name, module in fakes.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    history = fit(model, loss, training(30), label="two words")
+    rows = [json.loads(line) for line in (tmp_path / "lines").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [0, 20, 29] and (tmp_path / "ended").exists()
+    assert [row["loss"] for row in rows] == [history[0], history[20], history[29]]
+    assert [row["learning_rate"] for row in rows] == pytest.approx([1e-2, 0.25e-2, 0.25e-2])
+    assert rows[-1]["remaining_seconds"] == 0 and rows[0]["remaining_seconds"] > 0
+    assert all(row["samples_per_second"] > 0 for row in rows)
+    monkeypatch.setenv("VF_TRACK", "wandb")
+    with pytest.raises(ValueError, match="VF_TRACK is 'wandb'; wanted dvclive or tensorboard"):
+        fit(model, loss, training(1))

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import huggingface_hub
-from torchvision.models import get_weight
 
 from vf import params
 
@@ -86,7 +85,7 @@ WEIGHTS = {
         "https://docs.pytorch.org/vision/main/models/generated/torchvision.models.optical_flow.raft_large.html",
         "BSD 3-Clause",
         "21 MB",
-        get_weight("Raft_Large_Weights.C_T_SKHT_V2").url,
+        "https://download.pytorch.org/models/raft_large_C_T_SKHT_V2-ff5fadd5.pth",
         "ff5fadd5",
     ),
     "panns": Weight(

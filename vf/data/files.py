@@ -9,10 +9,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -83,7 +85,7 @@ def _finite(value):
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def write_csv(path: str | Path, table: pd.DataFrame, index: bool = False, float_format: str | None = "%.6g") -> None:
+def write_csv(path: str | Path, table: "pd.DataFrame", index: bool = False, float_format: str | None = "%.6g") -> None:
     """Write a DataFrame as CSV. index: with its index as the first column. Makes the folder."""
     write_text(path, table.to_csv(index=index, float_format=float_format, lineterminator="\n"))
 

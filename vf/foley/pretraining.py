@@ -2,7 +2,8 @@
 
 These are AudioLDM, CLAP and the networks of the metrics. `python -m vf.pretrain` trains each part as
 `pretrained/recipe.yaml` says and writes `pretrained/`. Unfinished work is kept in one folder (`runs/pretrain`); an
-interrupted run continues from the last saved step. The networks learn from rendered sounds, drawn anew in every round,
+interrupted run continues from the last saved step. `accelerate launch -m vf.pretrain` trains in several
+processes, of which the first writes. The networks learn from rendered sounds, drawn anew in every round,
 and from the real sounds of ESC-10, for variety. The objects, stroke styles and sounds of the test films are not among
 them.
 """
@@ -37,7 +38,7 @@ from vf.models import video2rms
 from vf.models.rms2sound import ControlNetOptions, RMS2Sound, train_controlnet
 from vf.models.rms_controlnet import RMSControlNet
 from vf.models.sampler import Settings
-from vf.signal import fit, rms
+from vf.signal import checkpoint, fit, rms
 from vf.signal.timeline import Timeline
 
 Options = TypeVar("Options", bound=fit.Training)
@@ -79,6 +80,8 @@ class Pretraining:
 
     def log(self, part: str, **row) -> None:
         """Add a line to the history of a part: the time in seconds since 1970, and the values of `row`."""
+        if not fit.is_main():
+            return
         path = self.state / f"{part}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         new = not path.exists()
@@ -124,7 +127,13 @@ class Pretraining:
             for until in stops(options.steps, rounds, k, 2500):
                 vae, losses = backbone.train_vae(mels, replace(options, until=until))
                 self.log("vae", step=until, loss=round(float(np.mean(losses[-500:])), 5))
-        vae.save_pretrained(self.part("vae"))
+        self._save(vae, "vae")
+
+    def _save(self, network, name: str) -> None:
+        """Keep a finished part, once for all processes; none goes on before it is there."""
+        if fit.is_main():
+            network.save_pretrained(self.part(name))
+        fit.wait()
 
     def vocoder(self) -> None:
         """Train the vocoder's levels."""
@@ -133,7 +142,7 @@ class Pretraining:
         options = self.options(backbone.VocoderOptions, "vocoder")
         vocoder, losses = backbone.train_vocoder(vae, waves, backbone.log_mels(waves), options)
         self.log("vocoder", step=options.steps, loss=round(float(np.mean(losses[-500:])), 5))
-        vocoder.save_pretrained(self.part("vocoder"))
+        self._save(vocoder, "vocoder")
 
     def clap(self) -> None:
         """Train the CLAP pair that gives the networks their prompts."""
@@ -149,8 +158,8 @@ class Pretraining:
         features = small_clap.log_mels(small_clap.feature_extractor(), clips.from_int16(waves))
         pair, losses = small_clap.train(features, captions, tokenizer, self.options(small_clap.Options, name))
         self.log(name, step=len(losses), loss=round(float(np.mean(losses[-500:])), 5))
-        pair.save_pretrained(self.part(name))
-        tokenizer.save_pretrained(self.part(f"{name}_tokenizer"))
+        self._save(tokenizer, f"{name}_tokenizer")
+        self._save(pair, name)
 
     def tagger(self) -> None:
         """Train the tagger of the metrics."""
@@ -158,7 +167,7 @@ class Pretraining:
         options = self.options(embedders.TaggerOptions, "tagger")
         tagger, losses = embedders.train_tagger(clips.from_int16(waves), captions, options)
         self.log("tagger", step=len(losses), loss=round(float(np.mean(losses[-500:])), 5))
-        tagger.save_pretrained(self.part("tagger"))
+        self._save(tagger, "tagger")
 
     def unet(self) -> None:
         """Train the U-Net, round by round."""
@@ -172,8 +181,9 @@ class Pretraining:
             for until in stops(options.steps, rounds, k, 1000):
                 unet, _, losses = backbone.train_unet(latents, timbres, texts, null, replace(options, until=until))
                 self.log("unet", step=until, loss=round(float(np.mean(losses[-1000:])), 5))
-                unet.save_pretrained(self.state / "snapshots" / f"unet-{until:06d}")
-        unet.save_pretrained(self.part("unet"))
+                if fit.is_main():
+                    unet.save_pretrained(self.state / "snapshots" / f"unet-{until:06d}")
+        self._save(unet, "unet")
 
     def controlnet(self) -> None:
         """Train the control net that ships, round by round, on the frozen rest."""
@@ -186,7 +196,7 @@ class Pretraining:
             for until in stops(options.steps, rounds, k, 1000):
                 losses = train_controlnet(pipeline, latents, timbres, curves, replace(options, until=until))
                 self.log("controlnet", step=until, loss=round(float(np.mean(losses[-1000:])), 5))
-        pipeline.controlnet.save_pretrained(self.part("controlnet"))
+        self._save(pipeline.controlnet, "controlnet")
 
     def pipeline(self) -> RMS2Sound:
         """The finished parts as one; its control net too, if that is finished."""
@@ -220,7 +230,7 @@ class Pretraining:
             for until in stops(options["steps"], settings["rounds"], k, 500):
                 encoder, losses = frame_encoder.train(maps, curves, every, every, **options, until=until)
                 self.log("frame_encoder", step=until, loss=round(float(np.mean(losses[-200:])), 5))
-        encoder.save_pretrained(self.part("frame_encoder"))
+        self._save(encoder, "frame_encoder")
 
     def video2rms(self) -> None:
         """Train the Video2RMS that ships, on features of films that the frame encoder has not seen."""
@@ -240,7 +250,7 @@ class Pretraining:
         options = video2rms.Options(**settings["train"], seed=self.recipe["seed"], checkpoint=self.state / "video2rms")
         losses = video2rms.train(model, features, wanted, bins, options)
         self.log("video2rms", step=len(losses), loss=round(float(np.mean(losses[-50:])), 5))
-        model.save_pretrained(self.part("video2rms"))
+        self._save(model, "video2rms")
 
     def _films(self, part: str, round_: int) -> tuple[np.ndarray, np.ndarray]:
         """Maps (clips, t, c, h, w) and RMS curves (clips, n) of the films of one round of a part.
@@ -250,7 +260,7 @@ class Pretraining:
         settings = self.recipe["films"]
         t = self.timeline
         folder = self.state / "films" / part / str(round_)
-        if not (folder / "curves.npy").exists():
+        if fit.is_main() and not (folder / "curves.npy").exists():
             shutil.rmtree(folder.parent, ignore_errors=True)
             count, size = {"train": settings["count"]}, settings["size"]
             render.write_films(folder, count, t.seconds, t.fps, size, t.sample_rate, self._seed(part, round_))
@@ -267,6 +277,7 @@ class Pretraining:
                 curves.append(rms.rms_curve(wave, t.video_window, t.video_hop).numpy())
                 path.unlink()
             files.write_array(folder / "curves.npy", np.stack(curves))
+        fit.wait()
         return np.load(folder / "maps.npy", mmap_mode="r"), np.load(folder / "curves.npy")
 
     def _seed(self, part: str, round_: int) -> int:
@@ -275,19 +286,18 @@ class Pretraining:
 
     def _rounds(self, part: str, steps: int, rounds: int) -> range:
         """Rounds of a training that are not finished; the last one always, as its call leaves the network."""
-        state = self.state / part / "state.pt"
-        done = len(torch.load(state, weights_only=True)["history"]) if state.exists() else 0
+        done = checkpoint.steps_done(self.state / part)
         return range(min(rounds - 1, sum(done >= steps * (k + 1) // rounds for k in range(rounds))), rounds)
 
     @torch.no_grad()
     def _examples(self, part: str, round_: int, count: int) -> list[torch.Tensor]:
         """Normalised latents, CLAP vectors of the sounds and of the captions, and RMS curves of one round of a part.
 
-        They stay on disk until the next round.
+        They stay on disk until the next round. Of several processes the first writes them.
         """
         folder = self.state / "examples" / part / str(round_)
         names = ("latents", "timbres", "texts", "curves")
-        if not (folder / "curves.npy").exists():
+        if fit.is_main() and not (folder / "curves.npy").exists():
             shutil.rmtree(folder.parent, ignore_errors=True)
             folder.mkdir(parents=True)
             samples, captions = self.sounds(part, round_, count)
@@ -302,6 +312,7 @@ class Pretraining:
             curves = rms.rms_curve(waves, self.timeline.sound_window, self.timeline.sound_hop)
             for name, tensor in zip(names, (latents, timbres, texts, curves)):
                 files.write_array(folder / f"{name}.npy", tensor.numpy())
+        fit.wait()
         return [torch.from_numpy(np.load(folder / f"{name}.npy")) for name in names]
 
     def ship(self, folder: Path) -> None:
@@ -358,5 +369,5 @@ def main() -> None:
     for part in arguments.parts or PARTS:
         if arguments.parts or not pretraining.part(part).exists():
             getattr(pretraining, part)()
-    if not arguments.parts:
+    if not arguments.parts and fit.is_main():
         pretraining.ship(arguments.out)

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from vf.data import clips, files
 from vf.data.clips import ClipSet
 from vf.models.rms2sound import RMS2Sound
-from vf.signal import rms
+from vf.signal import fit, rms
 from vf.signal.timeline import Timeline
 
 
@@ -49,7 +49,8 @@ def examples(
     """Latents, timbres and curves of sounds, for `rms2sound.train_controlnet`: three array-likes with a row a sound.
 
     among: indices of the sounds. folder: where the arrays are kept; they are written `batch` rows at a time, and an
-    interrupted call is continued by the next. Without a folder, each row is computed whenever it is read.
+    interrupted call is continued by the next. Of several processes the first writes, and the others wait and read.
+    Without a folder, each row is computed whenever it is read.
     """
     if folder is None:
 
@@ -57,11 +58,18 @@ def examples(
             return Live(lambda i: measure(pipeline, sounds.wave([among[i]]), timeline)[k][0], len(among))
 
         return [column(k) for k in range(3)]
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    progress = folder / "done.txt"
+    paths = [Path(folder) / f"{name}.npy" for name in ("latents", "timbres", "curves")]
+    if fit.is_main():
+        _write(pipeline, sounds, among, timeline, paths, batch)
+    fit.wait()
+    return [np.load(path, mmap_mode="r") for path in paths]
+
+
+def _write(pipeline, sounds, among, timeline, paths, batch):
+    """Write the arrays of `examples`, from where an earlier call was interrupted."""
+    progress = paths[0].with_name("done.txt")
+    progress.parent.mkdir(parents=True, exist_ok=True)
     done = int(progress.read_text()) if progress.exists() else 0
-    paths = [folder / f"{name}.npy" for name in ("latents", "timbres", "curves")]
     stores = None
     for i in tqdm(range(done, len(among), batch), desc="latents", mininterval=2.0):
         rows = measure(pipeline, sounds.wave(among[i : i + batch]), timeline)
@@ -71,7 +79,6 @@ def examples(
             store[i : i + len(row)] = row
             store.flush()
         files.write_text(progress, str(i + len(rows[0])))
-    return [np.load(path, mmap_mode="r") for path in paths]
 
 
 def prompts(films: ClipSet) -> dict[str, dict]:

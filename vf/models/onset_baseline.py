@@ -92,9 +92,10 @@ def train(model: Video2Onset, frames: np.ndarray, labels: np.ndarray, among: Seq
     targets = torch.as_tensor(labels)
     length = min(round(options.seconds * FPS), frames.shape[1])
 
-    def loss(generator):
+    def loss(generator, part):
         clips = [among[i] for i in torch.randint(len(among), (options.batch,), generator=generator).tolist()]
         starts = torch.randint(frames.shape[1] - length + 1, (options.batch,), generator=generator).tolist()
+        clips, starts = part.rows(clips), part.rows(starts)
         x = torch.stack([torch.from_numpy(frames[i, s : s + length].copy()) for i, s in zip(clips, starts)])
         target = torch.stack([targets[i, s : s + length] for i, s in zip(clips, starts)])
         return F.binary_cross_entropy_with_logits(model(x.to(model.device)), target.to(model.device))

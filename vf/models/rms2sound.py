@@ -234,28 +234,33 @@ def train_controlnet(
     def model(z_t, t, timbre, curve):
         return sampler.predict(pipeline.unet, net, z_t, t, timbre, curve)
 
-    def loss(generator):
-        items, starts, length = draw(len(latents), latents.shape[2], options.batch, options.crop, generator)
+    def drawn(generator):
+        return draw(len(latents), latents.shape[2], options.batch, options.crop, generator)
 
-        def pieces(curves):
+    def loss(generator, part):
+        *batch, length = drawn(generator)
+        items, starts = (part.rows(drawn) for drawn in batch)
+
+        def pieces(curves, items=items, starts=starts):
             cuts = (curves[i][s * stride : (s + length) * stride] for i, s in zip(items, starts))
             return _rows(cuts).to(net.device)
 
         z = _rows(latents[i][:, s : s + length] for i, s in zip(items, starts)).to(net.device)
         curve = pieces(rms)
-        timbre = drop(_rows(timbres[i] for i in items), null.cpu(), options.dropout, generator).to(net.device)
+        timbre = drop(_rows(timbres[i] for i in items), null.cpu(), options.dropout, generator, part).to(net.device)
 
         def judge(estimate, alpha):
             # where z_t is mostly noise the estimate is a mean over many sounds, and need not be as loud as any:
             # alpha^16 leaves the times at which a sound is all but chosen
             off = (alpha[:, 0, :, 0] ** 16 * (energy(pipeline.decode_mel(estimate).float(), rate) - curve).abs()).mean()
-            return options.loudness * off / curve.mean().clamp(min=1e-4)
+            batch_level = (curve if part.count == 1 else pieces(rms, *batch)).mean()
+            return options.loudness * off / batch_level.clamp(min=1e-4)
 
         conditions = timbre, curve if condition is None else pieces(condition)
-        extra = {"own": options.own, "judge": judge if options.loudness else None}
+        extra = {"own": options.own, "judge": judge if options.loudness else None, "part": part}
         return diffusion_loss(pipeline.scheduler, model, z, generator, *conditions, **extra)
 
-    history = fit.fit(net, loss, options, groups, label="RMS-ControlNet")
+    history = fit.fit(net, loss, options, groups, label="RMS-ControlNet", items=lambda g: drawn(g)[0])
     pipeline.register_modules(controlnet=net)
     return history
 

@@ -217,8 +217,11 @@ def train(
     def class_loss(logits, classes):
         return classification_loss(logits, classes, options.label_width, options.sigma, options.normalise)
 
-    def loss(generator):
-        pick = torch.randint(len(targets), (options.batch,), generator=generator)
+    def drawn(generator):
+        return torch.randint(len(targets), (options.batch,), generator=generator)
+
+    def loss(generator, part):
+        pick = part.rows(drawn(generator))
         x = _tensor(features[pick.numpy()], model.device)
         if bins is None:
             return squared_error(model(x), targets[pick])
@@ -226,10 +229,10 @@ def train(
             return class_loss(model(x), targets[pick])
         logits, onset_logits = model.with_onsets(x)
         labels = _tensor(onsets[pick.numpy()], model.device)
-        onset_loss = F.binary_cross_entropy_with_logits(onset_logits, labels, reduction="sum") / options.batch
+        onset_loss = F.binary_cross_entropy_with_logits(onset_logits, labels, reduction="sum") / len(pick)
         return options.rms_weight * class_loss(logits, targets[pick]) + options.onset_weight * onset_loss
 
-    return fit.fit(model, loss, options, label="Video2RMS")
+    return fit.fit(model, loss, options, label="Video2RMS", items=lambda generator: drawn(generator).tolist())
 
 
 def _tensor(array, device):

@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+from vf.signal.batches import Part
+
 
 def diffusion_loss(
     scheduler: Any,
@@ -14,11 +16,13 @@ def diffusion_loss(
     *conditions: torch.Tensor,
     own: float = 0.0,
     judge: Callable | None = None,
+    part: Part = Part(),  # noqa: B008  frozen
 ) -> torch.Tensor:
     """Eq. 4 on one batch: noise the latents to a random time, run the model, compare its output with the target.
 
     scheduler: its config says whether noise (`epsilon`, the paper) or velocity (`v_prediction`) is the target.
     model: model(z_t, t, *conditions) -> (b, c, l, g), like the latents. Returns a scalar.
+    part: of a larger batch, of which latents and conditions are the rows. Noise and times are drawn for all of it.
     Two things go beyond Eq. 4, and both are off unless asked for:
     own: share of the batch whose z_t is noised from the model's own estimate of the latent at a noisier time. The
         target stays the true latent. In sampling, too, z_t holds the model's own earlier errors.
@@ -29,16 +33,18 @@ def diffusion_loss(
     kind = scheduler.config.prediction_type
     if kind not in ("epsilon", "v_prediction"):
         raise ValueError(f"scheduler predicts {kind!r}; wanted 'epsilon' or 'v_prediction'")
-    noise = torch.randn(latents.shape, generator=generator).to(latents)
-    t = torch.randint(scheduler.config.num_train_timesteps, (len(latents),), generator=generator)
-    start, count = latents, int(own * len(latents))
+    last, size = scheduler.config.num_train_timesteps - 1, part.whole(len(latents))
+    noise = part.rows(torch.randn(size, *latents.shape[1:], generator=generator)).to(latents)
+    t = part.rows(torch.randint(last + 1, (size,), generator=generator))
+    start, all_own = latents, int(own * size)
+    count = min(max(all_own - part.index * len(latents), 0), len(latents))  # of them in this part, its first rows
+    if all_own:
+        later = torch.randint(last + 1, (all_own,), generator=generator)
+        other = torch.randn(all_own, *latents.shape[1:], generator=generator)
     if count:
-        last = scheduler.config.num_train_timesteps - 1
-        noisier = (
-            (t[:count] + torch.randint(last + 1, (count,), generator=generator)).clamp(max=last).to(latents.device)
-        )
-        other = torch.randn(latents[:count].shape, generator=generator).to(latents)
-        z_t = scheduler.add_noise(latents[:count], other, noisier)
+        rows = slice(part.index * len(latents), part.index * len(latents) + count)
+        noisier = (t[:count] + later[rows]).clamp(max=last).to(latents.device)
+        z_t = scheduler.add_noise(latents[:count], other[rows].to(latents), noisier)
         with torch.no_grad():
             output = model(z_t, noisier, *(c[:count] for c in conditions)).float()
         start = torch.cat([estimate(scheduler, output, z_t, noisier)[0], latents[count:]])
@@ -89,7 +95,16 @@ def draw(
     return items, starts, length
 
 
-def drop(timbres: torch.Tensor, null: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:
-    """Replace a random share of timbre vectors (b, e) by the null (1, e), so that Eq. 5 has a branch without one."""
-    dropped = torch.rand(len(timbres), 1, generator=generator) < share
+def drop(
+    timbres: torch.Tensor,
+    null: torch.Tensor,
+    share: float,
+    generator: torch.Generator,
+    part: Part = Part(),  # noqa: B008  frozen
+) -> torch.Tensor:
+    """Replace a random share of timbre vectors (b, e) by the null (1, e), so that Eq. 5 has a branch without one.
+
+    part: of a larger batch, of which the vectors are the rows.
+    """
+    dropped = part.rows(torch.rand(part.whole(len(timbres)), 1, generator=generator)) < share
     return torch.where(dropped.to(timbres.device), null.to(timbres.device), timbres)

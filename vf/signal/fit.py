@@ -1,15 +1,22 @@
 """The only training loop, and the options that all trainings share."""
 
 import math
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from diffusers.training_utils import EMAModel
+from accelerate.utils import InitProcessGroupKwargs
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm.auto import tqdm
+
+from vf.signal import batches
+from vf.signal.batches import Part
+from vf.signal.checkpoint import State
+from vf.signal.track import Track
 
 SCHEDULES = ("cosine", "step", "hold")
 
@@ -18,7 +25,7 @@ SCHEDULES = ("cosine", "step", "hold")
 class Training:
     """Options of a training; the `train:` blocks of params.yaml have these keys.
 
-    steps: number of updates. batch: items of one update. lr: largest learning rate.
+    steps: number of updates. batch: items of one update, of all processes together. lr: largest learning rate.
     schedule: learning rate over the steps. "cosine" rises over the share `warmup` of the steps, then falls to 0 as a
         cosine. "hold" rises as well, stays, and falls to 0 along a line over the last share `fall`. "step" halves
         every `halve_every` steps, without warm-up; it is the authors' schedule.
@@ -74,104 +81,146 @@ class Training:
 
 def fit(
     model: torch.nn.Module,
-    loss: Callable[[torch.Generator], torch.Tensor],
+    loss: Callable[[torch.Generator, Part], torch.Tensor],
     training: Training,
     parameters: Iterable | None = None,
     label: str = "",
+    whole: bool = False,
+    items: Callable[[torch.Generator], Sequence[int]] | None = None,
 ) -> list[float]:
     """Train a model in place and return the loss of every step so far. The model ends in eval mode.
 
-    loss: function of a torch.Generator. It draws its own batch and returns a scalar.
+    loss: loss(generator, part) draws a whole batch, and returns the mean loss, a scalar, of its part of the rows.
     parameters: parameters to train, or groups with learning rates of their own. None: all that require gradients.
     label: of the progress bar.
+    whole: the loss compares a batch's samples with each other, so every process computes it on the whole batch.
+    items: items(generator), the indices of the batch that the loss draws, named where its loss is not finite.
 
-    The generator and the global seed are set from (seed, step) before each step. The batch of a step therefore does
-    not depend on how the run got there, and a resumed run ends with the same weights, bit for bit.
-    Raises RuntimeError when the loss is not finite, before it can reach a checkpoint.
+    Under `accelerate launch` the processes divide each batch, and each process divides its share by accelerate's
+    `gradient_accumulation_steps`; losses and gradients are means over all parts, and the first process alone saves. The
+    generator and the global seed are set from (seed, step) before each part. The batch of a step therefore does not
+    depend on how the run got there, and a resumed run ends with the same weights, bit for bit.
+    Raises RuntimeError when loss or gradient is not finite, before it can reach a checkpoint, and where another process
+    has ended; ValueError for a batch that cannot be divided equally.
     """
-    accelerator = Accelerator()  # without its mixed precision: that is one for the whole process, and trainings differ
-    device = accelerator.device
+    accelerator = _accelerator()  # without its mixed precision: that is one for the whole process, and trainings differ
+    device, first = accelerator.device, accelerator.is_main_process
+    passes = accelerator.gradient_accumulation_steps
+    parts = [Part()] if whole else batches.parts(training.batch, passes, label or "training")
     model.to(device).train()
+    batches.share_weights(model)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = training.optimizer(trained if parameters is None else parameters)
-    state = _State(training, model, optimizer, trained)
-    state.load(device)
-    prepared = accelerator.prepare(optimizer)
+    state = _state(training, model, optimizer, trained)
+    _load(state, accelerator)
     last = min(training.steps, training.until or training.steps)
     history = state.history
-    progress = tqdm(range(len(history), last), initial=len(history), total=last, desc=label, mininterval=2.0)
+    done = len(history)
+    progress = tqdm(range(done, last), initial=done, total=last, desc=label, mininterval=2.0, disable=not first)
+    track = Track(label, done, last, training.batch) if first else None
     for step in progress:
-        torch.manual_seed(training.seed * 1_000_003 + step)
-        generator = torch.Generator().manual_seed(training.seed * 1_000_003 + step)
-        with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bf16"):
-            value = loss(generator)
-        if not torch.isfinite(value):
-            raise RuntimeError(f"{label or 'training'}: loss is {value.item()} at step {step}; lower the learning rate")
-        accelerator.backward(value)
-        if training.clip:
-            accelerator.clip_grad_norm_(trained, training.clip)
-        prepared.step()
-        prepared.zero_grad()
-        state.advance(value.item())
+        seed = training.seed * 1_000_003 + step
+        value = _gradient(model, loss, trained, parts, seed, device, training.precision)
+        norm = torch.nn.utils.clip_grad_norm_(trained, training.clip or math.inf)
+        if not (math.isfinite(value) and torch.isfinite(norm)):
+            raise RuntimeError(_not_finite(label or "training", step, value, state, items, seed))
+        optimizer.step()
+        optimizer.zero_grad()
+        rate = state.scheduler.get_last_lr()[0]
+        state.advance(value)
+        if track:
+            track.log(step, value, rate)
         if step % 20 == 0:
             progress.set_postfix(loss=f"{sum(history[-20:]) / len(history[-20:]):.4f}")
-        if (step + 1) % training.every == 0 and step + 1 < last:
+        if first and (step + 1) % training.every == 0 and step + 1 < last:
             state.save()
-    if last < training.steps:
+    if track:
+        track.close()
+    if first and done < last:
         state.save()
+    accelerator.wait_for_everyone()
     if state.average:
         state.average.copy_to(trained)
     model.eval()
     return history
 
 
-class _State:
-    """State to resume a training from: weights, optimizer, schedule, average of the weights, and losses so far."""
+def _gradient(model, loss, trained, parts, seed, device, precision):
+    """Set the gradients of a step, means over its parts and over all processes, and return the mean of the loss."""
+    values = []
+    for part in parts:
+        torch.manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
+        with batches.undivided(model, part):
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+                value = loss(generator, part)
+            (value / len(parts)).backward()
+        values.append(value.detach())
+    return batches.average_gradients(trained, torch.stack(values).mean()).item()
 
-    def __init__(
-        self, training: Training, model: torch.nn.Module, optimizer: torch.optim.Optimizer, trained: list
-    ) -> None:
-        self.model = model
-        self.optimizer = optimizer
-        self.trained = trained
-        self.scheduler = LambdaLR(optimizer, lambda step: training.rate(step))
-        self.average = None
-        if training.ema:
-            self.average = EMAModel(trained, decay=training.ema, use_ema_warmup=True, power=0.75, foreach=True)
-        self.path = Path(training.checkpoint) / "state.pt" if training.checkpoint else None
-        self.history: list[float] = []
 
-    def advance(self, loss: float) -> None:
-        """Follow a step of the optimizer: move the schedule and the average, and keep the loss."""
-        self.scheduler.step()
-        if self.average:
-            self.average.step(self.trained)
-        self.history.append(loss)
+def _state(training, model, optimizer, trained):
+    """The state of a training at its start."""
+    average = None
+    if training.ema:
+        from diffusers.training_utils import EMAModel  # here, as it takes seconds, and who only renders needs none
 
-    def load(self, device: torch.device) -> None:
-        """Read the saved state, if there is one."""
-        if not self.path or not self.path.exists():
-            return
-        saved = torch.load(self.path, map_location=device, weights_only=True)
-        self.model.load_state_dict(saved["model"])
-        self.optimizer.load_state_dict(saved["optimizer"])
-        self.scheduler.load_state_dict(saved["scheduler"])
-        if self.average:
-            self.average.load_state_dict(saved["average"])
-        self.history += saved["history"]
+        average = EMAModel(trained, decay=training.ema, use_ema_warmup=True, power=0.75, foreach=True)
+    scheduler = LambdaLR(optimizer, lambda step: training.rate(step))
+    return State(training.checkpoint, model, optimizer, scheduler, average, trained)
 
-    def save(self) -> None:
-        """Write the state, if a folder was given."""
-        if not self.path:
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".partial")
-        values = {name: getattr(self, name) for name in ("model", "optimizer", "scheduler", "average")}
-        saved = {name: value.state_dict() if value else None for name, value in values.items()}
-        torch.save({**saved, "history": self.history}, partial)
-        partial.replace(self.path)  # a run killed while it writes leaves the previous checkpoint whole
+
+def _load(state, accelerator):
+    """Read the saved state in every process. Raises RuntimeError where they do not read the same."""
+    with accelerator.main_process_first():  # which moves a damaged one out of the others' sight
+        state.load(accelerator.device)
+    done = float(len(state.history))
+    if batches.average(torch.tensor([done], device=accelerator.device)).item() != done:
+        raise RuntimeError(
+            f"process {accelerator.process_index} would go on from step {done:.0f}, others from another; "
+            "wanted one folder of states that all processes see"
+        )
+
+
+def _not_finite(label, step, loss, state, items, seed):
+    """What to say where a loss or gradient is not finite. items, seed: of `fit` and of the step."""
+    what = "gradient is not finite" if math.isfinite(loss) else f"loss is {loss}"
+    rows = ""
+    if items:
+        drawn = list(items(torch.Generator().manual_seed(seed)))
+        rows = f" (items {', '.join(map(str, drawn[:16]))}{', ...' if len(drawn) > 16 else ''})"
+    kept = f"; {state.path} is the last good state" if state.path and state.path.exists() else ""
+    return f"{label}: {what} at step {step}{rows}{kept}; lower the learning rate"
+
+
+def _accelerator():
+    """accelerate's choice of devices and processes.
+
+    The others wait up to a day for one process, as it may embed a whole corpus before all of them train on it.
+    """
+    # without this, processes that torchrun starts where there is no GPU would each train by itself
+    cpu = "WORLD_SIZE" in os.environ and not torch.accelerator.is_available()
+    patient = InitProcessGroupKwargs(timeout=timedelta(days=1))
+    return Accelerator(mixed_precision="no", cpu=cpu, kwargs_handlers=[patient])
 
 
 def device() -> torch.device:
     """Device that networks run on: accelerate's choice, a GPU where there is one."""
-    return Accelerator().device
+    return _accelerator().device
+
+
+def is_main() -> bool:
+    """Whether this process is the one that writes files: the first under `accelerate launch`, else the only one."""
+    return _accelerator().is_main_process
+
+
+def wait() -> None:
+    """Wait until all processes are here."""
+    _accelerator().wait_for_everyone()
+
+
+def leave_to_main() -> None:
+    """End all processes but the first, which goes on alone with what needs one process. Alone, nothing happens."""
+    wait()
+    if not is_main():
+        raise SystemExit(0)

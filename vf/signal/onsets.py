@@ -6,7 +6,6 @@ import mir_eval
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.signal import find_peaks
-from sklearn.metrics import average_precision_score
 
 ROUNDING = 1e-9  # seconds added to a tolerance: 0.4 s and 0.3 s are 0.1 s apart, which floating point denies
 
@@ -88,6 +87,8 @@ def protocol(
     confidence = np.asarray(confidence, float)
     if not len(reference):
         return {"recall": np.nan, "accuracy": np.nan, "ap": np.nan}
+    from sklearn.metrics import average_precision_score  # here, as it takes a second, and who only renders needs none
+
     sure = confidence >= threshold
     hits = np.isfinite(_match(reference, estimate[sure], confidence[sure], tolerance)[0]).sum()
     ap = 0.0

@@ -133,11 +133,11 @@ def train_level(
     with torch.no_grad():
         rough = torch.cat([vocoder.magnitudes(piece).square().sum(1).sqrt() for piece in mels.split(8)])
 
-    def loss(generator):
+    def loss(generator, part):
         items, starts, length = draw(len(mels), mels.shape[1], training.batch, crop, generator)
         cuts = [torch.stack([x[i, s : s + length] for i, s in zip(items, starts)]) for x in (mels, rough, levels)]
-        mel, uncorrected, reference = (cut.to(vocoder.device) for cut in cuts)
+        mel, uncorrected, reference = (part.rows(cut).to(vocoder.device) for cut in cuts)
         error = uncorrected * vocoder.gain(mel)[:, 0] - reference
-        return error.abs().mean() / reference.mean().clamp(min=1e-3)
+        return error.abs().mean() / cuts[2].mean().clamp(min=1e-3)
 
     return fit.fit(vocoder, loss, training, vocoder.level.parameters(), label="vocoder")

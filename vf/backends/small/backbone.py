@@ -92,14 +92,16 @@ def train_vae(mels: torch.Tensor, options: VAEOptions) -> tuple[AutoencoderKL, l
     vae = new_vae(options)
     linear_start(vae, mels)
 
-    def loss(generator):
+    def loss(generator, part):
         items, starts, length = draw(len(mels), mels.shape[1], options.batch, options.crop, generator)
-        target = torch.stack([mels[i, s : s + length] for i, s in zip(items, starts)])[:, None].to(vae.device)
+        batch = torch.stack([mels[i, s : s + length] for i, s in zip(items, starts)])[:, None].to(vae.device)
+        target = part.rows(batch)
         posterior = vae.encode(target).latent_dist
-        z = posterior.mean + posterior.std * torch.randn(posterior.mean.shape, generator=generator).to(target)
+        noise = torch.randn(len(batch), *posterior.mean.shape[1:], generator=generator)
+        z = posterior.mean + posterior.std * part.rows(noise).to(target)
         estimate = vae.decode(z).sample.float()
-        rms = mel.energy(target)
-        energy_error = (rms - mel.energy(estimate)).abs().mean() / rms.mean().clamp(min=1e-4)
+        rms = mel.energy(batch)
+        energy_error = (part.rows(rms) - mel.energy(estimate)).abs().mean() / rms.mean().clamp(min=1e-4)
         divergence = posterior.kl().mean() / z[0].numel()
         return (estimate - target).abs().mean() + options.energy * energy_error + options.kl * divergence
 
@@ -233,15 +235,16 @@ def train_unet(
     def model(z_t, t, timbre):
         return unet(z_t, t, encoder_hidden_states=None, class_labels=timbre).sample
 
-    def loss(generator):
+    def loss(generator, part):
         items, starts, length = draw(len(latents), latents.shape[2], options.batch, options.crop, generator)
+        items, starts = part.rows(items), part.rows(starts)
         pieces = [torch.as_tensor(latents[i, :, s : s + length]).float() for i, s in zip(items, starts)]
         timbre = timbres[items]
         if options.text_share:
-            from_text = torch.rand(options.batch, 1, generator=generator) < options.text_share
+            from_text = part.rows(torch.rand(options.batch, 1, generator=generator)) < options.text_share
             timbre = torch.where(from_text, texts[items], timbre)
-        timbre = drop(timbre, null, options.dropout, generator)
-        return diffusion_loss(scheduler, model, torch.stack(pieces).to(unet.device), generator, timbre.to(unet.device))
+        timbre = drop(timbre, null, options.dropout, generator, part).to(unet.device)
+        return diffusion_loss(scheduler, model, torch.stack(pieces).to(unet.device), generator, timbre, part=part)
 
     if fit.device().type == "cpu":
         unet.set_attn_processor(AttnProcessor())  # so short a sequence learns faster by plain products

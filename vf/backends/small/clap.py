@@ -116,7 +116,7 @@ def train(
     similarity = overlap(captions)
     crop = min(options.crop, features.shape[2])
 
-    def loss(generator):
+    def loss(generator, _):  # of the whole batch: each sound is compared with every caption
         items = torch.randint(len(captions), (options.batch,), generator=generator)
         start = int(torch.randint(features.shape[2] - crop + 1, (), generator=generator))
         gain = (2 * torch.rand(len(items), 1, 1, 1, generator=generator) - 1) * options.gain_db
@@ -130,4 +130,4 @@ def train(
         logits = F.normalize(sound, dim=-1) @ F.normalize(text, dim=-1).T * clap.logit_scale.exp()
         return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
-    return clap, fit.fit(clap, loss, options, label="CLAP")
+    return clap, fit.fit(clap, loss, options, label="CLAP", whole=True)

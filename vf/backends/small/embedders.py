@@ -91,10 +91,11 @@ def train_tagger(
     tagger = Tagger(words=words, dims=options.dims, width=options.width)
     rare = ((1 - target.mean(0)) / target.mean(0).clamp(min=1e-3)).sqrt()
 
-    def loss(generator):
+    def loss(generator, part):
         items = torch.randint(len(captions), (options.batch,), generator=generator)
+        gain = 10 ** ((part.rows(torch.rand(len(items), 1, generator=generator)) - 0.5) * 0.6)
+        items = part.rows(items)
         wave = torch.stack([torch.as_tensor(np.asarray(waves[i], np.float32)) for i in items.tolist()])
-        gain = 10 ** ((torch.rand(len(items), 1, generator=generator) - 0.5) * 0.6)
         _, logits = tagger((wave * gain).to(tagger.device))
         probability = tagger.tags(logits).clamp(1e-6, 1 - 1e-6)
         labels = target[items].to(tagger.device)

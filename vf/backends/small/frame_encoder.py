@@ -23,6 +23,7 @@ from vf.signal import fit
 CHANNELS = {"difference": 3, "flow": 2, "colour": 6}  # of `frames.KINDS`
 FLOOR_DB = -45.0  # level 0
 UNIT_DB = 10.0  # a step of 1 in level
+CHOICES = 11  # random numbers that decide a view of `augment`
 
 
 class FrameEncoder(ModelMixin, ConfigMixin):
@@ -110,7 +111,12 @@ def augment(
     shift: largest move, in picture sizes. zoom: largest change of scale, in octaves.
     hide: probability that a box of a quarter of each side is blanked.
     """
-    mirror, dy, dx, size, stretch, contrast, paler, grey, box, top, left = torch.rand(11, generator=generator).tolist()
+    return _seen(maps, torch.rand(CHOICES, generator=generator), kinds, shift, zoom, hide)
+
+
+def _seen(maps, choices, kinds=("difference",), shift=0.07, zoom=0.3, hide=0.5):
+    """`augment` by CHOICES random numbers in [0, 1)."""
+    mirror, dy, dx, size, stretch, contrast, paler, grey, box, top, left = choices.tolist()
     h, w = maps.shape[-2:]
     wide = 2 ** (zoom * (2 * size - 1))
     tall = wide * 2 ** (zoom * (stretch - 0.5) / 2)
@@ -184,7 +190,7 @@ def train(
     target = dict(zip(among, level))
 
     def draw(generator):
-        """A random sample: maps (window, c, h, w) and levels (window,)."""
+        """A random sample: its clip, its first frame, and the random numbers of its view."""
         i = among[int(torch.randint(len(among), (1,), generator=generator))]
         last = maps.shape[1] - options.window
         if torch.rand(1, generator=generator) < options.balance:
@@ -192,13 +198,13 @@ def train(
             first = min(max(loud - int(torch.randint(options.window, (1,), generator=generator)), 0), last)
         else:
             first = int(torch.randint(last + 1, (1,), generator=generator))
-        window = slice(first, first + options.window)
-        return augment(torch.from_numpy(np.array(maps[i, window])), generator, kinds), target[i][window]
+        return i, slice(first, first + options.window), torch.rand(CHOICES, generator=generator)
 
-    def loss(generator):
-        samples = [draw(generator) for _ in range(options.batch)]
-        x = torch.stack([sample for sample, _ in samples])
-        reference = torch.stack([level for _, level in samples])
+    def loss(generator, part):
+        samples = part.rows([draw(generator) for _ in range(options.batch)])
+        films = (torch.from_numpy(np.array(maps[i, window])) for i, window, _ in samples)
+        x = torch.stack([_seen(film, view, kinds) for film, (*_, view) in zip(films, samples)])
+        reference = torch.stack([target[i][window] for i, window, _ in samples])
         estimate = encoder.estimate_levels(encoder(x.to(encoder.device)))
         return F.mse_loss(estimate.float(), reference.to(encoder.device))
 
