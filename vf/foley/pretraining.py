@@ -42,7 +42,9 @@ from vf.signal import checkpoint, fit, rms
 from vf.signal.timeline import Timeline
 
 Options = TypeVar("Options", bound=fit.Training)
-PARTS = ("vae", "vocoder", "clap", "tagger", "scoring_clap", "unet", "controlnet", "frame_encoder", "video2rms")
+SYSTEM = ("vae", "vocoder", "clap", "unet", "controlnet", "frame_encoder", "video2rms")
+SCORING = ("tagger", "scoring_clap")  # of the metrics
+PARTS = SYSTEM + SCORING
 # of what is rendered; no two parts get the same sounds or films
 SEEDS = {
     "vae": 1000,
@@ -316,12 +318,27 @@ class Pretraining:
         return [torch.from_numpy(np.load(folder / f"{name}.npy")) for name in names]
 
     def ship(self, folder: Path) -> None:
-        """Write the finished parts in the form that the project ships.
+        """Write what is finished in the form that the project ships, with the histories of the trainings.
 
         `folder/video-foley` is both stages, for VideoFoley.from_pretrained, with the U-Net and the control net in half
-        precision; `folder/embedders` holds the networks of the metrics. Both get the histories of their trainings.
+        precision; `folder/embedders` holds the networks of the metrics.
         """
-        folder = Path(folder)
+        if self._finished(SYSTEM):
+            self._ship_system(Path(folder) / "video-foley")
+        if self._finished(SCORING):
+            tagger = embedders.Tagger.from_pretrained(self.part("tagger"))
+            pair = SmallClap.from_pretrained(self.part("scoring_clap"))
+            embedders.Embedders(tagger, pair).save(Path(folder) / "embedders")
+            self._copy_histories(SCORING, Path(folder) / "embedders")
+
+    def _finished(self, parts):
+        return all(self.part(part).exists() for part in parts)
+
+    def _copy_histories(self, parts, folder):
+        for part in parts:
+            shutil.copy(self.state / f"{part}.csv", folder / f"{part}.csv")
+
+    def _ship_system(self, folder):
         pipeline = self.pipeline()
         pipeline.unet.half()
         pipeline.controlnet.half()
@@ -331,12 +348,8 @@ class Pretraining:
         size, decode = self.recipe["films"]["size"], self.recipe["video2rms"]["decode"]
         maker = VideoFoley(model, pipeline, None, size, self.timeline, decode, settings)
         maker.origin = self.part("frame_encoder"), reading
-        maker.save_pretrained(folder / "video-foley")
-        tagger = embedders.Tagger.from_pretrained(self.part("tagger"))
-        embedders.Embedders(tagger, SmallClap.from_pretrained(self.part("scoring_clap"))).save(folder / "embedders")
-        for part in PARTS:
-            target = folder / ("embedders" if part in ("tagger", "scoring_clap") else "video-foley")
-            shutil.copy(self.state / f"{part}.csv", target / f"{part}.csv")
+        maker.save_pretrained(folder)
+        self._copy_histories(SYSTEM, folder)
 
 
 def fitted(wave: np.ndarray, samples: int) -> np.ndarray:
