@@ -411,16 +411,17 @@ def _pictures(path, start=0.0):
             return
 
 
-def _decoded(container, stream, gaps=None):
+def _decoded(container, stream, gaps=None, lengths=None):
     """The frames of a stream, from the first whole one on. Raises av.FFmpegError where the stream breaks.
 
-    gaps: of `_gaps`.
+    gaps, lengths: of `_gaps`.
     """
     whole, times, expected, decoded = False, deque(), [], set()
     ordered = stream.type == "video" and by_order(container)
     if stream.codec_context.name in STRICT:
         stream.codec_context.options = {"err_detect": "crccheck+explode"}
-    for packet in _placed(container.demux(stream), gaps) if gaps else container.demux(stream):
+    packets = container.demux(stream)
+    for packet in _placed(packets, gaps, lengths) if gaps or lengths else packets:
         if packet.size and not packet.is_discard:
             expected.append(packet.pts)
         if ordered and packet.size:
@@ -443,15 +444,17 @@ def _decoded(container, stream, gaps=None):
         _check_all_came(expected, decoded)
 
 
-def _placed(packets, gaps):
-    """Packets of an Ogg, each at its time behind the first one. gaps: of `_gaps`."""
+def _placed(packets, gaps, lengths):
+    """Packets of an Ogg, each at its time behind the first one. gaps, lengths: of `_gaps`."""
     at = None
     for k, packet in enumerate(packets):
         if packet.size:
             at = packet.pts if at is None else at
-            at += round(gaps.get(k, 0) / (packet.stream.rate * packet.time_base))
+            tick = packet.stream.rate * packet.time_base  # samples
+            at += round(gaps.get(k, 0) / tick)
             packet.pts = packet.dts = at
-            at += packet.duration
+            # nothing comes of a Vorbis's first packet but the time before its second
+            at += round(lengths[k] / tick) if lengths and k else packet.duration
         yield packet
 
 
@@ -614,14 +617,14 @@ def _runs(path, sample_rate, start):
     with opened(path) as container:
         stream, zero = sound_stream(container, path), origin(container, path)
         stream.thread_type = "AUTO"
-        if start > 1:
+        gaps, lengths, until = _gaps(path, container, stream)
+        if start > 1 and not gaps and not lengths:
             container.seek(int((start - 1 + zero) * av.time_base), backward=True)
-        allowed = VORBIS_GAP if stream.codec_context.name == "vorbis" else GAP
-        gaps, until = _gaps(path, container, stream, allowed)
+        allowed = VORBIS_GAP if stream.codec_context.name == "vorbis" and not lengths else GAP
         run, kind, clock, why, stamped = None, None, 0.0, "", True
         counted = container.format.name in COUNTED and not gaps
         try:
-            for frame in _decoded(container, stream, gaps):
+            for frame in _decoded(container, stream, gaps, lengths):
                 form = frame.format.name, frame.layout.name, frame.sample_rate
                 stamped = stamped and not (container.format.name in UNSTAMPED and run is not None and form != kind)
                 time = float(frame.pts * stream.time_base) - zero if frame.pts is not None and stamped else clock
@@ -652,32 +655,50 @@ def _runs(path, sample_rate, start):
             raise _truncated(path, "sound", max(0.0, clock), why)
 
 
-def _gaps(path, container, stream, allowed):
-    """({packet: samples that are missing before it}, None) of an Ogg.
+def _gaps(path, container, stream):
+    """({packet: samples that are missing before it}, samples of each packet, None) of an Ogg.
 
-    Of anything else, whose packets carry their times, ({}, None). Where samples are missing and nothing says where,
-    ({}, the second before which all is well). allowed: seconds that are no gap.
+    Of anything else, whose packets carry their times, ({}, None, None). Where samples are missing and nothing says
+    where, ({}, None, the second before which all is well). The samples of the packets are None but for Vorbis, whose
+    blocks have two sizes: the demuxer's durations and times are off by their difference wherever the size changes.
     """
-    if container.format.name != "ogg" or len(container.streams) != 1 or stream.codec_context.name not in OGG_HEADERS:
-        return {}, None
+    name = stream.codec_context.name
+    if container.format.name != "ogg" or len(container.streams) != 1 or name not in OGG_HEADERS:
+        return {}, None, None
+    vorbis = _decoded_lengths(path) if name == "vorbis" else None
     with opened(path) as again:
         packets = [(p.duration, bytes(p)[:16], p.pos) for p in again.demux(again.streams[0]) if p.size]
     if not packets:
-        return {}, None
+        return {}, None, None
     lengths, heads, places = zip(*packets)
     try:
         containers.check_pages(path, set(places))
-        if stream.codec_context.name == "flac":
+        if name == "flac":
             gaps = containers.flac_gaps(heads, lengths[0])
+        elif vorbis:
+            gaps = containers.ogg_gaps(path, vorbis, stream.rate, GAP, OGG_HEADERS[name])
         else:
             # the last packet lasts to the stream's end, says the demuxer, and a gap before it would be gone
             longest = max(lengths[:-1], default=lengths[-1])
             durations = [round(min(length, longest) * stream.time_base * stream.rate) for length in lengths]
-            headers = OGG_HEADERS[stream.codec_context.name]
-            gaps = containers.ogg_gaps(path, durations, stream.rate, allowed, headers)
+            gaps = containers.ogg_gaps(path, durations, stream.rate, GAP, OGG_HEADERS[name])
     except containers.Unplaced as error:
-        return {}, error.begin / stream.rate
-    return gaps, None
+        return {}, None, error.begin / stream.rate
+    return gaps, vorbis, None
+
+
+def _decoded_lengths(path):
+    """How many samples each packet of a sound becomes; of one that cannot be decoded, what its header says."""
+    lengths = []
+    with opened(path) as container:
+        stream = container.streams[0]
+        for packet in container.demux(stream):
+            if packet.size:
+                try:
+                    lengths.append(sum(frame.samples for frame in packet.decode()))
+                except av.FFmpegError:
+                    lengths.append(round((packet.duration or 0) * packet.time_base * stream.rate))
+    return lengths
 
 
 def _mono(run, frame):
