@@ -91,7 +91,9 @@ def execute(source: Path, output: Path, partial: Path, values: dict) -> None:
 
     for path in (output, partial):
         path.parent.mkdir(parents=True, exist_ok=True)
-    options = {"store_widget_state": False, "extra_arguments": [f"--IPKernelApp.exec_lines={WITH_PARENT}"]}
+    # the kernel's warning that others on this machine could listen, at each start, hides what matters
+    arguments = [f"--IPKernelApp.exec_lines={WITH_PARENT}", "--Application.log_level=40"]
+    options = {"store_widget_state": False, "extra_arguments": arguments}
     try:
         papermill.execute_notebook(source, partial, values, **options)
     finally:

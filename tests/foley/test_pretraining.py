@@ -84,6 +84,8 @@ def test_every_part_is_trained_and_what_ships_is_what_the_back_ends_load(real, t
     shipped = RMS2Sound.from_pretrained(home)
     files = [home / part / "diffusion_pytorch_model.safetensors" for part in ("unet", "controlnet")]
     assert {tensor.dtype for file in files for tensor in load_file(file).values()} == {torch.float16}
+    texts = [path.read_text() for path in out.rglob("*.json")]
+    assert not any(str(tmp_path) in text for text in texts), "no path of the machine that trained it"
     maker = VideoFoley.from_pretrained(out / "video-foley")
     frames, wave, _ = render.film("test", 0, seconds=2.0, size=(64, 48))
     writing.write_film(tmp_path / "film.mp4", frames, 30, wave, 16000)

@@ -10,6 +10,7 @@ them.
 
 import argparse
 import csv
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -330,6 +331,10 @@ class Pretraining:
             pair = SmallClap.from_pretrained(self.part("scoring_clap"))
             embedders.Embedders(tagger, pair).save(Path(folder) / "embedders")
             self._copy_histories(SCORING, Path(folder) / "embedders")
+        for path in Path(folder).rglob("config.json"):
+            values = json.loads(path.read_text())
+            values.pop("_name_or_path", None)  # where a part lay on the machine that trained it
+            files.write_json(path, values)
 
     def _finished(self, parts):
         return all(self.part(part).exists() for part in parts)
