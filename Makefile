@@ -60,7 +60,7 @@ lab: install            ## JupyterLab on the notebooks
 # The whole pipeline in minutes: the small profile with less of everything, in a run of its own (vf/aside.py).
 SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_films.count.valid=4 \
 	small.clips.render_films.count.test=8 small.sounds.count=48 small.features.encoder.steps=6 \
-	small.video2rms.train.steps=6 \
+	small.video2rms.train.steps=6 small.backbone.vae.steps=8 small.backbone.vocoder.steps=8 small.backbone.clap.steps=6 small.backbone.unet.steps=8 \
 	small.embedders.dims=4 small.embedders.picture_dims=2 small.embedders.tagger.steps=6 small.embedders.clap.steps=6 \
 	small.rms_controlnet.train.steps=6 small.generate.num_inference_steps=3 small.generate.films=1 small.repeats.seeds=2 \
 	small.onset_baseline.train.steps=2 \
