@@ -182,8 +182,8 @@ def test_the_tolerance_for_length_is_an_option_that_the_refusal_names(two_folder
     ours, truth = two_folders / "ours" / "film0_00.wav", two_folders / "truth" / "film0_00.wav"
     soundfile.write(ours, knocks(0, 1.5), RATE, subtype="FLOAT")
     with pytest.raises(ValueError, match="1.50 s long, its reference 2.00 s; .* 0.1 s: .*--seconds.*--tolerance"):
-        pairing.read_pair(ours, truth, RATE, 128)
-    made, true = pairing.read_pair(ours, truth, RATE, 128, tolerance=0.5)
+        pairing.read_together([ours], truth, RATE, 128)
+    made, true = pairing.read_together([ours], truth, RATE, 128, tolerance=0.5)
     assert len(made) == len(true) == round(1.5 * RATE) // 128 * 128
     assert np.array_equal(true, soundfile.read(truth, dtype="float32")[0][: len(true)])
 
@@ -327,10 +327,10 @@ def test_missing_doubled_and_differently_long_files_are_named(two_folders):
         pairing.pairs(ours / "none", truth)
     soundfile.write(ours / "film9_00.wav", knocks(0, 1.5), RATE)
     with pytest.raises(ValueError, match="film9_00.wav: is 1.50 s long, its reference 2.00 s"):
-        pairing.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128)
+        pairing.read_together([ours / "film9_00.wav"], truth / "film0_00.wav", RATE, 128)
     with pytest.raises(ValueError, match="is 1.50 s long; wanted 1.8 s"):
-        pairing.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128, 1.8)
-    a, b = pairing.read_pair(ours / "film9_00.wav", truth / "film0_00.wav", RATE, 128, 1.0)
+        pairing.read_together([ours / "film9_00.wav"], truth / "film0_00.wav", RATE, 128, 1.8)
+    a, b = pairing.read_together([ours / "film9_00.wav"], truth / "film0_00.wav", RATE, 128, 1.0)
     assert len(a) == len(b) == 16000
 
 

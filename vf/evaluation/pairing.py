@@ -114,18 +114,6 @@ def _by_name(files, name):
     return path if path is not None and name in (path.stem, path.name) else None
 
 
-def read_pair(
-    path: Path,
-    reference: Path,
-    sample_rate: int,
-    hop: int,
-    seconds: float | None = None,
-    tolerance: float = SLACK,
-) -> list[np.ndarray]:
-    """Two sounds of one length, as of `read_together`."""
-    return read_together([path], reference, sample_rate, hop, seconds, tolerance)
-
-
 def read_together(
     paths: Sequence[Path],
     reference: Path,

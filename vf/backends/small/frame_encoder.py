@@ -177,7 +177,8 @@ def train(
     maps: uint8 (clips, t, c, h, w), perhaps on disk. curves: (clips, n) RMS of the clips. groups: film of each clip.
     among: indices of the clips to train on. kinds: of the maps. start: folder of a trained encoder to continue from.
     weights: folder of a trained encoder to take as it is. settings: keywords of Options. Returns (encoder, losses).
-    Raises FileNotFoundError where a folder has no encoder, ValueError where `weights` was trained on other maps.
+    Raises FileNotFoundError where a folder has no encoder, ValueError where `weights` was trained on other maps, and
+    tensors.CheckpointError where it lacks some.
     """
     if weights:
         return _trained(weights, maps.shape[2]), []
@@ -216,12 +217,19 @@ def _trained(folder, channels):
         raise FileNotFoundError(
             f"{folder}: no frame encoder there; run `make pretrain`, or set features.weights to null"
         )
-    encoder = FrameEncoder.from_pretrained(folder).eval().to(fit.device())
+    encoder = _read(folder).to(fit.device())
     if encoder.config["channels"] != channels:
         raise ValueError(
             f"{folder} reads maps of {encoder.config['channels']} channels and features.kinds gives {channels}; "
             "set features.weights to null, to train an encoder on these"
         )
+    return encoder
+
+
+def _read(folder):
+    """A frozen encoder. Raises tensors.CheckpointError for a folder that lacks weights."""
+    encoder = FrameEncoder.from_pretrained(folder).eval()
+    tensors.check_loaded(encoder, folder)
     return encoder
 
 
@@ -257,7 +265,5 @@ def load(
     folder: of the encoder. reader: `frames.Reader` of the maps that it was trained on. device: of the encoder.
     Raises tensors.CheckpointError for a folder that lacks weights.
     """
-    encoder = FrameEncoder.from_pretrained(folder).eval()
-    tensors.check_loaded(encoder, folder)
-    encoder.to(device)
+    encoder = _read(folder).to(device)
     return lambda frames, times: encode(encoder, reader(frames, times)[None])[0]
