@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -46,5 +48,16 @@ def test_saved_and_loaded_they_hear_the_same(tmp_path):
     assert set(losses) == {"tagger", "CLAP"}
     assert np.array_equal(back.windows(waves[:2])["fad"], made.windows(waves[:2])["fad"])
     assert np.allclose(back.score(waves[:2]), made.score(waves[:2]), atol=1e-6)
+    assert np.array_equal(back.texts(captions[:2]), made.texts(captions[:2]))
+    assert np.linalg.norm(made.texts(captions[:2]), axis=-1) == pytest.approx(np.ones(2), abs=1e-4)
     assert np.linalg.norm(made.score(waves[:2]), axis=-1) == pytest.approx(np.ones(2), abs=1e-4)
     assert torch.is_grad_enabled()
+
+
+def test_a_folder_that_lacks_a_part_is_refused(tmp_path):
+    waves, captions = beeps(8, 5.12)
+    settings = {"dims": 4, "tagger": {"steps": 1, "batch": 2, "width": 4}, "clap": {"steps": 1, "batch": 4}}
+    embedders.prepare(waves, captions, **settings, seed=0)[0].save(tmp_path)
+    shutil.rmtree(tmp_path / "tokenizer")
+    with pytest.raises(FileNotFoundError, match="has no tokenizer of the metrics"):
+        embedders.load(tmp_path)

@@ -99,6 +99,7 @@ def test_every_part_is_trained_and_what_ships_is_what_the_back_ends_load(real, t
     wave = torch.zeros(1, 20480)
     torch.testing.assert_close(again.encode(wave), pretraining.pipeline().encode(wave))
     scoring, losses = embedders.prepare(None, [], weights=out / "embedders", dims=4, tagger={}, clap={}, seed=0)
+    assert scoring.texts(["A hit on wood."]).shape[0] == 1
     assert losses == {} and scoring.windows(np.zeros((1, 32000), np.float32))["fad"].shape[-1] == 4
     maps = np.zeros((1, 8, 3, 16, 16), np.uint8)
     encoder, losses = frame_encoder.train(maps, None, [0], [0], weights=out / "video-foley" / "encoder")

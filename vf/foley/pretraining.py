@@ -149,13 +149,13 @@ class Pretraining:
 
     def clap(self) -> None:
         """Train the CLAP pair that gives the networks their prompts."""
-        self._pair("clap", "captions")
+        self._train_pair("clap", "captions")
 
     def scoring_clap(self) -> None:
         """Train the CLAP pair that computes the CLAP score."""
-        self._pair("scoring_clap", "scoring")
+        self._train_pair("scoring_clap", "scoring")
 
-    def _pair(self, name: str, part: str) -> None:
+    def _train_pair(self, name: str, part: str) -> None:
         waves, captions = self.sounds(part, 0, self.recipe["sounds"]["captions"]["count"])
         tokenizer = small_clap.train_tokenizer(captions)
         features = small_clap.log_mels(small_clap.feature_extractor(), clips.from_int16(waves))
@@ -177,7 +177,7 @@ class Pretraining:
         count = self.recipe["sounds"]["unet"]["count"]
         rounds = self.recipe["sounds"]["unet"]["rounds"]
         options = self.options(backbone.UNetOptions, "unet")
-        pair, tokenizer = self._clap()
+        pair, tokenizer = self._pair("clap")
         null = clap_net.embed_text(pair, tokenizer, [""])
         for k in self._rounds("unet", options.steps, rounds):
             latents, timbres, texts, _ = self._examples("unet", k, count)
@@ -203,7 +203,7 @@ class Pretraining:
 
     def pipeline(self) -> RMS2Sound:
         """The finished parts as one; its control net too, if that is finished."""
-        pair, tokenizer = self._clap()
+        pair, tokenizer = self._pair("clap")
         trained = self.part("controlnet")
         return RMS2Sound(
             vae=AutoencoderKL.from_pretrained(self.part("vae")),
@@ -216,9 +216,9 @@ class Pretraining:
             controlnet=RMSControlNet.from_pretrained(trained) if trained.exists() else None,
         )
 
-    def _clap(self) -> tuple[SmallClap, RobertaTokenizer]:
-        pair = SmallClap.from_pretrained(self.part("clap")).eval()
-        return pair, RobertaTokenizer.from_pretrained(self.part("clap_tokenizer"))
+    def _pair(self, name: str) -> tuple[SmallClap, RobertaTokenizer]:
+        pair = SmallClap.from_pretrained(self.part(name)).eval()
+        return pair, RobertaTokenizer.from_pretrained(self.part(f"{name}_tokenizer"))
 
     def frame_encoder(self) -> None:
         """Train the frame encoder, round by round, on rendered films."""
@@ -304,7 +304,7 @@ class Pretraining:
             shutil.rmtree(folder.parent, ignore_errors=True)
             folder.mkdir(parents=True)
             samples, captions = self.sounds(part, round_, count)
-            pair, tokenizer = self._clap()
+            pair, tokenizer = self._pair("clap")
             waves = clips.from_int16(samples)
             vae = AutoencoderKL.from_pretrained(self.part("vae")).eval()
             mean, std = (torch.tensor(vae.config[key])[:, None, None] for key in ("latents_mean", "latents_std"))
@@ -328,8 +328,8 @@ class Pretraining:
             self._ship_system(Path(folder) / "video-foley")
         if self._finished(SCORING):
             tagger = embedders.Tagger.from_pretrained(self.part("tagger"))
-            pair = SmallClap.from_pretrained(self.part("scoring_clap"))
-            embedders.Embedders(tagger, pair).save(Path(folder) / "embedders")
+            pair, tokenizer = self._pair("scoring_clap")
+            embedders.Embedders(tagger, pair, tokenizer).save(Path(folder) / "embedders")
             self._copy_histories(SCORING, Path(folder) / "embedders")
         for path in Path(folder).rglob("config.json"):
             values = json.loads(path.read_text())

@@ -83,14 +83,18 @@ class Embedders:
         """CLAP embeddings for the CLAP score: (b, s) at 16 kHz -> (b, e), unit norm."""
         return np.concatenate([laion_clap.embed(self.clap, wave[None], RATE) for wave in np.asarray(waves, np.float32)])
 
+    @torch.no_grad()
+    def texts(self, texts: Sequence[str]) -> np.ndarray:
+        """CLAP embeddings of texts, to compare with `score`: n texts -> (n, e), unit norm."""
+        return clap_net.embed_text(self.clap, tokenizer(self.weights), list(texts)).float().cpu().numpy()
+
     def materials(self, waves: np.ndarray, materials: Sequence[str]) -> list[str]:
         """Material of each sound by zero-shot classification: the one whose sentence is nearest in CLAP's space.
 
         waves: (b, s) at 16 kHz. Returns b words of `materials`.
         """
         sentences = [f"A person hits {m} with a wooden stick." for m in materials]
-        texts = clap_net.embed_text(self.clap, tokenizer(self.weights), sentences).cpu().numpy()
-        return [materials[i] for i in (self.score(waves) @ texts.T).argmax(1)]
+        return [materials[i] for i in (self.score(waves) @ self.texts(sentences).T).argmax(1)]
 
     def _to(self, waves):
         return torch.as_tensor(waves, device=self.device)

@@ -14,7 +14,9 @@ import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import nn
+from transformers import RobertaTokenizer
 
+from vf.backends import tensors
 from vf.backends.nets import clap as clap_net
 from vf.backends.nets.small_clap import SmallClap
 from vf.backends.small import clap as small_clap
@@ -160,22 +162,24 @@ def embed_picture(projection: dict[str, np.ndarray], descriptions: np.ndarray) -
 
 
 class Embedders:
-    """Sound embedders of the metrics. clap: the SmallClap of the CLAP score.
+    """Sound embedders of the metrics.
 
-    few: whether a set of sounds may have fewer embeddings than an embedding has dimensions.
+    clap: the SmallClap of the CLAP score. tokenizer: of its texts; not that of the CLAP which conditions. few: whether a set of sounds may have fewer embeddings than an embedding has dimensions.
     """
 
     few = False
 
-    def __init__(self, tagger: Tagger, clap: SmallClap):
+    def __init__(self, tagger: Tagger, clap: SmallClap, tokenizer: RobertaTokenizer):
         self.tagger = tagger
         self.clap = clap
+        self.tokenizer = tokenizer
         self.extractor = small_clap.feature_extractor()
 
     def save(self, folder: str | Path) -> None:
-        """Write both networks into one folder."""
+        """Write the networks and the tokenizer into one folder."""
         self.tagger.save_pretrained(Path(folder) / "tagger")
         self.clap.save_pretrained(Path(folder) / "clap")
+        self.tokenizer.save_pretrained(Path(folder) / "tokenizer")
 
     def windows(self, waves: np.ndarray) -> dict[str, np.ndarray]:
         """Embeddings of the windows of sounds for FAD and FAVD: (b, s) -> {"fad", "favd"}, each (b, w, dims)."""
@@ -186,6 +190,10 @@ class Embedders:
         """CLAP embeddings for the CLAP score: (b, s) -> (b, e), unit norm."""
         return clap_net.embed_features(self.clap, small_clap.log_mels(self.extractor, waves)).cpu().numpy()
 
+    def texts(self, texts: Sequence[str]) -> np.ndarray:
+        """CLAP embeddings of texts, to compare with `score`: n texts -> (n, e), unit norm."""
+        return clap_net.embed_text(self.clap, self.tokenizer, list(texts)).float().cpu().numpy()
+
     def materials(self, waves: np.ndarray, materials: Sequence[str]) -> list[str | None]:
         """Most probable material of each sound: b words of `materials`, or None where the tagger knows none."""
         return name_material(self.tagger, waves, materials)
@@ -194,15 +202,20 @@ class Embedders:
 def load(folder: str | Path, device: str | torch.device = "cpu") -> Embedders:
     """Read a folder that `Embedders.save` wrote. device: not used; these small networks stay on the CPU.
 
-    Raises FileNotFoundError where the folder has none.
+    Raises FileNotFoundError where the folder lacks one, and tensors.CheckpointError where it lacks a weight.
     """
-    if not (Path(folder) / "tagger").is_dir():
-        raise FileNotFoundError(
-            f"{folder}: no networks of the metrics there; run `make pretrain`, or the stage backbone"
-        )
-    tagger = Tagger.from_pretrained(Path(folder) / "tagger")
-    clap = SmallClap.from_pretrained(Path(folder) / "clap")
-    return Embedders(tagger.eval(), clap.eval())
+    folder = Path(folder)
+    for part in ("tagger", "clap", "tokenizer"):
+        if not (folder / part).is_dir():
+            raise FileNotFoundError(
+                f"{folder}: has no {part} of the metrics; run `make pretrain`, or the stage backbone with "
+                "embedders.weights: null"
+            )
+    tagger = Tagger.from_pretrained(folder / "tagger")
+    clap = SmallClap.from_pretrained(folder / "clap")
+    tensors.check_loaded(tagger, folder / "tagger")
+    tensors.check_loaded(clap, folder / "clap")
+    return Embedders(tagger.eval(), clap.eval(), RobertaTokenizer.from_pretrained(folder / "tokenizer"))
 
 
 def prepare(
@@ -236,4 +249,4 @@ def prepare(
     towers, losses["CLAP"] = small_clap.train(
         features, captions, tokenizer, small_clap.Options(**clap, **state("clap"))
     )
-    return Embedders(network, towers), losses
+    return Embedders(network, towers, tokenizer), losses
