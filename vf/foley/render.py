@@ -37,7 +37,16 @@ from vf.signal.timeline import Timeline
 
 SAVED = "video_foley.json"  # marks a folder that `save_pretrained` wrote
 VOCABULARIES = (["tokenizer.json"], ["vocab.json", "merges.txt"])  # either holds a tokenizer's words
-SHIPPED = Path(__file__).resolve().parents[2] / "pretrained" / "video-foley"
+
+
+def shipped() -> Path | None:
+    """The folder of the system that the project ships: of the checkout, or, where there is none, in the package.
+
+    None where neither has it.
+    """
+    package = Path(__file__).resolve().parents[1]
+    homes = (package.parent / "pretrained", package / "pretrained")
+    return next((home / "video-foley" for home in homes if (home / "video-foley" / SAVED).is_file()), None)
 
 
 def _authors(folder):
@@ -114,7 +123,7 @@ class VideoFoley:
         FileNotFoundError when the profile has not run, and for a file or repository that is missing.
         """
         if name is None:
-            name = SHIPPED if (SHIPPED / SAVED).is_file() else "small"
+            name = shipped() or "small"
         name = str(name)
         if name not in ("small", "paper", "authors"):
             return cls._saved(_fetched(name), device, hold, name)
