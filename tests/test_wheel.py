@@ -66,10 +66,8 @@ def test_nothing_is_installed_that_no_module_imports():
 
 def test_the_lock_lies_within_the_ranges_of_the_wheel():
     lines = (ROOT / "requirements.txt").read_text().splitlines()
-    locked = dict(
-        re.match(r"([A-Za-z0-9_.-]+)==(\S+)", line).groups() for line in lines if re.match(r"[\w.-]+==", line)
-    )
-    locked = {name.lower().replace("_", "-"): version for name, version in locked.items()}
+    pins = (line.split(";")[0].strip().split("==") for line in lines if re.match(r"[\w.-]+==", line))
+    locked = {name.lower().replace("_", "-"): version for name, version in pins}
     listed = names(line.split("#")[0] for line in (ROOT / "requirements.in").read_text().splitlines() if line[:1] > "#")
     for line in [*PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)]:
         wanted = Requirement(line)

@@ -23,9 +23,9 @@ from vf.backends import tensors, weights
 from vf.data import files, media
 from vf.data.clips import ACTIONS, MATERIALS, words_of
 from vf.evaluation import adherence
+from vf.foley import card, record, takes
 from vf.foley import loudness as delivery
 from vf.foley import predict as predictions
-from vf.foley import record, takes
 from vf.foley import request as requests
 from vf.foley.request import Region, Request
 from vf.foley.result import Foley, Stopped
@@ -111,6 +111,7 @@ class VideoFoley:
         self.model, self.pipeline, self.features, self.size, self.name = model, pipeline, features, size, name
         self.timeline, self.decode, self.settings = timeline, decode, settings or Settings()
         self.origin = None  # folder of the frame encoder, and how frames are read: what `save_pretrained` copies
+        self.card = None  # the text of the saved folder's README.md
 
     @classmethod
     def from_pretrained(cls, name: str | Path | None = None, device: str = "cpu", hold: float = 0.0) -> "VideoFoley":
@@ -173,10 +174,14 @@ class VideoFoley:
                 part.float()  # weights may be kept in half precision
         maker = cls(model.to(device), pipeline.to(device), features, size, timeline, decode, settings, name)
         maker.origin = folder / "encoder", reading
+        maker.card = (folder / card.FILE).read_text() if (folder / card.FILE).is_file() else None
         return maker
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Write both stages and the frame encoder into a folder that `from_pretrained` takes. Returns the folder.
+
+        A card in the hub's format, README.md, is written with them where the folder has none: that of the folder it
+        was loaded from, or a plain one to be completed.
 
         Raises ValueError for one that was not loaded by `from_pretrained` from a run or a saved folder.
         """
@@ -198,6 +203,10 @@ class VideoFoley:
             "settings": asdict(replace(self.settings, hold=0.0)),
         }
         files.write_json(folder / SAVED, recipe)
+        width, height = self.size
+        kinds = " and ".join(reading["kinds"])
+        about = {"kinds": kinds, "width": width, "height": height, "fps": self.timeline.fps}
+        card.write(folder, self.card, **about, rate=self.timeline.sample_rate)
         return folder
 
     def push_to_hub(self, repository: str, **options) -> str:
