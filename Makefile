@@ -14,7 +14,7 @@ export DVC_NO_ANALYTICS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export MPLBACKEND := agg
 
-.PHONY: repro demo paper-figures check publish tries params doctor test test-slow torture lab smoke real pretrain greatest-hits weights install lock lint
+.PHONY: repro demo paper-figures check publish tries params doctor test test-slow torture lab smoke real pretrain greatest-hits weights install lock lint docs wheel
 
 repro: params           ## the small profile: both stages, sound, tables, report
 	$(DVC) repro report
@@ -115,6 +115,16 @@ install: .venv/installed
 
 lock:                   ## requirements.in -> requirements.txt
 	$(PY) -m uv pip compile --universal --python-version 3.11 --quiet requirements.in -o requirements.txt
+
+# executed notebooks of RUN with their outputs, where runs/RUN has them; nothing is executed here
+RUN ?= $(OWN)
+docs: install           ## the site, docs/_site/index.html, without a network; warnings are errors
+	$(PY) docs/gather.py "$(RUN)"
+	$(PY) -m sphinx -q -W --keep-going -c docs docs/_source docs/_site
+
+wheel: install          ## what `pip install` takes, into `dist`, with the shipped system inside
+	rm -rf build
+	$(PY) -m build --no-isolation
 
 lint: install           ## style and types
 	$(PY) -m ruff check vf tests

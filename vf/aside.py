@@ -81,7 +81,10 @@ def main() -> int:
     """The command line: becomes `dvc repro` in the folder. Returns 1 where a setting is wrong."""
     words = sys.argv[1:]
     settings, stages = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
-    root = params.project_root()
+    try:
+        root = params.project_root()
+    except FileNotFoundError as error:
+        sys.exit(str(error))
     try:
         values = settle(root, settings)
         with stage.lock(root / "runs" / values["run"], "aside", patience=1.0) as held:

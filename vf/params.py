@@ -97,7 +97,10 @@ def project_root(start: str | Path | None = None) -> Path:
     for folder in (here, *here.parents):
         if (folder / FILE).exists():
             return folder
-    raise FileNotFoundError(f"no {FILE} in {here} or above it; run from inside the project")
+    raise FileNotFoundError(
+        f"no {FILE} in {here} or above it; wanted a checkout of the project, as the installed package alone has no "
+        "settings, notebooks or runs: run from inside the project"
+    )
 
 
 def load(profile: str | None = None, root: str | Path | None = None) -> Params:
@@ -123,6 +126,14 @@ def load(profile: str | None = None, root: str | Path | None = None) -> Params:
     params.sources = Sources(folder, params.profile)
     params.told = set()
     return params
+
+
+def load_or_exit(profile: str | None = None) -> Params:
+    """`load`, for a command line: whatever is wrong ends the process with a line for each thing, and status 1."""
+    try:
+        return load(profile)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(str(error))
 
 
 def _blocks(value):

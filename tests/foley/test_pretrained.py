@@ -1,10 +1,12 @@
 """A trained VideoFoley as a folder (saved, loaded, refused), the words it knows, and the command around it."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
 
+import huggingface_hub
 import numpy as np
 import pytest
 import soundfile
@@ -54,6 +56,27 @@ def test_saved_and_loaded_it_makes_the_same_sound(maker, saved, tmp_path):
     curve = np.full(125, 0.1, np.float32)
     assert np.array_equal(again.sound(curve, "wood", seed=3), maker.sound(curve, "wood", seed=3))
     assert again.save_pretrained(tmp_path / "copy").joinpath("encoder/config.json").exists()
+
+
+def test_its_card_has_the_fields_of_the_hub_and_goes_along(saved, tmp_path):
+    made = huggingface_hub.ModelCard.load(saved / "README.md")
+    assert (made.data.library_name, made.data.pipeline_tag) == ("video-foley", "text-to-audio")
+    assert "difference, 64x48, 10 a second" in made.text
+    folder = shutil.copytree(saved, tmp_path / "model")
+    (folder / "README.md").write_text("---\nlicense: mit\n---\nmine")
+    again = VideoFoley.from_pretrained(folder).save_pretrained(tmp_path / "copy")
+    assert huggingface_hub.ModelCard.load(again / "README.md").data.license == "mit"
+    again.joinpath("README.md").write_text("kept")
+    assert VideoFoley.from_pretrained(folder).save_pretrained(again).joinpath("README.md").read_text() == "kept"
+
+
+def test_the_shipped_card_has_the_numbers_of_its_source():
+    """pretrained/README.md is where they are measured and kept; the card goes to the hub alone."""
+    shipped = huggingface_hub.ModelCard.load(render.shipped() / "README.md")
+    assert (shipped.data.license, shipped.data.library_name) == ("mit", "video-foley")
+    source = (render.shipped().parent / "README.md").read_text()
+    numbers = set(re.findall(r"-?[0-9][0-9,.]*[0-9]", shipped.text.split("## Training")[1]))
+    assert numbers and numbers <= set(re.findall(r"-?[0-9][0-9,.]*[0-9]", source))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"timeline": {}}', '{"timeline": {"sceonds": 5}}'])

@@ -256,7 +256,7 @@ def main() -> None:
     if not names:
         print(table())
         return
-    p = params.load()
+    p = params.load_or_exit()
     for name in WEIGHTS if "all" in names else names:
         try:
             print(fetch(name, p.path(p.weights)))

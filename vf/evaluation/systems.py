@@ -300,7 +300,7 @@ def main(arguments: list[str] | None = None) -> None:
         help="of runs/<run>/generated",
     )
     args = parser.parse_args(arguments)
-    p = params.load(args.profile)
+    p = params.load_or_exit(args.profile)
     paths = {name: p.folder("generated") / f"{name}.npy" for name in args.sounds}
     lack = [str(f) for f in [p.folder("clips") / "clips.json", *paths.values()] if not f.exists()]
     if lack:

@@ -23,9 +23,9 @@ from vf.backends import tensors, weights
 from vf.data import files, media
 from vf.data.clips import ACTIONS, MATERIALS, words_of
 from vf.evaluation import adherence
+from vf.foley import card, record, takes
 from vf.foley import loudness as delivery
 from vf.foley import predict as predictions
-from vf.foley import record, takes
 from vf.foley import request as requests
 from vf.foley.request import Region, Request
 from vf.foley.result import Foley, Stopped
@@ -37,7 +37,16 @@ from vf.signal.timeline import Timeline
 
 SAVED = "video_foley.json"  # marks a folder that `save_pretrained` wrote
 VOCABULARIES = (["tokenizer.json"], ["vocab.json", "merges.txt"])  # either holds a tokenizer's words
-SHIPPED = Path(__file__).resolve().parents[2] / "pretrained" / "video-foley"
+
+
+def shipped() -> Path | None:
+    """The folder of the system that the project ships: of the checkout, or, where there is none, in the package.
+
+    None where neither has it.
+    """
+    package = Path(__file__).resolve().parents[1]
+    homes = (package.parent / "pretrained", package / "pretrained")
+    return next((home / "video-foley" for home in homes if (home / "video-foley" / SAVED).is_file()), None)
 
 
 def _authors(folder):
@@ -102,6 +111,7 @@ class VideoFoley:
         self.model, self.pipeline, self.features, self.size, self.name = model, pipeline, features, size, name
         self.timeline, self.decode, self.settings = timeline, decode, settings or Settings()
         self.origin = None  # folder of the frame encoder, and how frames are read: what `save_pretrained` copies
+        self.card = None  # the text of the saved folder's README.md
 
     @classmethod
     def from_pretrained(cls, name: str | Path | None = None, device: str = "cpu", hold: float = 0.0) -> "VideoFoley":
@@ -114,7 +124,7 @@ class VideoFoley:
         FileNotFoundError when the profile has not run, and for a file or repository that is missing.
         """
         if name is None:
-            name = SHIPPED if (SHIPPED / SAVED).is_file() else "small"
+            name = shipped() or "small"
         name = str(name)
         if name not in ("small", "paper", "authors"):
             return cls._saved(_fetched(name), device, hold, name)
@@ -164,10 +174,14 @@ class VideoFoley:
                 part.float()  # weights may be kept in half precision
         maker = cls(model.to(device), pipeline.to(device), features, size, timeline, decode, settings, name)
         maker.origin = folder / "encoder", reading
+        maker.card = (folder / card.FILE).read_text() if (folder / card.FILE).is_file() else None
         return maker
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Write both stages and the frame encoder into a folder that `from_pretrained` takes. Returns the folder.
+
+        A card in the hub's format, README.md, is written with them where the folder has none: that of the folder it
+        was loaded from, or a plain one to be completed.
 
         Raises ValueError for one that was not loaded by `from_pretrained` from a run or a saved folder.
         """
@@ -189,6 +203,10 @@ class VideoFoley:
             "settings": asdict(replace(self.settings, hold=0.0)),
         }
         files.write_json(folder / SAVED, recipe)
+        width, height = self.size
+        kinds = " and ".join(reading["kinds"])
+        about = {"kinds": kinds, "width": width, "height": height, "fps": self.timeline.fps}
+        card.write(folder, self.card, **about, rate=self.timeline.sample_rate)
         return folder
 
     def push_to_hub(self, repository: str, **options) -> str:

@@ -91,7 +91,7 @@ def _gap(one, other):
 
 def main() -> int:
     """The command line. Returns 1 where there is nothing to compare."""
-    p = params.load()
+    p = params.load_or_exit()
     folders = [p.root / "results" / run / "metrics" for run in (p.run, PUBLISHED)]
     if p.run == PUBLISHED:
         print(f"run: {p.run} is the published run itself; wanted one of another name: set `run` in params.yaml")

@@ -212,7 +212,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", help="small or paper; params.yaml's own without it")
-    p = params.load(parser.parse_args().profile)
+    p = params.load_or_exit(parser.parse_args().profile)
     found = write(p)
     for name, table in found.tables.items():
         print(f"\n{name}\n{tables.readable(table).to_string(index=False)}")

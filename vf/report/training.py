@@ -154,7 +154,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", help="small or paper; params.yaml's own without it")
-    draw(params.load(parser.parse_args().profile))
+    draw(params.load_or_exit(parser.parse_args().profile))
 
 
 if __name__ == "__main__":
