@@ -29,6 +29,14 @@ class Case(NamedTuple):
     names: str | None = None
 
 
+def check_names(listed: list[Case]) -> None:
+    """Raises ValueError where two cases have one name, of which one would never run."""
+    names = [(case.kind, case.name) for case in listed]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"cases named twice: {twice}; wanted a name for each")
+
+
 def told(main: Callable[[list[str]], object], *words: object) -> str:
     """Run a command line. Returns what it printed; raises ValueError with its error output where it failed.
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import cases
 import echo
 import fuzz
-import numpy as np
 import soundfile
 import test_params
 import test_stage
@@ -28,7 +27,7 @@ from vf.data import clips, corpora, files, media, shards
 from vf.data.unpack import unpack
 from vf.evaluation import exchange, folders, pairing
 from vf.evaluation.listening import opinions, page
-from vf.foley import batch, command, curves, markers, record
+from vf.foley import batch, command
 from vf.foley import session as sessions
 from vf.foley.render import VideoFoley
 from vf.signal.timeline import Timeline
@@ -93,7 +92,7 @@ BROKEN = {
 
 
 def _params():
-    for key, line, _ in test_params.BAD:
+    for key, line in dict.fromkeys((key, line) for key, line, _ in test_params.BAD):
         make = partial(_do, _text, "params.yaml", test_params.changed(key, line))
         yield Case("params", f"{key}: {line!a}", make, _checked, REFUSED)
     for name, (text, wanted) in BROKEN.items():
@@ -102,9 +101,10 @@ def _params():
         yield Case("params", f"{name}, by the command", make, _main_of_params, wanted)
     for settings in (
         ["run=../x"], ["run=x; touch y"], ["small.vidoe2rms.train.steps=3"], ["seed=1e999"], ["seed=" + "9" * 5000],
-        ["~seed"], ["="], ["~"], ["."], ["small..train=3"], ["seed=&a [*a]"], ["films.root=\0"], ["films.root="],
-        ["small.video2rms.train=3"], ["small={}"], ["ablation.video2rms.a/b={model: {bins: 100}}"], ["seed=!!python/x y"],
-        ["small.video2rms.train.steps.x=3"], ["audio.held_out=[a]"], ["sede=3"], ["films.rott=/tmp"], ["run="],
+        ["~seed"], ["="], ["~"], ["."], ["small..train=3"], ["seed=&a [*a]"], ["films.root="],
+        ["small.video2rms.train=3"], ["small={}"], ["ablation.video2rms.a/b={model: {bins: 100}}"],
+        ["seed=!!python/x y"], ["small.video2rms.train.steps.x=3"], ["audio.held_out=[a]"], ["sede=3"],
+        ["films.rott=/tmp"], ["run="],
     ):  # fmt: skip
         name = f"setting {settings[0][:60]!a}"
         wanted = None if settings[0].startswith(("audio.held_out", "films.root=")) else REFUSED
@@ -457,8 +457,8 @@ def _archives():
         make = partial(_do, _zip, film, lambda data, share=share: data[: int(share * len(data))])
         yield Case("archives", f"cut at {share:.0%}", make, _unpacked([]), REFUSED)
     for name, entries in {
-        "two of one name": [FILM, ("b/a_denoised.mp4", b"y")], "twice the same": [FILM, FILM], "no film": [("a.txt", b"")],
-        "nothing": [], "a name of 300 bytes": [(f"{'x' * 296}.mp4", b"x")],
+        "two of one name": [FILM, ("b/a_denoised.mp4", b"y")], "twice the same": [FILM, FILM],
+        "no film": [("a.txt", b"")], "nothing": [], "a name of 300 bytes": [(f"{'x' * 296}.mp4", b"x")],
     }.items():  # fmt: skip
         yield Case("archives", name, partial(_do, _zip, entries), _unpacked([]), REFUSED, "")
     for how in wild.DAMAGES:
@@ -534,14 +534,21 @@ KEYS = {"a list": [], "no questions": {"page": "ab", "systems": ["x"], "question
         "a question of text": {"page": "ab", "systems": ["x"], "questions": ["q"]},
         "systems of text": {"page": "ab", "systems": "x", "questions": []}}  # fmt: skip
 METRICS = {"whole": "system,FAD\nx,1\ny,2\n", "semicolons": "\ufeffsystem;FAD\nx;1\ny;2\n", "no system": "a,b\n1,2\n",
-           "a text": "system,FAD\nx,low\ny,2\n", "empty": "", "binary": os.urandom(300), "an open quote": 'system,F\nx,"1\n',
-           "two rows": "system,F\nx,1\nx,2\n", "strangers": "system,F\nz,1\n"}  # fmt: skip
+           "a text": "system,FAD\nx,low\ny,2\n", "empty": "", "binary": os.urandom(300),
+           "an open quote": 'system,F\nx,"1\n', "two rows": "system,F\nx,1\nx,2\n",
+           "strangers": "system,F\nz,1\n"}  # fmt: skip
 
 
 def _notebook(folder, text):
     _text(folder, "params.yaml", test_stage.PARAMS)
     (folder / "notebooks").mkdir()
     return _text(folder / "notebooks", "01_s.ipynb", text)
+
+
+def _code(text):
+    cell = {"cell_type": "code", "source": text, "metadata": {}, "outputs": [], "execution_count": None}
+    kernel = {"kernelspec": {"name": "python3", "display_name": "x"}}
+    return json.dumps({"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 4})
 
 
 def _run_stage(path):
@@ -598,19 +605,21 @@ def _answers():
             "answers", f"captions in {encoding}", partial(_do, _captioned, table, encoding), _captions_of, wanted
         )
     for name, (text, wanted) in {
-        "semicolons": ('file;caption\na.wav;"Rain, wind."\n', cases.RIGHT), "tabs": ("file\tcaption\na.wav\tRain, wind.\n", cases.RIGHT),
-        "old Mac line ends": ('file,caption\ra.wav,"Rain, wind."\r', cases.RIGHT), "no table": ("Rain", REFUSED), "nothing": ("", REFUSED),
-        "a giant field": (f"file,caption\na.wav,{'x' * 200000}\n", REFUSED), "an open quote": ('file,caption\na.wav,"Rain\n', REFUSED),
-        "a path that leaves": ("file,caption\n../a.wav,x\n", REFUSED), "twice": ("file,caption\na.wav,x\na.wav,y\n", REFUSED),
+        "semicolons": ('file;caption\na.wav;"Rain, wind."\n', cases.RIGHT),
+        "tabs": ("file\tcaption\na.wav\tRain, wind.\n", cases.RIGHT),
+        "old Mac line ends": ('file,caption\ra.wav,"Rain, wind."\r', cases.RIGHT),
+        "no table": ("Rain", REFUSED), "nothing": ("", REFUSED),
+        "a giant field": (f"file,caption\na.wav,{'x' * 200000}\n", REFUSED),
+        "an open quote": ('file,caption\na.wav,"Rain\n', REFUSED),
+        "a path that leaves": ("file,caption\n../a.wav,x\n", REFUSED),
+        "twice": ("file,caption\na.wav,x\na.wav,y\n", REFUSED),
     }.items():  # fmt: skip
         yield Case("answers", f"captions: {name}", partial(_do, _captioned, text), _captions_of, wanted)
     for name, text in {
-        "no JSON": "{", "empty": "", "a list": "[]", "no cells": "{}", "cells of text": '{"cells": "x"}', "zeros": "\0" * 99,
-        "cut": json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})[:40],
-        "an old format": '{"worksheets": [], "nbformat": 2}', "a strange cell": '{"cells": [3], "metadata": {}, "nbformat": 4}',
-        "a cell that fails": json.dumps({"cells": [{"cell_type": "code", "source": "1 / 0", "metadata": {}, "outputs": [],
-            "execution_count": None}], "metadata": {"kernelspec": {"name": "python3", "display_name": "x"}}, "nbformat": 4,
-            "nbformat_minor": 4}),
+        "no JSON": "{", "empty": "", "a list": "[]", "no cells": "{}", "cells of text": '{"cells": "x"}',
+        "zeros": "\0" * 99, "cut": '{"cells": [], "metadata": {}, "nbfor', "a code that fails": _code("1 / 0"),
+        "an old format": '{"worksheets": [], "nbformat": 2}', "code that is none": _code("x = ("),
+        "a strange cell": '{"cells": [3], "metadata": {}, "nbformat": 4}',
     }.items():  # fmt: skip
         yield Case("answers", f"a notebook: {name}", partial(_do, _notebook, text), _run_stage, REFUSED)
     for name, text in {
@@ -669,5 +678,4 @@ def _fuzzed(name, seed, count, path):
 
 
 CASES = [*_params(), *_weights(), *_sessions(), *_archives(), *_answers(), *_fuzz()]
-assert len({(case.kind, case.name) for case in CASES}) == len(CASES), "two cases of one name"
-assert np and markers and curves and record
+cases.check_names(CASES)
