@@ -220,7 +220,12 @@ def read(case: Case) -> tuple[str, str]:
             warnings.simplefilter("ignore")
             av.logging.set_level(av.logging.PANIC)
             transformers.logging.disable_progress_bar()
-            path = case.make(folder)
+            try:
+                path = case.make(folder)
+            except Exception as error:
+                raise RuntimeError(f"cannot be made: {error}") from error
+            os.ftruncate(1, 0)  # what encoders said meanwhile
+            os.lseek(1, 0, os.SEEK_SET)
             name.write_text(ascii(files.printable(path.name))[1:-1])
             with cases.nothing_left(folder):
                 case.read(path)

@@ -6,10 +6,11 @@ Nothing heavy is imported before a film is at hand, so that `video-foley --help`
 import argparse
 import contextlib
 import glob
+import os
 import sys
 from pathlib import Path
 
-from vf.data import media
+from vf.data import files, media
 
 SUFFIXES = (*sorted(media.SUFFIXES), ".gif")  # of the films that a folder is searched for
 
@@ -110,17 +111,23 @@ def films_of(names: list[str]) -> list[Path]:
     found: list[Path] = []
     for name in names:
         path = Path(name).expanduser()
-        if path.is_dir():
+        if os.path.isdir(path):  # which takes a name that is too long for a missing one
             matches = sorted(
                 p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.stem.endswith("-foley")
             )
-        elif path.exists():
+        elif os.path.exists(path):
             matches = [path]
         else:
             matches = sorted(Path(p) for p in glob.glob(str(path)))
         if not matches:
-            what = f"has no film ({', '.join(SUFFIXES)})" if path.is_dir() else "no such film, and no film matches it"
-            raise ValueError(f"{name}: {what}; wanted a film, a folder or a glob in quotes: check the path")
+            what = (
+                f"has no film ({', '.join(SUFFIXES)})"
+                if os.path.isdir(path)
+                else "no such film, and no film matches it"
+            )
+            raise ValueError(
+                f"{files.excerpt(name, 300)}: {what}; wanted a film, a folder or a glob in quotes: check the path"
+            )
         found += [p for p in matches if p not in found]
     return found
 
@@ -151,6 +158,10 @@ def main(arguments: list[str] | None = None) -> int:
             raise ValueError(f"--best-of {wanted.best_of}, --seed {wanted.seed}; wanted at least 1 and at least 0")
         if wanted.loudness is not None and not -70 < wanted.loudness < 0:
             raise ValueError(f"--loudness {wanted.loudness:g}; wanted LUFS between -70 and 0, such as -23")
+        for option in ("audio", "curve", "regions"):
+            path = getattr(wanted, option)
+            if path is not None and not os.path.isfile(path):
+                raise ValueError(f"--{option} {files.excerpt(path, 300)}: no such file; wanted one: check the path")
         if wanted.negative is not None and not wanted.negative.strip():
             raise ValueError("--negative is empty; wanted words: leave it out for none")
     except ValueError as error:

@@ -107,7 +107,8 @@ def read(path: str | Path) -> tuple[dict, dict]:
         why = str(error).removeprefix(f"{path}: ").split("; wanted")[0]
         raise _none(path, why, "the JSON that was saved beside a film") from error
     version, curve = _of(values, "version", path, int), _of(values, "curve", path, dict)
-    _of(curve, "rate", path, float, "curve.")
+    if _of(curve, "rate", path, float, "curve.") <= 0:
+        raise _none(path, f"curve.rate is {curve['rate']:g}", "values a second, above 0")
     levels = _numbers(curve, "levels", path, "curve.")
     if version not in READABLE:
         known = " or ".join(map(str, READABLE))
@@ -131,7 +132,7 @@ def read(path: str | Path) -> tuple[dict, dict]:
     if "partial" in values:
         keywords["partial"] = _of(values, "partial", path, bool)
     try:
-        request.check(keywords["regions"], len(levels) / max(values["curve"]["rate"], 1e-9))
+        request.check(keywords["regions"], len(levels) / curve["rate"])
         request.check_prompt(keywords["prompt"], keywords["audio"])
         request.check_seed(keywords["seed"])
         request.Request(**{key: value for key, value in keywords.items() if key != "film"})
@@ -192,7 +193,7 @@ def _region(values, path, name):
 def _found(named, path, prefix):
     wanted = _of(named, "sha256", path, str, prefix)
     there = Path(os.path.normpath(path.parent / _of(named, "path", path, str, prefix)))
-    if not there.is_file():
+    if not os.path.isfile(there):  # which takes a name that is too long for a missing one
         raise media.MediaError(
             f"{there}: no such file, but {path} names it; "
             "wanted it there: put it back there, or change the path in the session"

@@ -1,6 +1,7 @@
 """Video-Foley whole: a film in, a film with sound out (Fig. 1)."""
 
 import importlib
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -100,7 +101,7 @@ def _recipe(folder, hold):
 
 def _fetched(name: str) -> Path:
     """The folder that a name stands for, fetched from the hub where it is a repository's."""
-    if Path(name).is_dir():
+    if os.path.isdir(name):  # which takes a name that is too long for a missing one
         return Path(name)
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise FileNotFoundError(
@@ -319,7 +320,9 @@ class VideoFoley:
         if film is not None and not r.partial:
             media.check_whole(film, decode=wanted is not None)
         if film is not None and wanted is not None and np.shape(wanted) != (count := self.frames(film, r.partial),):
-            raise ValueError(f"curve of shape {np.shape(wanted)}; {film} has {count} values: cut or pad the curve")
+            raise ValueError(
+                f"curve of shape {np.shape(wanted)}; wanted {count} values, as {film} has: cut or pad the curve"
+            )
         with _bar(progress) as show:
             ready = 0.2 if wanted is None else 0.0
             if wanted is None and film is not None:
