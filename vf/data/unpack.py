@@ -71,6 +71,8 @@ def _extract(source, members, archive, folder):
                 with source.open(member) as data, open(partial / name, "wb") as out:
                     shutil.copyfileobj(data, out)
     except OSError as error:
+        if error.errno is None:  # not of the system, but of the unpacking of bzip2
+            raise zipfile.BadZipFile(str(error)) from error
         raise ValueError(
             f"{folder}: cannot be written ({error.strerror}); wanted a folder with room: check its rights"
         ) from error

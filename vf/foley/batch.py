@@ -26,14 +26,14 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
     """
     diffusers_logging.set_verbosity_error()
     transformers_logging.set_verbosity_error()
+    several = len(films) > 1
     try:
+        outputs = [command.target(film, wanted.output, several) for film in films]
         maker = VideoFoley.from_pretrained(wanted.model or None, wanted.device)
         request = _digest(maker, wanted)
     except (OSError, ValueError, RuntimeError) as error:
         print(f"video-foley: {error}", file=sys.stderr)
         return 1
-    several = len(films) > 1
-    outputs = [command.target(film, wanted.output, several) for film in films]
     for line in (vocabulary.known(maker), *vocabulary.unknown(maker, [wanted.prompt], wanted.negative)):
         print(line)
     print(vocabulary.SCORES)

@@ -133,7 +133,10 @@ def films_of(names: list[str]) -> list[Path]:
 
 
 def target(film: Path, output: Path | None, several: bool) -> Path:
-    """Where a film with its sound goes. output: of the command line; a folder where there are several films."""
+    """Where a film with its sound goes. output: of the command line; a folder where there are several films.
+
+    Makes the folder; raises ValueError where that cannot be.
+    """
     known = film.suffix.lower() in media.SUFFIXES
     # a .mov holds a GIF's picture beside sound, a .mkv nearly anything's
     suffix = film.suffix if known else ".mov" if film.suffix.lower() == ".gif" else ".mkv"
@@ -141,10 +144,20 @@ def target(film: Path, output: Path | None, several: bool) -> Path:
     if output is None:
         return film.with_name(name)
     if several or output.is_dir() or not output.suffix:
-        output.mkdir(parents=True, exist_ok=True)
-        return output / name
-    output.parent.mkdir(parents=True, exist_ok=True)
+        return _made(output) / name
+    _made(output.parent)
     return output
+
+
+def _made(folder):
+    """A folder that is there, or is made. Raises ValueError where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"{folder}: cannot be made ({error.strerror}); wanted a folder for the new films: name another --output"
+        ) from error
+    return folder
 
 
 def main(arguments: list[str] | None = None) -> int:
