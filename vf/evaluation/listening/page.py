@@ -310,7 +310,8 @@ def score(out: str | Path, answers: Sequence[str], measured: str | None = None) 
     for path, why in left_out:
         print(f"left out {path}: {why}")
     if ratings.empty:
-        raise ValueError(f"none of {len(answers)} files can be used; see above")
+        path, why = left_out[0]
+        raise ValueError(f"none of {len(answers)} files can be used; the first: {path}: {why}")
     scores = opinions.mean_scores(ratings, key["systems"])
     values = files.read_table(measured, dtype={"system": str}) if measured else None
     table = None if values is None else opinions.correlate(scores, values)
