@@ -13,6 +13,8 @@ from vf.data import media, writing
 
 RATE = 16000
 RIGHT, REFUSED = "right", "clear error"
+ENCODINGS = ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp437")
+UNMARKED = ("utf-16-le", "utf-16-be", "utf-32")  # which no reader can tell from something else
 
 
 class Case(NamedTuple):
@@ -55,6 +57,31 @@ def told(main: Callable[[list[str]], object], *words: object) -> str:
         assert lines, f"exit status {code} and nothing said"
         raise ValueError("\n".join(lines))
     return out.getvalue()
+
+
+def written(folder: Path, name: str, text: str | bytes, encoding: str = "utf-8") -> Path:
+    """A file with a text."""
+    (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
+    return folder / name
+
+
+def do(make: Callable[..., Path], *given) -> Path:
+    """make(folder, *given), where the folder comes last: `partial(do, make, 1, 2)` is what a case wants."""
+    return make(given[-1], *given[:-1])
+
+
+def put(*keys, to: object = None, gone: bool = False) -> Callable[[dict], None]:
+    """A change of nested dicts and lists: what lies at `keys` is another value, or gone."""
+
+    def change(values):
+        for key in keys[:-1]:
+            values = values[key]
+        if gone:
+            del values[keys[-1]]
+        else:
+            values[keys[-1]] = to
+
+    return change
 
 
 def times(

@@ -209,11 +209,11 @@ def _any(path):
 
 def _times():
     for given in SOUNDS:
-        yield Case("times", f"a sound: {' '.join(map(str, given))}", partial(_do, sound, *given), cases.times())
+        yield Case("times", f"a sound: {' '.join(map(str, given))}", partial(cases.do, sound, *given), cases.times())
     for given in FILMS:
-        yield Case("times", f"a film: {' '.join(map(str, given))}", partial(_do, film, *given), cases.whole_film)
+        yield Case("times", f"a film: {' '.join(map(str, given))}", partial(cases.do, film, *given), cases.whole_film)
         if given[2] and given[0] not in ("flv", "wmv"):  # whose sound has no place for a delay
-            yield Case("times", f"its sound: {' '.join(given)}", partial(_do, film, *given), cases.times())
+            yield Case("times", f"its sound: {' '.join(given)}", partial(cases.do, film, *given), cases.times())
     rng = random.Random(0)
     for _ in range(8):
         suffix, codec = rng.choice([("mkv", "aac"), ("mkv", "libopus"), ("mkv", "libmp3lame"), ("mkv", "flac")])
@@ -222,48 +222,44 @@ def _times():
         kept = [c for c in wild.CLICKS if not begin - 0.03 <= c < end + 0.03]
         if all(abs(c - x) > 0.06 for c in wild.CLICKS for x in (begin, end)):
             name = f"a gap of {suffix} {codec} from {begin} to {end} s"
-            yield Case("times", name, partial(_do, _gap, suffix, codec, begin, end), cases.times(kept, 4e-3))
+            yield Case("times", name, partial(cases.do, _gap, suffix, codec, begin, end), cases.times(kept, 4e-3))
     for suffix in ("mkv", "mp4", "mov"):
         for seconds in (0.25, 0.7):
             clicks = [c + seconds for c in wild.CLICKS]
-            make = partial(_do, _moved, suffix, "audio", seconds)
+            make = partial(cases.do, _moved, suffix, "audio", seconds)
             yield Case("times", f"sound {seconds} s late in {suffix}", make, cases.times(clicks))
     for suffix in ("mkv", "mp4", "ts"):
         for seconds in (3.0, 100.0):
-            make = partial(_do, _both_moved, suffix, seconds)
+            make = partial(cases.do, _both_moved, suffix, seconds)
             within = 0.025 if suffix == "ts" else 2.5e-3  # it has no place for the encoder's delay
             yield Case("times", f"a clock that begins at {seconds} s in {suffix}", make, cases.times(within=within))
     for count in (8, 9, 12, 24, 64, 255):
         wanted = cases.RIGHT if count <= 64 else None  # FFmpeg takes no more
-        yield Case("times", f"{count} channels", partial(_do, _channels, count), cases.times(), wanted)
-    yield Case("times", "8 channels in FLAC", partial(_do, _channels, 8, "flac"), cases.times())
+        yield Case("times", f"{count} channels", partial(cases.do, _channels, count), cases.times(), wanted)
+    yield Case("times", "8 channels in FLAC", partial(cases.do, _channels, 8, "flac"), cases.times())
     for suffix in ("mp4", "mkv", "mov", "avi"):
         for seed in range(2):
-            make = partial(_do, _variable, suffix, seed, "mjpeg" if suffix == "avi" else "libx264")
+            make = partial(cases.do, _variable, suffix, seed, "mjpeg" if suffix == "avi" else "libx264")
             yield Case("times", f"a variable rate in {suffix} {seed}", make, _variable_read)
     for suffix, codec in (("mp3", "libmp3lame"), ("flac", "flac"), ("mp4", "aac"), ("mp4", "alac"), ("mov", "aac")):
-        make = partial(_do, _song, suffix, codec)
+        make = partial(cases.do, _song, suffix, codec)
         yield Case("times", f"a cover picture in {suffix} {codec}, as a sound", make, cases.times())
         yield Case("times", f"a cover picture in {suffix} {codec}, as a film", make, media.probe, REFUSED)
     for suffix in ("mkv", "mov", "avi"):
-        yield Case("times", f"no pictures in {suffix}", partial(_do, _no_pictures, suffix), media.probe, REFUSED)
+        yield Case("times", f"no pictures in {suffix}", partial(cases.do, _no_pictures, suffix), media.probe, REFUSED)
     for first, then in ((8000, 48000), (48000, 8000), (16000, 44100), (44100, 22050)):
-        make = partial(_do, wild.mp3_that_changes_its_rate, first, then)
+        make = partial(cases.do, wild.mp3_that_changes_its_rate, first, then)
         yield Case("times", f"an MP3 from {first} to {then} Hz", make, _four)
     for size in ((2, 2), (16, 16), (66, 50), (640, 2), (2, 480)):
-        make = partial(_do, film, "mp4", "libx264", "aac", 25, 25, size)
+        make = partial(cases.do, film, "mp4", "libx264", "aac", 25, 25, size)
         yield Case("times", f"a film of {size[0]} x {size[1]}", make, partial(cases.whole_film, frames=25, size=size))
     for rate in (1, 5, Fraction(24000, 1001), 60, 240):
-        make = partial(_do, film, "mkv", "libx264", None, 30, rate)
+        make = partial(cases.do, film, "mkv", "libx264", None, 30, rate)
         yield Case("times", f"a film of {float(rate):.5g} pictures a second", make, _variable_read)
 
 
 def _four(path):
     assert len(wild.onsets(media.read_sound(path, cases.RATE))) == 4
-
-
-def _do(make, *given):
-    return make(given[-1], *given[:-1])
 
 
 def _halves():
@@ -272,20 +268,22 @@ def _halves():
         for _ in range(3):
             share = round(rng.uniform(0.3, 0.95), 3)
             name = f"a film cut at {share:.1%}: {' '.join(map(str, given))}"
-            yield Case("halves", name, partial(_do, _cut, share, film, *given), cases.cut_off, REFUSED)
+            yield Case("halves", name, partial(cases.do, _cut, share, film, *given), cases.cut_off, REFUSED)
     for given in SOUNDS:
         if given[3] != "mono" or given[0] in ("caf", "webm") and given[1] != "pcm_s16be":
             continue
         for _ in range(2):
             share = round(rng.uniform(0.2, 0.97), 3)
             name = f"a sound cut at {share:.1%}: {' '.join(map(str, given))}"
-            yield Case("halves", name, partial(_do, _cut, share, sound, *given, True), cases.cut_off, REFUSED)
+            yield Case("halves", name, partial(cases.do, _cut, share, sound, *given, True), cases.cut_off, REFUSED)
     for suffix, codec in (("flac", "flac"), ("mp3", "libmp3lame"), ("ogg", "flac")):
         for seed in range(3):
-            make = partial(_do, _damaged, suffix, codec, seed)
+            make = partial(cases.do, _damaged, suffix, codec, seed)
             yield Case("halves", f"damaged bytes in {suffix} {codec} {seed}", make, _read, REFUSED)
     for seed in range(4):
-        yield Case("halves", f"samples that are no numbers {seed}", partial(_do, _bad_samples, seed), _read, REFUSED)
+        yield Case(
+            "halves", f"samples that are no numbers {seed}", partial(cases.do, _bad_samples, seed), _read, REFUSED
+        )
     for make in wild.FILMS + wild.SOUNDS:
         yield Case("halves", f"wild: {make.__name__}", make, _any, None)
     for share in (0.0, 0.001, 0.01):
@@ -293,40 +291,40 @@ def _halves():
             given = (film, suffix, "libx264" if suffix != "avi" else "mpeg4", "aac" if suffix != "avi" else "pcm_s16le")
             if suffix in ("wav", "flac"):
                 given = (sound, suffix, {"wav": "pcm_s16le", "flac": "flac"}[suffix], 44100, "mono")
-            make = partial(_do, _cut, share, *given)
+            make = partial(cases.do, _cut, share, *given)
             yield Case("halves", f"{suffix} cut at {share:.1%}", make, _any, REFUSED)
     if LIBRARY.is_dir():
         for path in sorted(LIBRARY.iterdir()):
             if path.suffix in media.SUFFIXES | {".gif", ".mp3", ".wav", ".flac"}:
-                yield Case("halves", f"given: {path.name}", partial(_do, _of_library, path.name), _any, None)
+                yield Case("halves", f"given: {path.name}", partial(cases.do, _of_library, path.name), _any, None)
 
 
 def _saving():
     for given in FILMS:
         for suffix in dict.fromkeys((f".{given[0]}", ".mp4", ".mkv", ".avi")):
             name = f"{' '.join(map(str, given))} as {suffix}"
-            yield Case("saving", name, partial(_do, film, *given), cases.saved_as(suffix), None, "made")
+            yield Case("saving", name, partial(cases.do, film, *given), cases.saved_as(suffix), None, "made")
     for name in [*NAMES, "\udce9t\udce9", "x" * 238, "漢" * 80, "a\tb", "~", "$HOME", "%d", "....", "a\\b"]:
         for suffix in (".mkv", ".wav"):
             made = cases.saved_as(suffix, f"{name[:60]}-2") if suffix == ".mkv" else _sound_beside
             yield Case(
                 "saving",
                 f"called {name[:20]!a} of {len(name)} characters as {suffix}",
-                partial(_do, _named, name, "mp4"),
+                partial(cases.do, _named, name, "mp4"),
                 made,
             )
     for shape in (Fraction(2), Fraction(4, 3), Fraction(1, 2), Fraction(64, 45)):
         for suffix in (".mp4", ".mkv", ".mov"):
-            make = partial(_do, _shaped, "mp4", shape)
+            make = partial(cases.do, _shaped, "mp4", shape)
             yield Case("saving", f"pixels of {shape} as {suffix}", make, cases.saved_as(suffix))
     for suffix in (".mp4", ".mov", ".mkv"):
-        yield Case("saving", f"held upright as {suffix}", partial(_do, _held, "mp4"), cases.saved_as(suffix))
+        yield Case("saving", f"held upright as {suffix}", partial(cases.do, _held, "mp4"), cases.saved_as(suffix))
     for suffix in (".mp4", ".mkv"):
         for seed in (3, 4):
-            make = partial(_do, _variable, "mp4", seed)
+            make = partial(cases.do, _variable, "mp4", seed)
             yield Case("saving", f"a variable rate as {suffix} {seed}", make, cases.saved_as(suffix))
     for suffix in (".xyz", "", ".mp3", ".txt", ".MP4 "):
-        make = partial(_do, film, "mp4", "mpeg4", "aac")
+        make = partial(cases.do, film, "mp4", "mpeg4", "aac")
         yield Case("saving", f"as {suffix!r}", make, cases.saved_as(suffix), REFUSED, "made")
 
 

@@ -5,6 +5,7 @@ TARGETS has the parsers. tests/torture.py runs some hundred changes of each, see
 """
 
 import copy
+import inspect
 import io
 import json
 import random
@@ -456,7 +457,10 @@ def main() -> None:
     target = TARGETS[name]
     signal.signal(signal.SIGPROF, _late)
     av.logging.set_level(av.logging.PANIC)
-    atheris.instrument_all()
+    for module in [m for m in list(sys.modules.values()) if m.__name__.startswith(("vf.", "zipfile", "csv", "json"))]:
+        for value in list(vars(module).values()):
+            if inspect.isfunction(value) and value.__module__ == module.__name__:
+                atheris.instrument_func(value)
     with tempfile.TemporaryDirectory() as corpus:
         for k, make in enumerate(target.made):
             Path(corpus, str(k)).write_bytes(make())

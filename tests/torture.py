@@ -4,7 +4,7 @@ A case is a row of runs/torture.csv: kind, case, outcome, message. Rows that are
 command goes on where it stopped. Outcomes: `right` (nothing went wrong, the result is that of an undisturbed run),
 `recovered` (killed or without room; run again, the result is the same to the byte), `clear error` (one line that says
 what was wanted) and `wrong`, everything else. `--kills 0` leaves the kills out, `--kinds` runs some of the others.
-More jobs go into JOBS; the other cases are in tests/cases_media.py and tests/cases_files.py.
+More jobs go into JOBS; the other cases are in tests/cases_*.py.
 """
 
 import argparse
@@ -34,6 +34,7 @@ import av  # noqa: E402
 import cases  # noqa: E402
 import cases_files  # noqa: E402
 import cases_media  # noqa: E402
+import cases_model  # noqa: E402
 import echo  # noqa: E402
 import fuzz  # noqa: E402
 import numpy as np  # noqa: E402
@@ -46,7 +47,7 @@ from cases import Case  # noqa: E402
 from vf.data import clips, files, writing  # noqa: E402
 from vf.signal import fit  # noqa: E402
 
-CASES = [*cases_media.CASES, *cases_files.CASES]
+CASES = [*cases_media.CASES, *cases_model.CASES, *cases_files.CASES]
 KINDS = list(dict.fromkeys(case.kind for case in CASES))
 
 COLUMNS = ["kind", "case", "outcome", "message"]
