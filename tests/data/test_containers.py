@@ -239,3 +239,12 @@ def test_a_stretch_of_adpcm_lies_where_it_does_in_the_whole(tmp_path):
     path = wild.sound_file(tmp_path / "x.wav", "adpcm_ms", wild.clicks())
     whole = media.read_sound(path, 16000)
     assert np.array_equal(media.read_sound(path, 16000, 1.7, 1.0), whole[27200:43200])
+
+
+def test_words_in_a_tag_count_no_bytes(tmp_path):
+    soundfile.write(tmp_path / "x.flac", wild.clicks(1.0, 16000), 16000)
+    whole = (tmp_path / "x.flac").read_bytes()
+    comment = b"Information=Xing\xff\xff\xff\xff\xff\xff"
+    block = bytes([4]) + len(comment).to_bytes(3, "big") + comment
+    (tmp_path / "tagged.flac").write_bytes(b"ID3\x04\0\0\0\0\0\0" + whole[:42] + block + whole[42:])
+    assert containers.unwritten(tmp_path / "tagged.flac") == 0

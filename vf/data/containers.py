@@ -349,7 +349,8 @@ def _mp3_head(file):
 def _mp3_end(file):
     """Where the frames of an MP3 end, by Xing's header; 0 where it does not count bytes."""
     tag, data = _mp3_head(file)
-    found = re.search(b"(?:Xing|Info)(....)", data, re.DOTALL)
+    # it lies behind the side information of the first frame; "Info" further on may be a word of a FLAC's tags
+    found = re.match(rb"\xff.{8,60}?(?:Xing|Info)(....)", data, re.DOTALL)
     flags = int.from_bytes(found[1], "big") if found else 0
     if not flags & 2:
         return 0
