@@ -14,7 +14,7 @@ export DVC_NO_ANALYTICS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export MPLBACKEND := agg
 
-.PHONY: repro demo paper-figures check publish tries params doctor test test-slow torture lab smoke real pretrain greatest-hits weights install lock lint docs wheel
+.PHONY: repro demo paper-figures check publish tries params doctor test test-slow torture fuzz lab smoke real pretrain greatest-hits weights install lock lint docs wheel
 
 repro: params           ## the small profile: both stages, sound, tables, report
 	$(DVC) repro report
@@ -47,8 +47,15 @@ test: install           ## the fast tests
 	$(PY) -m pytest -m "not slow"
 
 KILLS ?= 200
-torture: install        ## kills and bad files, thousands, into runs/torture.csv; goes on where it stopped
+torture: install        ## kills and bad files, thousands, into runs/torture.csv; goes on where it stopped. KILLS=0: no kills
 	@$(PY) tests/torture.py --kills $(KILLS)
+
+# atheris stands in no requirements, as it has no wheel for every machine; it gets an environment of its own
+TARGET ?= session
+fuzz: install           ## lets atheris look for files that a parser trips over, until stopped: TARGET, of tests/fuzz.py
+	@test -x .fuzz/bin/python || $(PYTHON) -m venv .fuzz
+	@.fuzz/bin/python -c 'import atheris' 2>/dev/null || .fuzz/bin/python -m pip install --quiet atheris
+	@PYTHONPATH="$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" .fuzz/bin/python tests/fuzz.py "$(TARGET)"
 
 test-slow: install      ## every test
 	$(PY) -m pytest

@@ -52,7 +52,7 @@ def said(process):
 def test_a_run_of_its_own_leaves_the_project_as_it_was_however_it_ends(project):
     before = {path.name for path in project.iterdir()}
     settings = ("run=mine", "seed=3", "small.repeats.seeds=1")
-    killed = start(project, *settings[:2], "small.repeats.seeds=60")
+    killed = start(project, "-S", settings[0], "-S", settings[1], "small.repeats.seeds=60")
     end = time.monotonic() + 60
     while not (project / "runs/mine/a").exists() and time.monotonic() < end:
         time.sleep(0.1)

@@ -277,7 +277,9 @@ BROKEN = [  # files that hold no values at all
     ("run: !!python/name:os.system\n", "is not YAML"),
     ("run: \x07\n", "is not YAML"),
     ("[" * 5000, "is not YAML"),
-]
+    ("a: &a [1, 1]\n" + "".join(f"{c}: &{c} [{', '.join([f'*{b}'] * 9)}]\n" for b, c in zip("abcdefg", "bcdefgh")),
+        "holds more than 100000 values"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("text, word", BROKEN, ids=range(len(BROKEN)))

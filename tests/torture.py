@@ -3,7 +3,8 @@
 A case is a row of runs/torture.csv: kind, case, outcome, message. Rows that are there are not run again, so the same
 command goes on where it stopped. Outcomes: `right` (nothing went wrong, the result is that of an undisturbed run),
 `recovered` (killed or without room; run again, the result is the same to the byte), `clear error` (one line that says
-what was wanted) and `wrong`, everything else. More jobs go into JOBS, more files into FILES.
+what was wanted) and `wrong`, everything else. `--kills 0` leaves the kills out, `--kinds` runs some of the others.
+More jobs go into JOBS; the other cases are in tests/cases_*.py.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -28,19 +30,31 @@ TESTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TESTS.parent), str(TESTS), str(TESTS / "data")]  # wild.py lies in one of them
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import av  # noqa: E402
+import cases  # noqa: E402
+import cases_files  # noqa: E402
+import cases_media  # noqa: E402
+import cases_model  # noqa: E402
 import echo  # noqa: E402
+import fuzz  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import torch  # noqa: E402
+import transformers  # noqa: E402
 import wild  # noqa: E402
+from cases import Case  # noqa: E402
 
-from vf.data import clips, files, media, writing  # noqa: E402
+from vf.data import clips, files, writing  # noqa: E402
 from vf.signal import fit  # noqa: E402
+
+CASES = [*cases_media.CASES, *cases_model.CASES, *cases_files.CASES]
+KINDS = list(dict.fromkeys(case.kind for case in CASES))
 
 COLUMNS = ["kind", "case", "outcome", "message"]
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 RATE = 16000
-LONGEST = 120  # seconds of one attempt
+LONGEST = 300  # seconds of one attempt, on a machine that others use too
+REFUSAL = 3  # exit status of a case that ends in an error that was foreseen
 
 
 # jobs: each fills a folder, and fills it again where it was stopped
@@ -114,47 +128,6 @@ JOBS: dict[str, tuple[Callable[[Path], None], float]] = {
 }
 
 
-# files: (makes it in a folder and returns its path, reads it)
-
-
-def frames(path: Path) -> None:
-    """Read as stages and renders do."""
-    media.check_whole(path)
-    media.read_frames(path, 25, (64, 48))
-
-
-def heard(path: Path) -> None:
-    """Read its sound."""
-    media.read_sound(path, RATE)
-
-
-def _of(text: bytes, name: str) -> Callable[[Path], Path]:
-    def make(folder):
-        (folder / name).write_bytes(text)
-        return folder / name
-
-    return make
-
-
-FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], object]]] = {
-    "a whole film": (lambda folder: wild.film(folder / "film.mp4"), frames),
-    "a gif": (lambda folder: wild.film(folder / "film.gif", "gif", frames=9, rate=10, sound=None), frames),
-    **{
-        f"a film cut at {share:.0%}": (
-            lambda folder, share=share: wild.cut(wild.film(folder / "film.mp4"), share, folder / "cut.mp4"),
-            frames,
-        )
-        for share in (0.0, 0.01, 0.3, 0.9, 0.999)
-    },
-    "a film without sound": (lambda folder: wild.film(folder / "film.mp4", sound=None), heard),
-    "an empty film": (_of(b"", "film.mp4"), frames),
-    "a text called a film": (_of(b"no film\n" * 99, "film.mp4"), frames),
-    "zeros called a sound": (_of(bytes(9999), "sound.wav"), heard),
-    "times that are no numbers": (_of(b"a b c d\n", "x_times.txt"), clips.read_times),
-    "times in UTF-16 without a mark": (_of("1.0 wood hit None".encode("utf-16-le"), "x_times.txt"), clips.read_times),
-}
-
-
 # running a case
 
 
@@ -177,9 +150,10 @@ def attempt(work: Callable[[], object], folder: Path, end: float, number: int, r
                 resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
             work()
             code = 0
-        except ValueError as error:
-            code = 3
-            print(error)
+        except (ValueError, OSError) as error:
+            traced = isinstance(error, OSError) and error.filename is not None  # the system's own, which has no remedy
+            code = REFUSAL
+            print(ascii(str(error)) if traced else str(error).encode("utf-8", "backslashreplace").decode())
         except BaseException:
             traceback.print_exc()
         finally:
@@ -188,18 +162,23 @@ def attempt(work: Callable[[], object], folder: Path, end: float, number: int, r
                 sys.stderr.flush()
             os._exit(code)
     status = None
-    while status is None:
-        done, value = os.waitpid(child, os.WNOHANG)
-        passed = time.monotonic() - begin
-        if done:
-            status = value
-        elif passed > LONGEST:
-            os.kill(child, signal.SIGKILL)
-        elif passed >= end:
-            os.kill(child, number)
-            end = LONGEST
-        else:
-            time.sleep(min(0.005, max(0.0, end - passed)))
+    try:
+        while status is None:
+            done, value = os.waitpid(child, os.WNOHANG)
+            passed = time.monotonic() - begin
+            if done:
+                status = value
+            elif passed > LONGEST:
+                os.kill(child, signal.SIGKILL)
+            elif passed >= end:
+                os.kill(child, number)
+                end = LONGEST
+            else:
+                time.sleep(min(0.005, max(0.0, end - passed)))
+    except KeyboardInterrupt:  # the child is in a group of its own, which Ctrl-C does not reach
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
     return status, log.read_text(errors="replace"), time.monotonic() - begin
 
 
@@ -236,17 +215,39 @@ def stopped(job: Callable, wanted: dict, seconds: float, rng: random.Random, num
         return ("wrong", f"stopped after {end:.3f} s: {apart[0]} differs") if apart else ("recovered", _last(said))
 
 
-def read(make: Callable, reader: Callable) -> tuple[str, str]:
+def read(case: Case) -> tuple[str, str]:
     """(outcome, message) of a file that is made and read."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "job"
         folder.mkdir()
-        status, said, _ = attempt(lambda: reader(make(folder)), folder, LONGEST, signal.SIGKILL)
-        lines = [line.replace(f"{folder}/", "") for line in said.splitlines() if line.strip()]
+        name = Path(scratch) / "name"
+
+        def work():
+            warnings.simplefilter("ignore")
+            av.logging.set_level(av.logging.PANIC)
+            transformers.logging.disable_progress_bar()
+            try:
+                path = case.make(folder)
+            except Exception as error:
+                raise RuntimeError(f"cannot be made: {error}") from error
+            os.ftruncate(1, 0)  # what encoders said meanwhile
+            os.lseek(1, 0, os.SEEK_SET)
+            name.write_text(ascii(files.printable(path.name))[1:-1])
+            with cases.nothing_left(folder):
+                case.read(path)
+
+        status, said, _ = attempt(work, folder, LONGEST, signal.SIGKILL)
+        lines = [line.replace(f"{folder}/", "") for line in said.splitlines() if line.strip() and "%|" not in line]
+        named = case.names if case.names is not None else name.read_text() if name.exists() else ""
     if not status:
-        return "right", ""
-    clear = os.WIFEXITED(status) and os.WEXITSTATUS(status) == 3 and len(lines) == 1 and "wanted" in lines[0]
-    return ("clear error" if clear else "wrong"), (lines or [f"status {status}"])[-1]
+        return ("right", "") if case.wanted != cases.REFUSED else ("wrong", "taken without a word")
+    lines = lines or [f"status {status}"]
+    if not (os.WIFEXITED(status) and os.WEXITSTATUS(status) == REFUSAL):
+        return "wrong", lines[-1]
+    clear = len(lines) == 1 and any(word in lines[0] for word in fuzz.REMEDY) and named in ascii(lines[0])
+    if not clear or case.wanted == cases.RIGHT:
+        return "wrong", f"{len(lines)} lines: {lines[-1]}"
+    return "clear error", lines[0]
 
 
 def _last(text):
@@ -256,11 +257,12 @@ def _last(text):
 class Rows:
     """The table, to which a row is added as soon as it is known. A row that was half written is written anew."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, again: bool = False):
         self.path = path
         self.path.parent.mkdir(parents=True, exist_ok=True)
         text = path.read_text() if path.exists() else ""
         rows = list(csv.DictReader(text[: text.rfind("\n") + 1].splitlines()))
+        rows = [row for row in rows if not (again and row["outcome"] == "wrong")]
         self.rows = {(row["kind"], row["case"]): row for row in rows}
         files.write_csv(path, pd.DataFrame(rows, columns=COLUMNS))
 
@@ -269,7 +271,7 @@ class Rows:
         if (kind, case) in self.rows:
             return
         outcome, message = do()
-        row = dict(zip(COLUMNS, (kind, case, outcome, message.replace("\n", " "))))
+        row = dict(zip(COLUMNS, (kind, case, outcome, files.excerpt(message, 500))))
         self.rows[kind, case] = row
         with self.path.open("a", newline="") as file:
             csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(row)
@@ -278,12 +280,8 @@ class Rows:
 
 
 def torture(rows: Rows, kills: int, jobs: list[str]) -> None:
-    """Run all cases that have no row yet. kills: how often a job is stopped. jobs: names; `files` for bad files."""
-    for name in jobs:
-        if name == "files":
-            for case, (make, reader) in FILES.items():
-                rows.add("file", case, partial(read, make, reader))
-            continue
+    """Stop jobs in all ways that have no row yet. kills: how often each is stopped. jobs: their names."""
+    for name in jobs if kills else ():
         job, share = JOBS[name]
         cases = [(k, (*SIGNALS, None)[k % 4]) for k in range(max(1, round(kills * share)))]
         cases = [(*_named(name, *case), *case) for case in cases]
@@ -309,12 +307,24 @@ def _named(job, k, number):
 def main() -> int:
     """The command line. Returns 1 where a case went wrong."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--kills", type=int, default=200, help="how often each job is stopped (default: 200)")
-    parser.add_argument("--jobs", nargs="*", default=[*JOBS, "files"], choices=[*JOBS, "files"])
+    parser.add_argument("--kills", type=int, default=200, help="how often each job is stopped; 0: never (200)")
+    parser.add_argument("--jobs", nargs="*", default=list(JOBS), choices=list(JOBS), help="that are stopped (all)")
+    parser.add_argument("--kinds", nargs="*", default=KINDS, choices=KINDS, help="of the other cases (all)")
+    parser.add_argument("--again", action="store_true", help="run the cases that went wrong once more")
     parser.add_argument("--table", type=Path, default=TESTS.parent / "runs/torture.csv")
     arguments = parser.parse_args()
-    rows = Rows(arguments.table)
-    torture(rows, arguments.kills, arguments.jobs)
+    rows = Rows(arguments.table, arguments.again)
+    try:
+        for case in CASES:
+            if case.kind in arguments.kinds:
+                rows.add(case.kind, case.name, partial(read, case))
+        torture(rows, arguments.kills, arguments.jobs)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here")
+        return 130
+    for kind in sorted({row["kind"] for row in rows.rows.values()}):
+        found = Counter(row["outcome"] for row in rows.rows.values() if row["kind"] == kind)
+        print(f"{kind}: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(found.items())))
     found = Counter(row["outcome"] for row in rows.rows.values())
     print(f"{len(rows.rows)} cases: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(found.items())))
     return int(found["wrong"] > 0)

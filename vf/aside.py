@@ -79,7 +79,7 @@ def _copy(source, target):
 
 def main() -> int:
     """The command line: becomes `dvc repro` in the folder. Returns 1 where a setting is wrong."""
-    words = sys.argv[1:]
+    words = [word for word in sys.argv[1:] if word not in ("-S", "--set-param")]  # as `dvc exp run` has them
     settings, stages = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
     try:
         root = params.project_root()

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from vf import schema
 
+MOST = 100_000  # values: more are a trap, names of which stand for lists of names, and so on
+
 
 class ParamsError(ValueError):
     """params.yaml is wrong: `lines` says what, one line for each thing."""
@@ -70,6 +72,8 @@ def read(path: Path) -> tuple[dict, dict[tuple, int], list[tuple[int, str]]]:
 def _walk(node, at, places, twice):
     """Note the line of every key and item, and keys that a mapping has twice."""
     places[at] = node.start_mark.line + 1
+    if len(places) > MOST:
+        raise ValueError(f"it holds more than {MOST} values")
     if isinstance(node, yaml.SequenceNode):
         for i, item in enumerate(node.value):
             _walk(item, (*at, i), places, twice)
@@ -283,7 +287,8 @@ def _wanted(node):
 
 def _dotted(at):
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in at)
-    return text.removeprefix(".") or "params.yaml"
+    text = text.removeprefix(".") or "params.yaml"
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _shown(value):

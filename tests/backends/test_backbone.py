@@ -1,8 +1,14 @@
+import shutil
+
 import numpy as np
 import pytest
 import torch
+import wild
 from diffusers import AutoencoderKL
+from project import ROOT
+from safetensors.torch import load_file, save_file
 
+from vf.backends import tensors
 from vf.backends.nets.griffin_lim import GriffinLim, frame_level, train_level
 from vf.backends.nets.linear_start import linear_start
 from vf.backends.small import backbone
@@ -135,3 +141,36 @@ def test_the_unet_learns(mels):
 def test_sounds_without_captions_are_refused():
     with pytest.raises(ValueError, match="one caption for every sound"):
         backbone.prepare(sounds(), CAPTIONS[:-1], vae={}, clap={}, unet={}, vocoder={})
+
+
+SHIPPED = ROOT / "pretrained/video-foley/rms2sound"
+
+
+@pytest.mark.parametrize(
+    "part, do, said",
+    [
+        ("vocoder/*.safetensors", "a tensor", "vocoder: lacks 1 tensors of GriffinLim"),
+        ("clap/*.safetensors", "NaN", "holds NaN or infinite weights"),
+        ("vae/*.safetensors", "one byte short", "is no whole file of tensors"),
+        ("scheduler/*.json", "gone", "cannot be loaded"),
+        ("tokenizer/tokenizer.json", "cut", "tokenizer.json: is no JSON"),
+    ],
+)
+def test_a_backbone_that_lacks_a_part_is_refused_in_one_line(tmp_path, part, do, said):
+    shutil.copytree(SHIPPED, tmp_path / "backbone", ignore=shutil.ignore_patterns("controlnet"))
+    assert {"vae", "unet", "clap"} < set(backbone.load(tmp_path / "backbone"))
+    path = next((tmp_path / "backbone").glob(part))
+    if do == "gone":
+        path.unlink()
+    elif do in wild.DAMAGES:
+        wild.damaged(path, do)
+    else:
+        values = load_file(path)
+        name = sorted(values)[0]
+        values = values | {name: torch.full_like(values[name], float("nan"))} if do == "NaN" else dict(values)
+        if do == "a tensor":
+            del values[name]
+        save_file(values, path)
+    with pytest.raises(tensors.CheckpointError, match=said) as caught:
+        backbone.load(tmp_path / "backbone")
+    assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)

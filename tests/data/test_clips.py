@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import wild
 
-from vf.data import clips
+from vf.data import clips, files
 from vf.data.clips import Clip, ClipSet, Event
 
 
@@ -93,9 +93,9 @@ def test_what_is_no_text_is_named(tmp_path):
     ):
         (tmp_path / "a.txt").write_bytes(data)
         with pytest.raises(ValueError, match=f"a.txt: .*{said}.*save it as UTF-8"):
-            clips.read_text(tmp_path / "a.txt")
+            files.read_text(tmp_path / "a.txt")
     with pytest.raises(ValueError, match="cannot be read"):
-        clips.read_text(tmp_path)
+        files.read_text(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["clips.json", "waves.npy"])

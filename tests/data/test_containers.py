@@ -1,5 +1,6 @@
 """Any container's own structure tells whether it is whole, and its clock where its sound and pictures lie."""
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -188,3 +189,62 @@ def test_every_case_is_read_or_refused_in_one_line(tmp_path, make):
             read(path)
         except media.MediaError as error:
             assert path.name in str(error) and "\n" not in str(error) and "wanted" in str(error)
+
+
+CUTTABLE = {"w64": "PCM_24", "au": "PCM_16", "caf": "PCM_16", "flac": "PCM_16", "wav": "PCM_24", "aiff": "PCM_16"}
+
+
+@pytest.mark.parametrize("suffix", CUTTABLE)
+@pytest.mark.parametrize("share", [0.37, 0.985])
+def test_sound_whose_header_counts_is_whole_or_cut_off(tmp_path, suffix, share):
+    wave = np.random.default_rng(0).normal(0, 0.1, 4 * 44100)
+    soundfile.write(tmp_path / f"x.{suffix}", wave, 44100, subtype=CUTTABLE[suffix])
+    assert len(media.read_sound(tmp_path / f"x.{suffix}", 16000)) == 64000
+    path = wild.cut(tmp_path / f"x.{suffix}", share, tmp_path / f"cut.{suffix}")
+    with pytest.raises(media.Truncated, match="its sound breaks off at") as caught:
+        media.read_sound(path, 16000)
+    assert caught.value.seconds == pytest.approx(4 * share, abs=0.15)
+
+
+def test_an_mp3_that_counts_its_bytes_says_that_some_are_missing(tmp_path):
+    wave = np.random.default_rng(0).normal(0, 0.1, 4 * 48000).astype(np.float32)
+    whole = wild.sound_file(tmp_path / "x.mp3", "libmp3lame", wave)
+    assert containers.unwritten(whole) == 0
+    (tmp_path / "tagged.mp3").write_bytes(whole.read_bytes() + b"TAG" + bytes(125))
+    assert containers.unwritten(tmp_path / "tagged.mp3") == 0
+    path = wild.cut(whole, 0.97, tmp_path / "cut.mp3")
+    assert containers.unwritten(path) == len(whole.read_bytes()) - len(path.read_bytes())
+    with pytest.raises(media.Truncated, match="its sound breaks off at 3.[89]"):
+        media.read_sound(path, 16000)
+
+
+@pytest.mark.parametrize("suffix, codec, sound", [("wmv", "wmv2", "libmp3lame"), ("flv", "flv", "libmp3lame")])
+def test_other_containers_say_that_they_were_cut_off(tmp_path, suffix, codec, sound):
+    with av.open(str(tmp_path / f"x.{suffix}"), "w") as container:
+        track, heard = container.add_stream(codec, rate=25), container.add_stream(sound, rate=44100, layout="mono")
+        track.width, track.height, track.pix_fmt = *SIZE, "yuv420p"
+        for k in range(100):
+            container.mux(track.encode(av.VideoFrame.from_ndarray(wild.picture(k), format="rgb24")))
+        container.mux(track.encode(None))
+        wild.add_sound(container, heard, wild.clicks(4.0, 44100), rate=44100)
+    assert media.check_whole(tmp_path / f"x.{suffix}", decode=True) is None
+    for share in (0.4, 0.8):
+        path = wild.cut(tmp_path / f"x.{suffix}", share, tmp_path / f"cut.{suffix}")
+        for read in (media.check_whole, lambda path: media.read_sound(path, 16000)):
+            with pytest.raises(media.Truncated, match="breaks off"):
+                read(path)
+
+
+def test_a_stretch_of_adpcm_lies_where_it_does_in_the_whole(tmp_path):
+    path = wild.sound_file(tmp_path / "x.wav", "adpcm_ms", wild.clicks())
+    whole = media.read_sound(path, 16000)
+    assert np.array_equal(media.read_sound(path, 16000, 1.7, 1.0), whole[27200:43200])
+
+
+def test_words_in_a_tag_count_no_bytes(tmp_path):
+    soundfile.write(tmp_path / "x.flac", wild.clicks(1.0, 16000), 16000)
+    whole = (tmp_path / "x.flac").read_bytes()
+    comment = b"Information=Xing\xff\xff\xff\xff\xff\xff"
+    block = bytes([4]) + len(comment).to_bytes(3, "big") + comment
+    (tmp_path / "tagged.flac").write_bytes(b"ID3\x04\0\0\0\0\0\0" + whole[:42] + block + whole[42:])
+    assert containers.unwritten(tmp_path / "tagged.flac") == 0

@@ -79,3 +79,50 @@ def test_what_is_written_reads_back(tmp_path):
     assert (tmp_path / "new" / "a.csv").read_text() == "x\n0.123457\n"
     files.write_array(tmp_path / "new" / "a.npy", np.arange(3))
     assert np.load(tmp_path / "new" / "a.npy").tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_tables_of_spreadsheets_are_read(tmp_path, encoding, sign):
+    text = f'a{sign}b\r\n1{sign}"x\ny"\r\n\r\n2{sign}z\r\n'
+    (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+    assert files.read_rows(tmp_path / "t.csv") == [(1, ["a", "b"]), (3, ["1", "x\ny"]), (5, ["2", "z"])]
+    assert files.read_table(tmp_path / "t.csv").b.tolist() == ["x\ny", "z"]
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("a,b\n1," + "x" * 200000, "line 2: field larger than field limit"),
+        ('a,b\n1,"x', "line 2: unexpected end of data"),
+        ("a\0b", "holds zero bytes"),
+        (b"\xff\xff", "is not in UTF-8"),
+        (None, "cannot be read"),
+    ],
+)
+def test_what_is_no_table_is_named_in_a_line(tmp_path, text, said):
+    path = tmp_path / "t.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode()) if text is not None else path.mkdir()
+    with pytest.raises(ValueError, match=f"t.csv.*{said}.*; wanted a ") as caught:
+        files.read_rows(path)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100000, "{'a': 1}", "\ufffe", "1" * 5000])
+def test_what_is_no_json_is_named_in_a_line(tmp_path, text):
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(ValueError, match=r"x.json: is no JSON \(.*\); wanted a file that was saved here") as caught:
+        files.read_json(tmp_path / "x.json")
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 300
+
+
+def test_a_table_without_headers_or_with_rows_too_long_is_named(tmp_path):
+    for text in ("", "a,b\n1,2,3\n4,5,6,7,8\n"):
+        (tmp_path / "t.csv").write_text(text)
+        with pytest.raises(ValueError, match="t.csv: cannot be read as a table"):
+            files.read_table(tmp_path / "t.csv")
+
+
+def test_what_a_console_cannot_show_is_escaped():
+    assert files.printable("é漢 a\n\x1b\udce9") == "é漢 a\\n\\x1b\\udce9"
+    assert files.excerpt("x" * 500) == "x" * 117 + "..." and files.excerpt(["a"]) == "['a']"

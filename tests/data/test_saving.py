@@ -122,6 +122,14 @@ def test_a_gif_gets_a_way_that_works(tmp_path):
         assert shown(saved(film, tmp_path / way))[-1][0] == pytest.approx(2.9)
 
 
+def test_a_stream_without_times_is_refused_by_its_own_name(tmp_path):
+    path = wild.film(tmp_path / "film.h264", sound=None)
+    for suffix in ("mp4", "mkv"):
+        with pytest.raises(media.MediaError, match=r"(film|out)\.\w+: .*; wanted") as caught:
+            saved(path, tmp_path / f"out.{suffix}")
+        assert "tried" not in str(caught.value) and [p.name for p in tmp_path.iterdir()] == ["film.h264"]
+
+
 NAMES = [
     "a:b",
     "http:x",

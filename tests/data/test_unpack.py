@@ -2,6 +2,7 @@ import shutil
 import zipfile
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from vf.data.unpack import unpack
@@ -65,3 +66,24 @@ def test_archives_that_cannot_be_opened_leave_nothing(tmp_path):
             unpack(tmp_path / "b.zip", tmp_path / "films")
         assert "\n" not in str(caught.value) and not (tmp_path / "films").exists()
         assert not (tmp_path / ".films.partial").exists()
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_is_told_however_an_archive_is_packed(tmp_path, how):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", how) as archive:
+        archive.writestr("x/a_denoised.mp4", np.random.default_rng(0).bytes(5000))
+    whole = (tmp_path / "a.zip").read_bytes()
+    for at in range(60, 5000, 97):
+        data = bytearray(whole)
+        data[at] ^= 255
+        (tmp_path / "b.zip").write_bytes(data)
+        with pytest.raises(ValueError, match="b.zip: is damaged") as caught:
+            unpack(tmp_path / "b.zip", tmp_path / "films")
+        assert "\n" not in str(caught.value) and sorted(p.name for p in tmp_path.iterdir()) == ["a.zip", "b.zip"]
+
+
+def test_folders_of_windows_are_folders(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("vis\\data\\a_denoised.mp4", b"film")
+    unpack(tmp_path / "a.zip", tmp_path / "films")
+    assert [p.name for p in (tmp_path / "films").iterdir()] == ["a_denoised.mp4"]

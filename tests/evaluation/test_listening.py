@@ -212,7 +212,7 @@ def test_bad_answer_files_are_named_and_left_out(made, tmp_path):
     why = {os.path.basename(path): reason for path, reason in left_out}
     assert "is of page 0000; wanted" in why["other.json"] and "action of sound" in why["incomplete.json"]
     assert "is 6; wanted 1 to 5" in why["wrong.json"] and "is of listener a, as" in why["again.json"]
-    assert "is no JSON file" in why["broken.json"] and "is no JSON file" in why["none.json"]
+    assert "is no JSON" in why["broken.json"] and "cannot be read" in why["none.json"]
     assert "has no page, listener and answers" in why["list.json"] and len(why) == 7
 
 
@@ -231,7 +231,7 @@ def test_an_answer_file_gives_scores_and_nothing_else(made, tmp_path):
         "bad": 4,
     }
     assert list(ratings) == ["listener", "question", "system", *opinions.CRITERIA]
-    assert "is '4'; wanted 1 to 5" in left_out[0][1] and "is no JSON file" in left_out[1][1]
+    assert "is '4'; wanted 1 to 5" in left_out[0][1] and "is no JSON" in left_out[1][1]
 
 
 def test_mean_opinions_by_hand():

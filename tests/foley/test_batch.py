@@ -168,3 +168,27 @@ def test_the_summary_says_that_more_would_clip(shell, tmp_path, capsys):
     markers.write(tmp_path / "m.csv", [markers.Marker(0.5, "hit")])
     assert shell("in/one.mp4", "--curve", "m.csv", "--loudness", "-3")[0] == 0
     assert "LUFS (more would clip)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("data", [b"\0" * 50, b"name,value\nx,1\n", b"\xff\xfe" + b"x" * 7, b'film,"'])
+def test_a_table_that_is_none_is_said_before_anything_is_made(shell, tmp_path, capsys, data):
+    (tmp_path / "in" / NAME).write_bytes(data)
+    assert shell("in", "--prompt", "a") == (1, [])
+    said = capsys.readouterr().err.strip().splitlines()
+    assert NAME in said[-1] and "wanted" in said[-1] and (tmp_path / "in" / NAME).read_bytes() == data
+
+
+def test_a_table_that_a_spreadsheet_saved_goes_on(shell, tmp_path, capsys):
+    words = ("in", "--prompt", "a")
+    assert shell(*words)[0] == 0
+    text = (tmp_path / "in" / NAME).read_text().replace(",", ";").replace("one.mp4;one", "one.mp4;\none")
+    (tmp_path / "in" / NAME).write_text(text, encoding="utf-8-sig")
+    assert shell(*words) == (0, ["one.mp4"])
+
+
+def test_a_name_that_is_no_text_is_a_name(shell, tmp_path, capsys):
+    name = b"caf\xe9.mp4".decode("utf-8", "surrogateescape")
+    (tmp_path / "in" / "one.mp4").rename(tmp_path / "in" / name)
+    assert shell("in", "--prompt", "a", "--project", "--wav")[0] == 0
+    assert (tmp_path / "in" / name.replace(".", "-foley.")).exists() and "caf\\udce9.mp4" in table(tmp_path / "in")
+    assert shell("in", "--prompt", "a", "--wav", "--project") == (0, [])

@@ -134,7 +134,7 @@ def test_a_table_in_decibels_with_few_rows_and_other_columns(tmp_path):
         ("time,level\n1,x\n", "line 2: 1,x"),
         ("time,level\n1\n", "line 2: 1"),
         ("time,level\n2,0\n1,0\n", "order of time"),
-        ("time,level\n1,nan\n", "without NaN"),
+        ("time,level\n1,nan\n", "line 2: 1,nan; wanted two numbers"),
         ("time,level\n1,2\n", r"values in \[0, 1\]"),
     ],
 )
@@ -194,6 +194,6 @@ def test_nothing_half_written_is_left(tmp_path):
         (tmp_path / "folder.csv").mkdir(exist_ok=True)
         with pytest.raises(media.MediaError, match="cannot be written"):
             write(tmp_path / "folder.csv")
-    with pytest.raises(media.MediaError, match="cannot be read"):
+    with pytest.raises(ValueError, match="cannot be read"):
         curves.from_csv(tmp_path / "none.csv", RATE, 1.0)
     assert [p.name for p in tmp_path.iterdir()] == ["folder.csv"]

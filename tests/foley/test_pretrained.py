@@ -87,6 +87,26 @@ def test_a_folder_that_is_no_model_is_refused(saved, tmp_path, text):
 
 
 @pytest.mark.parametrize(
+    "key, value",
+    [
+        (("reading", "profile"), "x"), (("reading", "pool"), 0), (("reading", "kinds"), []), (("decode",), "best"),
+        (("size",), [64]), (("size",), [64, "a"]), (("timeline", "fps"), 1e400), (("settings", "batch"), "x"),
+        (("timeline",), []), (("settings",), None),
+    ],
+)  # fmt: skip
+def test_a_recipe_with_a_wrong_value_is_refused(saved, tmp_path, key, value):
+    values = json.loads((saved / render.SAVED).read_text())
+    inner = values
+    for name in key[:-1]:
+        inner = inner[name]
+    inner[key[-1]] = value
+    (tmp_path / render.SAVED).write_text(json.dumps(values))
+    with pytest.raises(FileNotFoundError, match=r"is no saved VideoFoley \(.*\); wanted a folder") as caught:
+        VideoFoley.from_pretrained(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     "part, do, said",
     [
         ("rms2sound/tokenizer/tokenizer.json", "gone", "lacks tokenizer.json"),

@@ -168,7 +168,7 @@ def test_what_cannot_be_made_is_refused_at_once(wish, words):
 
 
 def test_a_curve_must_be_as_long_as_its_film(tmp_path):
-    with pytest.raises(ValueError, match="250 values: cut or pad"):
+    with pytest.raises(ValueError, match="wanted 250 values, as .* has: cut or pad"):
         studio().render(film(tmp_path / "film.mp4", 2.0), wanted=curve(3.0), prompt="a")
     with pytest.raises(ValueError, match="neither film nor curve"):
         studio().render(None)

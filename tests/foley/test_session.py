@@ -207,3 +207,21 @@ def test_the_trained_system_gives_the_same_bytes_again(tmp_path):
     made.save(tmp_path / "foley.wav")
     again = session.render(tmp_path / "foley.json")
     assert np.array_equal(made.waveform, again.waveform) and made.adherence["raw"]["correlation"] > 0.5
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        (("seed",), 10**400), (("seed",), 2**63), (("loudness",), -(10**400)), (("curve", "rate"), 10**400),
+        (("curve", "levels"), [0.1, 10**400]), (("curve", "levels"), [0.1, 2.0]), (("prompt",), "\ud800"),
+        (("film", "path"), "a\nb"), (("regions", 0, "end"), 1e20), (("regions", 0, "gain_db"), float("inf")),
+        (("settings", "negative_prompt"), "\ud800"), (("audio",), {"timbre": [1.0]}),
+    ],
+)  # fmt: skip
+def test_what_no_render_can_meet_is_named_with_the_session(made, tmp_path, key, value):
+    file = tmp_path / "out" / "foley.json"
+    values = json.loads(file.read_text())
+    file.write_text(json.dumps(changed(values, key, retype(value))))
+    with pytest.raises(media.MediaError, match="foley.json") as caught:
+        session.read(file)
+    assert str(caught.value).isprintable() and "wanted" in str(caught.value) and len(str(caught.value)) < 500

@@ -14,6 +14,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
+from vf.data import files
+
 DROPPED = {
     r"model_ema\..*": "moving average of the U-Net; sound is generated with the weights themselves",
     r"clap\..*": "a second CLAP, which ranks several candidates",
@@ -66,8 +68,8 @@ def read(path: str | Path) -> dict[str, torch.Tensor]:
 
 
 def reason(error: BaseException) -> str:
-    """The first line of what an error says."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """The first line of what an error says, not too long."""
+    return files.excerpt((str(error).strip().splitlines() or [type(error).__name__])[0], 300)
 
 
 def check_whole(path: str | Path) -> dict[str, tuple[int, ...]]:
@@ -100,11 +102,9 @@ def check_folder(folder: str | Path) -> None:
         check_whole(path)
     for path in sorted(Path(folder).rglob("*.json")):
         try:
-            json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise CheckpointError(
-                f"{path}: is no JSON ({reason(error)}): fetch it again from its source, or save it again"
-            ) from error
+            files.read_json(path, "what was saved there: fetch it again from its source, or save it again")
+        except ValueError as error:
+            raise CheckpointError(str(error)) from error
 
 
 def check_loaded(model: torch.nn.Module, folder: str | Path) -> None:

@@ -1,6 +1,5 @@
 """What a clip is: a stretch of a film, its sound, its events and its prompt (sections 3.1, 3.2)."""
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -106,7 +105,7 @@ def load(folder: str | Path) -> ClipSet:
     folder = Path(folder)
     path = folder / "clips.json"
     try:
-        index = json.loads(read_text(path))
+        index = files.read_json(path)
         films = [c["film"] and str(folder / c["film"]) for c in index["clips"]]
         events = [tuple(Event(**e) for e in c["events"]) for c in index["clips"]]
         clips = [Clip(**{**c, "film": f, "events": e}) for c, f, e in zip(index["clips"], films, events)]
@@ -116,7 +115,7 @@ def load(folder: str | Path) -> ClipSet:
         if len(waves) != len(clips):
             raise ValueError(f"it has {len(waves)} waves for {len(clips)} clips")
     except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError) as error:
-        why = str(error).removeprefix(f"{path}: ")
+        why = files.excerpt(str(error).removeprefix(f"{path}: ").split("; wanted")[0])
         raise ValueError(f"{path}: is not what was saved ({why}); wanted whole clips: run the stage again") from error
     return ClipSet(clips, waves, sample_rate, left_out)
 
@@ -131,25 +130,6 @@ def from_int16(wave: np.ndarray) -> np.ndarray:
     return np.asarray(wave, np.float32) / 32768
 
 
-def read_text(path: str | Path) -> str:
-    """A text as editors and spreadsheets write it: UTF-8 with a byte order mark or without, or UTF-16 with one.
-
-    Raises ValueError, which names the file, where it cannot be read or is no such text.
-    """
-    try:
-        data = Path(path).read_bytes()
-        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    except OSError as error:
-        raise ValueError(
-            f"{path}: cannot be read ({error.strerror}); wanted a text file: check what it is and its rights"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: is not in UTF-8 ({error.reason}); wanted a text: save it as UTF-8") from error
-    if "\0" in text:
-        raise ValueError(f"{path}: holds zero bytes, as UTF-16 without a mark does; wanted a text: save it as UTF-8")
-    return text
-
-
 def read_times(path: str | Path) -> list[Event]:
     """Events of a film, by time, from its `_times.txt`.
 
@@ -157,7 +137,7 @@ def read_times(path: str | Path) -> list[Event]:
     Raises ValueError: for a line that is not so it names file, line and remedy; for a file that is no text, the file.
     """
     events = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    for number, line in enumerate(files.read_text(path).splitlines(), 1):
         words = line.split()
         if not words:
             continue
@@ -167,7 +147,8 @@ def read_times(path: str | Path) -> list[Event]:
             time = -1.0
         if len(words) != 4 or not 0 <= time < float("inf"):
             raise ValueError(
-                f"{path}, line {number}: {line!r}; wanted `seconds material action reaction`: mend or delete the line"
+                f"{path}, line {number}: {files.excerpt(line)!r}; wanted `seconds material action reaction`: "
+                "mend or delete the line"
             )
         events.append(Event(time, *(None if w == "None" else w for w in words[1:])))
     return sorted(events, key=lambda e: e.time)

@@ -10,6 +10,10 @@ from typing import NamedTuple
 BOXES = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"wide", b"free", b"skip", b"sidx", b"mfra", b"uuid", b"udta"}
 BOXES |= {b"emsg", b"prft", b"meta", b"pdin"}
 PACKET = 188  # bytes of a transport stream
+BLURAY = 192  # of one with the time before each packet
+W64 = bytes.fromhex("726966662e91cf11a5d628db04c10000")  # names the kind of file, as "RIFF" does
+ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+ASF_LENGTH = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # the part that says how long it is
 UNKNOWN = 0x7FFFF000  # a length from here on was not known when it was written: the sound was piped
 PAGE_SECONDS = 1  # after so much sound a muxer closes a page of an Ogg
 
@@ -17,12 +21,13 @@ PAGE_SECONDS = 1  # after so much sound a muxer closes a page of an Ogg
 def unwritten(path: str | Path) -> int:
     """Bytes that a file lacks by its own structure, as far as that is known; 0 where nothing is missing.
 
-    Known for MP4 and QuickTime, Matroska, RIFF, AIFF, Ogg, GIF and transport streams.
+    Known for MP4 and QuickTime, Matroska, RIFF, W64, AIFF, AU, CAF, Ogg, ASF, GIF, transport streams, and for an MP3
+    that counts its bytes.
     Raises OSError where the file cannot be read.
     """
     size = Path(path).stat().st_size
     with open(path, "rb") as file:
-        head = file.read(PACKET + 1)
+        head = file.read(BLURAY + 5)
         file.seek(4)
         if head[:4] == b"\x1aE\xdf\xa3":
             end = _matroska_end(file, size)
@@ -34,6 +39,18 @@ def unwritten(path: str | Path) -> int:
             end = _gif_end(file, size)
         elif head[0:1] == head[PACKET : PACKET + 1] == b"G":
             end = size + -size % PACKET
+        elif head[4:5] == head[BLURAY + 4 : BLURAY + 5] == b"G":
+            end = size + -size % BLURAY
+        elif head[:16] == W64:
+            end = int.from_bytes(head[16:24], "little")
+        elif head[:4] == b".snd":
+            end = _au_end(head)
+        elif head[:4] == b"caff":
+            end = _caf_end(file, size)
+        elif head[:16] == ASF:
+            end = _asf_end(file)
+        elif head[:3] == b"ID3" or head[:1] == b"\xff":
+            end = _mp3_end(file)
         else:
             end = _boxes_end(file, size)
     return max(0, end - size)
@@ -137,6 +154,33 @@ def _chunks_end(file, head, size):
             break
         at += 8 + samples + samples % 2
     return max(end, 8 + length if 0 < length < UNKNOWN else 0)
+
+
+def _au_end(head):
+    """Where the samples of an AU end; 0 where its header does not say."""
+    begin, length = struct.unpack(">II", head[4:12].ljust(8, b"\0"))
+    return begin + length if length < UNKNOWN else 0
+
+
+def _caf_end(file, size):
+    """Where the last chunk of a CAF ends; 0 where its length was not known."""
+    at = 8
+    while at + 12 <= size:
+        file.seek(at)
+        _, length = struct.unpack(">4sq", file.read(12))
+        if length < 0:
+            return 0
+        at += 12 + length
+    return at if at <= size else max(at, size + 1)
+
+
+def _asf_end(file):
+    """Where an ASF (WMV, WMA) ends; 0 where its header does not say, as of one that is sent live."""
+    file.seek(0)
+    data = file.read(1 << 16)
+    at = data.find(ASF_LENGTH) + 24 + 16
+    live = int.from_bytes(data[at + 48 : at + 52], "little") & 1
+    return int.from_bytes(data[at : at + 8], "little") if at >= 40 and not live else 0
 
 
 def _gif_end(file, size):
@@ -290,7 +334,25 @@ def _frame_number(head):
 def counts_frames(path: str | Path) -> bool:
     """Whether an MP3 says how many frames it has (Xing's header). Else its length is a guess by the file's size."""
     with open(path, "rb") as file:
-        head = file.read(10)
-        tag = sum((b & 127) << s for b, s in zip(head[6:10], (21, 14, 7, 0))) + 10 if head[:3] == b"ID3" else 0
-        file.seek(tag)
-        return re.search(b"Xing|Info|VBRI", file.read(4096)) is not None
+        return re.search(b"Xing|Info|VBRI", _mp3_head(file)[1]) is not None
+
+
+def _mp3_head(file):
+    """(byte at which an MP3's first frame begins, the bytes from there on)."""
+    file.seek(0)
+    head = file.read(10)
+    tag = sum((b & 127) << s for b, s in zip(head[6:10], (21, 14, 7, 0))) + 10 if head[:3] == b"ID3" else 0
+    file.seek(tag)
+    return tag, file.read(4096)
+
+
+def _mp3_end(file):
+    """Where the frames of an MP3 end, by Xing's header; 0 where it does not count bytes."""
+    tag, data = _mp3_head(file)
+    # it lies behind the side information of the first frame; "Info" further on may be a word of a FLAC's tags
+    found = re.match(rb"\xff.{8,60}?(?:Xing|Info)(....)", data, re.DOTALL)
+    flags = int.from_bytes(found[1], "big") if found else 0
+    if not flags & 2:
+        return 0
+    at = found.end() + 4 * (flags & 1)  # behind the number of frames
+    return tag + int.from_bytes(data[at : at + 4], "big")

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from vf.data import media, processes, shards
-from vf.data.clips import DEFAULT_PROMPT, Clip, ClipSet, cut, read_text, read_times, text_prompt, to_int16
+from vf.data import files, media, processes, shards
+from vf.data.clips import DEFAULT_PROMPT, Clip, ClipSet, cut, read_times, text_prompt, to_int16
 from vf.data.render import film as render
 from vf.signal.timeline import Timeline
 
@@ -62,7 +62,7 @@ class FilmCorpus:
     def listed(self, split: str) -> list[str]:
         """The names in the folder's list of a split, one a line; none where there is no list."""
         path = self.folder / f"{split}.txt"
-        return [name for line in read_text(path).splitlines() if (name := line.strip())] if path.exists() else []
+        return [name for line in files.read_text(path).splitlines() if (name := line.strip())] if path.exists() else []
 
     def has_lists(self, *splits: str) -> bool:
         """Whether the folder has a list of each of these splits."""

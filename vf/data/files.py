@@ -1,7 +1,12 @@
-"""Writing small files and folders, whole or not at all: a stage that is killed leaves no half of a result behind."""
+"""Small files and folders: read as people and their programs write them, and written whole or not at all.
 
+A stage that is killed leaves no half of a result behind. A file that cannot be read is named in one line.
+"""
+
+import csv
 import errno
 import hashlib
+import io
 import json
 import math
 import os
@@ -15,6 +20,87 @@ import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def read_text(path: str | Path) -> str:
+    """A text as editors and spreadsheets write it: UTF-8 with a byte order mark or without, or UTF-16 with one.
+
+    Raises ValueError, which names the file, where it cannot be read or is no such text.
+    """
+    try:
+        data = Path(path).read_bytes()
+        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except OSError as error:
+        raise ValueError(
+            f"{path}: cannot be read ({error.strerror}); wanted a text file: check what it is and its rights"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is not in UTF-8 ({error.reason}); wanted a text: save it as UTF-8") from error
+    if "\0" in text:
+        raise ValueError(f"{path}: holds zero bytes, as UTF-16 without a mark does; wanted a text: save it as UTF-8")
+    return text
+
+
+def read_json(path: str | Path, wanted: str = "a file that was saved here: save or fetch it again") -> Any:
+    """What a JSON file holds. wanted: what an error says was wanted, and what to do.
+
+    Raises ValueError, which names the file, where it cannot be read or is no JSON.
+    """
+    try:
+        return json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        why = excerpt(str(error).removeprefix(f"{path}: ").split("; wanted")[0])
+        raise ValueError(f"{path}: is no JSON ({why}); wanted {wanted}") from error
+
+
+def separator(text: str) -> str:
+    """What parts the columns of a table by its first line: a comma, a semicolon or a tab, whichever is there most."""
+    return max(",;\t", key=text.split("\n", 1)[0].count)
+
+
+def read_rows(path: str | Path) -> list[tuple[int, list[str]]]:
+    """Rows of a CSV, those that are empty left out: (number of its last line, its cells).
+
+    Columns are parted by commas, semicolons or tabs. Raises ValueError, which names the file, and the line where there
+    is one, for what cannot be read as a table.
+    """
+    text = read_text(path)
+    rows, reader = [], csv.reader(io.StringIO(text, newline=""), delimiter=separator(text), strict=True)
+    begin = 1
+    try:
+        for row in reader:
+            if row:
+                rows.append((reader.line_num, row))
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {begin}: {error}; wanted a table of short texts: close every quote") from error
+    return rows
+
+
+def read_table(path: str | Path, **options: Any) -> "pd.DataFrame":
+    """A CSV as a DataFrame. Columns are parted as in `read_rows`. options: of pandas.read_csv.
+
+    Raises ValueError, which names the file, for what cannot be read as a table.
+    """
+    import pandas as pd  # here, as it takes its time
+
+    text = read_text(path)
+    try:
+        return pd.read_csv(io.StringIO(text), sep=separator(text), **options)
+    except (ValueError, OverflowError) as error:  # pandas' own errors are such ones
+        why = excerpt(str(error).strip())
+        raise ValueError(f"{path}: cannot be read as a table ({why}); wanted a CSV with a line of headers") from error
+
+
+def excerpt(text: object, most: int = 120) -> str:
+    """What an error shows of a text that is not its own: printable, and cut where it is longer than `most`."""
+    shown = printable(str(text))
+    return shown if len(shown) <= most else f"{shown[: most - 3]}..."
+
+
+def printable(text: str) -> str:
+    """A text in one line of characters that a console can show: others, as of odd file names, are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @contextmanager

@@ -20,15 +20,27 @@ from av import AudioStream, VideoStream
 from av.container import Container, InputContainer
 from av.stream import Disposition
 
-from vf.data import containers
+from vf.data import containers, files
 
 SUFFIXES = {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v"}
 GAP = 0.018  # seconds: rounded stamps jitter by less, a packet of AAC, MP3 or Opus is longer
 VORBIS_GAP = 0.05  # its blocks are of two lengths, and stamps off by the difference
 MISSING = 0.1  # seconds by which a stream may be shorter than its header says
+LEAST = 0.015  # seconds by which that of a file may be that lacks bytes: less than a picture or a packet
+EXACT = {"flac", "au"}  # their headers count samples
 COUNTED = {"flac", "ogg", "mp3"}  # sound files that count their samples: what is missing in them is damage, not a gap
 UNSTAMPED = {"mp3", "aac", "ac3", "eac3", "dts", "loas"}  # bare streams: their stamps are a guess by the first rate
-GROWING = {"wav", "ogg", "aiff", "avi", "mpegts", "gif"}  # their header does not say how long the whole would be
+TELLING = {"flac", "flv", "mxf"}  # their header says how long the whole is, and their structure does not
+GROWING = {
+    "wav",
+    "w64",
+    "caf",
+    "ogg",
+    "aiff",
+    "avi",
+    "mpegts",
+    "gif",
+}  # their header does not say how long the whole is
 LEAP = 3600.0  # seconds for which nothing comes: no film or sound holds still so long, but a broken clock does
 BACK = 1.0  # seconds by which a clock may go back
 LOST = 0.01  # share of the pictures that a decoder may pass over
@@ -58,7 +70,7 @@ class MediaError(ValueError):
     """
 
     def __init__(self, message: str, seconds: float | None = None) -> None:
-        super().__init__(message)
+        super().__init__(files.printable(message))
         self.seconds = seconds
 
 
@@ -188,7 +200,7 @@ class Extent(NamedTuple):
 
     def lacks(self, end: float, claimed: float | None = None) -> bool:
         """Whether a stream that ends at `end` seconds should have gone on. claimed: its length by the header."""
-        return self.cut and (self.claimed is None or end < (claimed or self.claimed) - MISSING)
+        return self.cut and (self.claimed is None or end < (claimed or self.claimed) - LEAST)
 
 
 def extent(path: str | Path) -> Extent:
@@ -282,7 +294,7 @@ def _is_cut(container, path, claimed, reached, position):
     if not claimed or reached >= claimed - MISSING:
         return False
     name = container.format.name
-    if name == "flac" or name == "mp3" and containers.counts_frames(path):
+    if name in TELLING or name == "mp3" and containers.counts_frames(path):
         return True
     return "matroska" in name and position < 0.95 * Path(path).stat().st_size - 1024
 
@@ -618,9 +630,10 @@ def _runs(path, sample_rate, start):
         stream, zero = sound_stream(container, path), origin(container, path)
         stream.thread_type = "AUTO"
         gaps, lengths, until = _gaps(path, container, stream)
-        if start > 1 and not gaps and not lengths:
+        name = stream.codec_context.name
+        if start > 1 and not gaps and not lengths and not name.startswith("adpcm"):  # whose times are rounded behind it
             container.seek(int((start - 1 + zero) * av.time_base), backward=True)
-        allowed = VORBIS_GAP if stream.codec_context.name == "vorbis" and not lengths else GAP
+        allowed = VORBIS_GAP if name == "vorbis" and not lengths else GAP
         run, kind, clock, why, stamped = None, None, 0.0, "", True
         counted = container.format.name in COUNTED and not gaps
         try:
@@ -650,8 +663,11 @@ def _runs(path, sample_rate, start):
             )
         yield None, _mono(run, None)
         claimed = _claimed(container, stream)
-        sure = claimed - MISSING <= clock and claimed and not _grows(container, path)  # spares reading it again
-        if until is not None or not sure and extent(path).lacks(clock, claimed) or why and clock < claimed - MISSING:
+        exact = container.format.name in EXACT
+        allowed = 1.5 / stream.rate if exact else LEAST if claimed and containers.unwritten(path) else MISSING
+        sure = claimed - allowed <= clock and claimed and not _grows(container, path)  # spares reading it again
+        lacks = clock < claimed - allowed if exact else not sure and extent(path).lacks(clock, claimed)
+        if until is not None or lacks or why and clock < claimed - allowed:
             raise _truncated(path, "sound", max(0.0, clock), why)
 
 

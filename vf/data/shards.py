@@ -16,7 +16,6 @@ tests on ESC-50, UrbanSound8K or Clotho must give one, as their recordings come 
 """
 
 import argparse
-import csv
 import hashlib
 import io
 import json
@@ -35,7 +34,6 @@ import soundfile
 from tqdm.auto import tqdm
 
 from vf.data import files, media, processes
-from vf.data.clips import read_text
 
 SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a", ".aiff", ".aif"}
 PIECES = 6  # of one recording at most, so that an hour of rain does not drown a thousand door knocks
@@ -76,12 +74,10 @@ def recordings(
     corpus = _of_wavcaps(audio, paths, captions) if captions else _of_folder(audio, paths)
     if exclude:
         try:
-            ids = json.loads(read_text(exclude))
+            ids = files.read_json(exclude)
             barred = {str(i) for i in (ids["FreeSound"] if isinstance(ids, dict) else ids)}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{exclude}: {error!r}; wanted WavCaps' blacklist, a list of ids under FreeSound"
-            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise _no_list(exclude, error, "WavCaps' blacklist, a list of ids under FreeSound") from error
         corpus = [r._replace(refused="is on the list of those to exclude") if r.id in barred else r for r in corpus]
     return corpus
 
@@ -89,14 +85,12 @@ def recordings(
 def _of_wavcaps(audio, paths, captions):
     """The recordings that WavCaps' JSON lists, by id, whether their file is there or not."""
     try:
-        listed = {str(item["id"]): item for item in json.loads(read_text(captions))["data"]}
+        listed = {str(item["id"]): item for item in files.read_json(captions)["data"]}
         for item in listed.values():
             if not isinstance(item.get("caption") or "", str):
                 raise TypeError(f"caption {item['caption']!r} of {item['id']!r} is no text")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(
-            f"{captions}: {error!r}; wanted WavCaps' JSON, a list `data` of items with id and caption"
-        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _no_list(captions, error, "WavCaps' JSON, a list `data` of items with id and caption") from error
     by_id = {p.stem: p for p in paths}
     corpus = []
     for name, item in sorted(listed.items()):
@@ -104,6 +98,13 @@ def _of_wavcaps(audio, paths, captions):
         licence = str(item.get("license") or item.get("href") or "")
         corpus.append(Recording(name, str(path), item.get("caption") or "A sound.", licence))
     return corpus
+
+
+def _no_list(path, error, wanted):
+    """The ValueError for a list that is not what it should be."""
+    why = files.excerpt(str(error).removeprefix(f"{path}: ").split("; wanted")[0])
+    why = f"lacks {why}" if isinstance(error, KeyError) else why
+    return ValueError(f"{path}: {why}; wanted {wanted}: fetch it again")
 
 
 def _of_folder(audio, paths):
@@ -124,29 +125,28 @@ def _of_folder(audio, paths):
 
 
 def _captions(table):
-    """The rows of a captions.csv, by file. Its columns are parted by commas, semicolons or tabs."""
-    text = read_text(table)
-    head = text.split("\n", 1)[0]
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
-    rows, line = {}, 1
-    try:
-        if not {"file", "caption"} <= set(reader.fieldnames or ()):
-            raise ValueError(f"{table}: its columns are {reader.fieldnames}; wanted file, caption and perhaps licence")
-        line = reader.line_num + 1
-        for row in reader:
-            name, where = row["file"] or "", f"{table}, line {reader.line_num}"
-            if None in row or None in row.values():
-                raise ValueError(
-                    f"{where}: has not {len(reader.fieldnames)} fields; wanted one for each column: "
-                    "put a text with commas into quotes"
-                )
-            if not name or name in rows or Path(name).is_absolute() or ".." in Path(name).parts:
-                raise ValueError(
-                    f"{where}: file {name!r}; wanted a file of the folder, each once: mend or delete the line"
-                )
-            rows[name], line = row, reader.line_num + 1
-    except csv.Error as error:
-        raise ValueError(f"{table}, line {line}: {error}; wanted a table of short texts: close every quote") from error
+    """The rows of a captions.csv, by file."""
+    found = files.read_rows(table)
+    header = found[0][1] if found else []
+    if not {"file", "caption"} <= set(header):
+        raise ValueError(
+            f"{table}: its columns are {files.excerpt(header)}; wanted file, caption and perhaps licence: add them"
+        )
+    rows: dict[str, dict[str, str]] = {}
+    for line, cells in found[1:]:
+        where = f"{table}, line {line}"
+        if len(cells) != len(header):
+            raise ValueError(
+                f"{where}: has not {len(header)} fields; wanted one for each column: put a text with commas into quotes"
+            )
+        row = dict(zip(header, cells))
+        name = row["file"]
+        if not name or name in rows or Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ValueError(
+                f"{where}: file {files.excerpt(name)!r}; wanted a file of the folder, each once: "
+                "mend or delete the line"
+            )
+        rows[name] = row
     return rows
 
 
@@ -165,7 +165,7 @@ def cut(recording: Recording, seconds: float, sample_rate: int, pieces: int = PI
     """
     if recording.refused:
         raise ValueError(recording.refused)
-    if not Path(recording.path).exists():
+    if not os.path.exists(recording.path):  # which takes a name that is too long for a missing one
         raise ValueError("the file is missing")
     wave = np.concatenate(
         [np.zeros(0, np.float32), *media.stream_sound(recording.path, sample_rate, 0.0, pieces * seconds)]
@@ -317,12 +317,7 @@ def manifest(folder: str | Path) -> dict[str, Any]:
 
 def _read_json(path, *keys):
     """A dict that `write` wrote. Raises ValueError, which names the file, for anything else."""
-    try:
-        values = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{path}: {str(error).removeprefix(f'{path}: ')}; wanted what vf.data.shards wrote: {REMAKE}"
-        ) from error
+    values = files.read_json(path, f"what vf.data.shards wrote: {REMAKE}")
     if not isinstance(values, dict) or not set(keys) <= set(values):
         raise ValueError(f"{path}: lacks {', '.join(keys)}; wanted what vf.data.shards wrote: {REMAKE}")
     return values

@@ -1,6 +1,8 @@
 """The Greatest Hits archive -> the folder that `films.root` names: `python -m vf.data.unpack ARCHIVE.zip FOLDER`."""
 
+import lzma
 import shutil
+import struct
 import sys
 import zipfile
 import zlib
@@ -9,6 +11,12 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from vf.data import files
+
+# a RuntimeError asks for a password, and not all ways to compress are implemented
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, NotImplementedError,
+    UnicodeDecodeError,
+)  # fmt: skip
 
 
 def unpack(archive: str | Path, folder: str | Path) -> None:
@@ -27,8 +35,7 @@ def unpack(archive: str | Path, folder: str | Path) -> None:
         with zipfile.ZipFile(archive) as source:
             members = _members(source, archive)
             _extract(source, members, archive, folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, UnicodeDecodeError) as error:
-        # a RuntimeError asks for a password, and not all ways to compress are implemented
+    except DAMAGE as error:
         raise ValueError(
             f"{archive}: is damaged ({error}); wanted a whole archive: fetch it again: dvc update data.dvc"
         ) from error
@@ -38,7 +45,7 @@ def _members(source, archive):
     """Entries of films, wavs, labels and lists, by bare name. Raises ValueError for an archive without films."""
     members = {}
     for member in source.infolist():
-        name = Path(member.filename).name
+        name = Path(member.filename.replace("\\", "/")).name  # as some programs on Windows part folders
         if Path(name).suffix not in (".mp4", ".wav", ".txt") or member.is_dir():
             continue
         if name in members:
@@ -64,6 +71,8 @@ def _extract(source, members, archive, folder):
                 with source.open(member) as data, open(partial / name, "wb") as out:
                     shutil.copyfileobj(data, out)
     except OSError as error:
+        if error.errno is None:  # not of the system, but of the unpacking of bzip2
+            raise zipfile.BadZipFile(str(error)) from error
         raise ValueError(
             f"{folder}: cannot be written ({error.strerror}); wanted a folder with room: check its rights"
         ) from error

@@ -153,7 +153,7 @@ def _write_sound(path, wave, sample_rate):
     """The same, for a name that was checked. wave: anything that gives arrays by slices."""
     with whole(path) as partial:
         try:
-            with soundfile.SoundFile(partial, "w", sample_rate, 1, "PCM_16") as file:
+            with soundfile.SoundFile(os.fsencode(partial), "w", sample_rate, 1, "PCM_16") as file:
                 for begin in range(0, len(wave), 1 << 20):
                     file.write(np.clip(wave[begin : begin + (1 << 20)], -1, 1))
         except soundfile.LibsndfileError as error:
@@ -428,6 +428,10 @@ def _compare(film, copy, wave, sample_rate, pictures=None):
 
     pictures: how many of the film's were written; None for all.
     """
+    try:
+        media.probe(copy)
+    except MediaError as error:
+        raise _Unfit(copy, str(error).removeprefix(f"{copy}: ").split(";")[0]) from error
     order = ".avi" in (film.suffix.lower(), copy.suffix.lower())  # it gives the times of decoding alone
     for k, (old, new) in enumerate(zip_longest(islice(_shown(film, order), pictures), _shown(copy, order))):
         if old is None or new is None:

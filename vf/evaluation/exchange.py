@@ -4,7 +4,6 @@ av-benchmark (github.com/hkchengrex/av-benchmark) scores MMAudio and its peers; 
 what the paper measures FAD with; kadtk is its like for KAD. None of them is part of this project.
 """
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -85,9 +84,11 @@ def _write(path, source, seconds):
 
 def _captions(path, names):
     """Captions of the clips as a DataFrame (name, caption). Raises ValueError where one is missing."""
-    table = pd.read_csv(path, dtype=str).rename(columns={"clip": "name", "prompt": "caption"})
+    table = files.read_table(path, dtype=str).rename(columns={"clip": "name", "prompt": "caption"})
     if not {"name", "caption"} <= set(table):
-        raise ValueError(f"{path}: has the columns {', '.join(table)}; wanted name and caption: name them so")
+        raise ValueError(
+            f"{path}: has the columns {files.excerpt(', '.join(table))}; wanted name and caption: name them so"
+        )
     table = table[table["name"].isin(names)][["name", "caption"]]
     lack = sorted(set(names) - set(table["name"]))
     if lack or table["caption"].isna().any():
@@ -126,35 +127,38 @@ def read_results(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if path.suffix == ".json":
         return _av_benchmark(path)
-    try:
-        table = pd.read_csv(path)
-    except ValueError as error:
-        raise ValueError(f"{path}: cannot be read ({error}); wanted results of fadtk or kadtk as CSV") from error
+    table = files.read_table(path)
     if not {"model", "baseline", "eval", "score", "time"} <= set(table):
         raise ValueError(
-            f"{path}: has the columns {', '.join(table)}; wanted model, baseline, eval, score, time: give the CSV that "
-            "fadtk or kadtk wrote"
+            f"{path}: has the columns {files.excerpt(', '.join(table))}; "
+            "wanted model, baseline, eval, score, time: give the CSV that fadtk or kadtk wrote"
         )
     tool = "fadtk" if "inf_r2" in table else "kadtk"
     rows = []
     for row in table.sort_values("time").to_dict("records"):
         endless = str(row.get("inf_r2")) not in ("None", "nan")
         metric = "FAD" if tool == "fadtk" or "fad" in path.stem.lower() else "KAD"
-        day = datetime.fromtimestamp(float(row["time"]), UTC).date()
+        try:
+            day, score = datetime.fromtimestamp(float(row["time"]), UTC).date(), float(row["score"])
+        except (ValueError, OverflowError, OSError) as error:
+            raise ValueError(
+                f"{path}: has the score {files.excerpt(row['score'])} at the time {files.excerpt(row['time'])}; "
+                f"wanted two numbers, the time in seconds since 1970: give the CSV that {tool} wrote"
+            ) from error
         column = f"{metric}{'-inf' * endless} {row['model']} ({tool}, {day})"
-        rows.append((Path(str(row["eval"])).name, column, float(row["score"])))
+        rows.append((Path(str(row["eval"])).name, column, score))
     return pd.DataFrame(rows, columns=["system", "column", "value"])
 
 
 def _av_benchmark(path):
-    values = json.loads(path.read_text())
-    if not isinstance(values, dict) or not all(isinstance(v, int | float) for v in values.values()):
+    values = files.read_json(path, "output_metrics.json of av-benchmark: give the one that it wrote")
+    if not isinstance(values, dict) or not all(isinstance(v, int | float) and abs(v) < 1e300 for v in values.values()):
         raise ValueError(f"{path}: is no mapping of names to numbers; wanted output_metrics.json of av-benchmark")
     unknown = [key for key in values if not catalogue.known(key)]
     if unknown:
         raise ValueError(
-            f"{path}: has {unknown[0]}, which is no metric of av-benchmark that is known here; wanted one of "
-            "vf/evaluation/catalogue.py: add it there"
+            f"{path}: has {files.excerpt(unknown[0])}, which is no metric of av-benchmark that is known here; "
+            "wanted one of vf/evaluation/catalogue.py: add it there"
         )
     day = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
     folder = path.resolve().parent

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
+from vf.data import files
 from vf.evaluation import systems
 
 SLACK = 0.1  # seconds that two files of a pair may differ in length: a codec's padding, not another clip
@@ -74,16 +74,11 @@ def _some(names):
 
 def _mapping(path):
     """The mapping as a DataFrame of texts. Raises ValueError where it cannot be read or has other columns."""
-    try:
-        table = pd.read_csv(path, dtype=str, skipinitialspace=True)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{path}: cannot be read ({error}); wanted a CSV with the columns generated, reference"
-        ) from error
+    table = files.read_table(path, dtype=str, skipinitialspace=True)
     if not {"generated", "reference"} <= set(table) or table[["generated", "reference"]].isna().any(axis=None):
         raise ValueError(
-            f"{path}: has the columns {', '.join(table)}; wanted generated and reference, filled in each row: "
-            "name them so"
+            f"{path}: has the columns {files.excerpt(', '.join(table))}; "
+            "wanted generated and reference, filled in each row: name them so"
         )
     return table
 
@@ -98,10 +93,13 @@ def _mapped(table, folder, reference, theirs, reading):
         if truth is None or (path is None and not reading.common):
             name, where = (wanted, reference) if truth is None else (generated, folder)
             raise ValueError(
-                f"{reading.mapping}: names {name}, which {where} lacks; wanted one of its files: mend the row"
+                f"{reading.mapping}: names {files.excerpt(name)}, which {where} lacks; "
+                "wanted one of its files: mend the row"
             )
         if truth.stem in result:
-            raise ValueError(f"{reading.mapping}: names the reference {wanted} twice; wanted one row each: remove one")
+            raise ValueError(
+                f"{reading.mapping}: names the reference {files.excerpt(wanted)} twice; wanted one row each: remove one"
+            )
         if path is not None:
             result[truth.stem] = path
     return result

@@ -4,7 +4,6 @@ A folder holds wavs, other sound files or films, one clip or one piece of a clip
 """
 
 import argparse
-import json
 import re
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
@@ -241,8 +240,8 @@ def leakage(name: str, join: str = "whole", train: str | Path | None = None, fil
     films in the lists that the system's authors released.
     """
     if train is not None:
-        text = Path(train).read_text()
-        listed = _texts(json.loads(text)) if text.lstrip()[:1] in ("[", "{") else text.splitlines()
+        text = files.read_text(train)
+        listed = _texts(files.read_json(train)) if text.lstrip()[:1] in ("[", "{") else text.splitlines()
         names = (Path(re.sub(r"\.(mp4|wav|txt|npy)$", "", each.strip())).name for each in listed)
         seen = {re.sub(r"(_mic|_denoised)?(_\d+)?(_mic|_denoised)?$", "", each) for each in names}
         tested = set(films)

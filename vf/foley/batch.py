@@ -11,7 +11,7 @@ from diffusers.utils import logging as diffusers_logging
 from tqdm import tqdm
 from transformers.utils import logging as transformers_logging
 
-from vf.data import media, writing
+from vf.data import files, media, writing
 from vf.foley import command, curves, markers, project, record, vocabulary
 from vf.foley.render import Foley, VideoFoley
 from vf.foley.request import Request
@@ -26,21 +26,21 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
     """
     diffusers_logging.set_verbosity_error()
     transformers_logging.set_verbosity_error()
+    several = len(films) > 1
     try:
+        outputs = [command.target(film, wanted.output, several) for film in films]
         maker = VideoFoley.from_pretrained(wanted.model or None, wanted.device)
         request = _digest(maker, wanted)
     except (OSError, ValueError, RuntimeError) as error:
         print(f"video-foley: {error}", file=sys.stderr)
         return 1
-    several = len(films) > 1
-    outputs = [command.target(film, wanted.output, several) for film in films]
     for line in (vocabulary.known(maker), *vocabulary.unknown(maker, [wanted.prompt], wanted.negative)):
         print(line)
     print(vocabulary.SCORES)
     print(f"Writes {_names(outputs[0].with_name('NAME-foley.*') if several else outputs[0], wanted, maker)}")
-    table = Table(outputs[0].parent) if several else None
     failed: list[Path] = []
     try:
+        table = Table(outputs[0].parent) if several else None
         for k, (film, output) in enumerate(zip(films, outputs)):
             label = f"{k + 1}/{len(films)} {film.name}" if several else film.name
             try:
@@ -52,7 +52,7 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
                 print(f"video-foley: {reason}", file=sys.stderr)
                 if table:
                     table.put(film, problem=reason)
-    except media.MediaError as error:  # of the table
+    except ValueError as error:  # of the table
         print(f"video-foley: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -71,7 +71,7 @@ def _reason(film, error):
     """An error as one line that names the film; its kind too where it is none that is foreseen."""
     kind = "" if isinstance(error, (media.MediaError, ValueError, OSError)) else f"{type(error).__name__}: "
     way = "; or add --partial, which takes that much" if isinstance(error, media.Truncated) else ""
-    reason = " ".join(f"{kind}{error}{way}".split())
+    reason = files.printable(" ".join(f"{kind}{error}{way}".split()))
     return reason if str(film) in reason else f"{film}: {reason}"
 
 

@@ -4,11 +4,13 @@ Nothing heavy is imported before a film is at hand, so that `video-foley --help`
 """
 
 import argparse
+import contextlib
 import glob
+import os
 import sys
 from pathlib import Path
 
-from vf.data import media
+from vf.data import files, media
 
 SUFFIXES = (*sorted(media.SUFFIXES), ".gif")  # of the films that a folder is searched for
 
@@ -109,23 +111,32 @@ def films_of(names: list[str]) -> list[Path]:
     found: list[Path] = []
     for name in names:
         path = Path(name).expanduser()
-        if path.is_dir():
+        if os.path.isdir(path):  # which takes a name that is too long for a missing one
             matches = sorted(
                 p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.stem.endswith("-foley")
             )
-        elif path.exists():
+        elif os.path.exists(path):
             matches = [path]
         else:
             matches = sorted(Path(p) for p in glob.glob(str(path)))
         if not matches:
-            what = f"has no film ({', '.join(SUFFIXES)})" if path.is_dir() else "no such film, and no film matches it"
-            raise ValueError(f"{name}: {what}; wanted a film, a folder or a glob in quotes: check the path")
+            what = (
+                f"has no film ({', '.join(SUFFIXES)})"
+                if os.path.isdir(path)
+                else "no such film, and no film matches it"
+            )
+            raise ValueError(
+                f"{files.excerpt(name, 300)}: {what}; wanted a film, a folder or a glob in quotes: check the path"
+            )
         found += [p for p in matches if p not in found]
     return found
 
 
 def target(film: Path, output: Path | None, several: bool) -> Path:
-    """Where a film with its sound goes. output: of the command line; a folder where there are several films."""
+    """Where a film with its sound goes. output: of the command line; a folder where there are several films.
+
+    Makes the folder; raises ValueError where that cannot be.
+    """
     known = film.suffix.lower() in media.SUFFIXES
     # a .mov holds a GIF's picture beside sound, a .mkv nearly anything's
     suffix = film.suffix if known else ".mov" if film.suffix.lower() == ".gif" else ".mkv"
@@ -133,21 +144,37 @@ def target(film: Path, output: Path | None, several: bool) -> Path:
     if output is None:
         return film.with_name(name)
     if several or output.is_dir() or not output.suffix:
-        output.mkdir(parents=True, exist_ok=True)
-        return output / name
-    output.parent.mkdir(parents=True, exist_ok=True)
+        return _made(output) / name
+    _made(output.parent)
     return output
+
+
+def _made(folder):
+    """A folder that is there, or is made. Raises ValueError where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"{folder}: cannot be made ({error.strerror}); wanted a folder for the new films: name another --output"
+        ) from error
+    return folder
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command. Returns 0, or 1 where a film got no sound; a line for each such film says why."""
     wanted = parser().parse_args(arguments)
+    with contextlib.suppress(AttributeError):  # of a stream that a notebook put there
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
     try:
         films = films_of(wanted.films)
         if wanted.best_of < 1 or wanted.seed < 0:
             raise ValueError(f"--best-of {wanted.best_of}, --seed {wanted.seed}; wanted at least 1 and at least 0")
         if wanted.loudness is not None and not -70 < wanted.loudness < 0:
             raise ValueError(f"--loudness {wanted.loudness:g}; wanted LUFS between -70 and 0, such as -23")
+        for option in ("audio", "curve", "regions"):
+            path = getattr(wanted, option)
+            if path is not None and not os.path.isfile(path):
+                raise ValueError(f"--{option} {files.excerpt(path, 300)}: no such file; wanted one: check the path")
         if wanted.negative is not None and not wanted.negative.strip():
             raise ValueError("--negative is empty; wanted words: leave it out for none")
     except ValueError as error:

@@ -3,7 +3,8 @@
 A curve is (n,) float32: RMS in [0, 1], `rate` values a second, value k at k / rate seconds. Edits return a new curve.
 """
 
-import csv
+import math
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
-from vf.data import media, writing
+from vf.data import files, media, writing
 from vf.foley import markers
 from vf.signal import onsets, rms
 from vf.signal.timeline import Timeline
@@ -190,11 +191,11 @@ def from_csv(path: str | Path, rate: float, seconds: float) -> np.ndarray:
 
     rate: values a second. seconds: length of the curve. It is linear between the rows, and silent before the first row
     and after the last. A table of markers, `time` and `name` (see `markers.read`), gives a hit at each that has no end.
-    Raises media.MediaError for a file that cannot be read, ValueError for other headers, for a row that is not two
-    numbers, for times that fall, and for markers among which there is no point.
+    Raises ValueError for a file that cannot be read, for other headers, for a row that is not two numbers, for times
+    that fall, and for markers among which there is no point.
     """
-    lines = [row for row in csv.reader(markers.lines(path, "a table of time and level")) if row]
-    header = [name.strip().lower() for name in lines[0]] if lines else []
+    lines = files.read_rows(path)
+    header = [name.strip().lower() for name in lines[0][1]] if lines else []
     unit = next((name for name in ("level", "rms", "db") if name in header), None)
     if unit is None and "name" in header:
         starts = [m.time for m in markers.read(path) if m.end is None]
@@ -203,19 +204,26 @@ def from_csv(path: str | Path, rate: float, seconds: float) -> np.ndarray:
         return hits(starts, rate, seconds)
     if "time" not in header or unit is None:
         raise ValueError(
-            f"{path}: begins with {','.join(header) or 'nothing'}; wanted the headers time,level or time,db, "
-            "or those of markers, time,name"
+            f"{path}: begins with {files.excerpt(','.join(header)) or 'nothing'}; "
+            "wanted the headers time,level or time,db, or those of markers, time,name"
         )
     rows = []
-    for number, row in enumerate(lines[1:], 2):
+    for number, row in lines[1:]:
         try:
-            rows.append([float(row[header.index("time")]), float(row[header.index(unit)])])
+            time, level = float(row[header.index("time")]), float(row[header.index(unit)])
+            level = 10 ** (min(level, 99.0) / 20) if unit == "db" else level  # silence is -inf dB
+            if not (math.isfinite(time) and 0 <= np.float32(level) <= 1):
+                raise ValueError("out of range")
         except (ValueError, IndexError) as error:
-            raise ValueError(f"{path}, line {number}: {','.join(row)}; wanted two numbers, time and {unit}") from error
+            least = "0 or less" if unit == "db" else "0 to 1"
+            said = files.excerpt(",".join(row))
+            raise ValueError(
+                f"{path}, line {number}: {said}; wanted two numbers, time and {unit}, of which {unit} is {least}"
+            ) from error
+        rows.append([time, level])
     times, levels = np.array(rows or np.zeros((0, 2))).T
-    levels = 10 ** (levels / 20) if unit == "db" else levels
-    if not len(times) or np.isnan(times).any() or np.isnan(levels).any() or (np.diff(times) < 0).any():
-        raise ValueError(f"{path}: {len(times)} rows; wanted at least one, without NaN and in the order of time")
+    if not len(times) or (np.diff(times) < 0).any():
+        raise ValueError(f"{path}: {len(times)} rows; wanted at least one, and all in the order of time")
     points = np.arange(_frames(rate, seconds)) / rate
     return check(np.interp(points, times, levels, left=0, right=0))
 
@@ -224,20 +232,21 @@ def from_onsets(path: str | Path, rate: float, seconds: float, level: float = 0.
     """A hit at each onset of a list. Each line begins with a time in seconds, as in Greatest Hits' `_times.txt`.
 
     rate: values a second. seconds: length of the curve; later onsets are left out. level: RMS at the onset. length:
-    seconds of a hit. Where two hits overlap the louder value counts. Raises media.MediaError for a file that cannot be
-    read, ValueError for a line that does not begin with a time.
+    seconds of a hit. Where two hits overlap the louder value counts. Raises ValueError for a file that cannot be read,
+    and for a line that does not begin with a time.
     """
     times = []
-    for number, line in enumerate(markers.lines(path, "a text of times"), 1):
+    for number, line in enumerate(files.read_text(path).splitlines(), 1):
         words = line.split("#")[0].replace(",", " ").split()
         if not words:
             continue
+        said = files.excerpt(line.strip())
         try:
             onset = float(words[0])
         except ValueError as error:
-            raise ValueError(f"{path}, line {number}: {line.strip()}; wanted a time in seconds first") from error
-        if not np.isfinite(onset) or onset < 0:
-            raise ValueError(f"{path}, line {number}: {line.strip()}; wanted a time that is not negative")
+            raise ValueError(f"{path}, line {number}: {said}; wanted a time in seconds first") from error
+        if not 0 <= onset <= markers.LONGEST:
+            raise ValueError(f"{path}, line {number}: {said}; wanted a time that is not negative")
         times.append(onset)
     return hits(times, rate, seconds, level, length)
 
@@ -296,7 +305,7 @@ def to_sound(curve: ArrayLike, timeline: Timeline, path: str | Path) -> Path:
     centres = (np.arange(len(curve)) + 0.5) * timeline.video_hop
     wave = noise * np.interp(np.arange(len(noise)) + 0.5, centres, curve).astype(np.float32)
     with writing.whole(path) as partial:
-        soundfile.write(partial, wave, timeline.sample_rate, format="WAV", subtype="FLOAT")
+        soundfile.write(os.fsencode(partial), wave, timeline.sample_rate, format="WAV", subtype="FLOAT")
     return Path(path)
 
 

@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from vf.data import media, writing
+from vf.data import files, writing
 from vf.foley.request import Region
 from vf.signal import onsets
+
+LONGEST = 1e9  # seconds: no film is so long
 
 
 @dataclass(frozen=True)
@@ -62,24 +64,30 @@ def read(path: str | Path) -> list[Marker]:
     """Markers of a CSV, in order of time.
 
     It has headers: `time` or `start`, `name`, and perhaps `end`; so REAPER's Region/Marker Manager exports, too. Times
-    are seconds, or h:m:s. Raises media.MediaError for a file that cannot be read, ValueError for another table.
+    are seconds, or h:m:s. Raises ValueError for a file that cannot be read and for another table.
     """
-    rows = [row for row in csv.reader(lines(path, "a table of time and name")) if row]
-    header = [name.strip().lower() for name in rows[0]] if rows else []
+    rows = files.read_rows(path)
+    header = [name.strip().lower() for name in rows[0][1]] if rows else []
     begin = next((name for name in ("time", "start") if name in header), None)
     if begin is None or "name" not in header:
-        raise ValueError(f"{path}: begins with {','.join(header) or 'nothing'}; wanted the headers time,name")
+        raise ValueError(f"{path}: begins with {_begin(header)}; wanted the headers time,name")
     found = []
-    for number, row in enumerate(rows[1:], 2):
+    for number, row in rows[1:]:
         cells = dict(zip(header, row))
         try:
             end = seconds(cells["end"]) if cells.get("end", "").strip() else None
             found.append(Marker(seconds(cells[begin]), cells.get("name", "").strip(), end))
         except (ValueError, KeyError) as error:
-            raise ValueError(f"{path}, line {number}: {','.join(row)}; wanted seconds or h:m:s, then a name") from error
+            said = files.excerpt(",".join(row))
+            raise ValueError(f"{path}, line {number}: {said}; wanted seconds or h:m:s, then a name") from error
     if not found:
         raise ValueError(f"{path}: no markers; wanted at least one below the headers")
     return sorted(found, key=lambda m: m.time)
+
+
+def _begin(header):
+    """The first line of a table as an error shows it."""
+    return files.excerpt(",".join(header)) or "nothing"
 
 
 def seconds(text: str) -> float:
@@ -89,6 +97,8 @@ def seconds(text: str) -> float:
     total = 0.0
     for part in text.strip().split(":"):
         total = 60 * total + float(part)
+    if total > LONGEST:
+        raise ValueError(f"time {text[:40]!r}; wanted at most {LONGEST:g} s")
     return total
 
 
@@ -109,12 +119,3 @@ def regions(found: Sequence[Marker], length: float) -> list[Region]:
             prompt = None if not m.name or m.name.startswith("[") else m.name
             places.append(Region(m.time, end, prompt))
     return places
-
-
-def lines(path: str | Path, content: str) -> list[str]:
-    """Lines of a text file. content: what the error says was wanted. Raises media.MediaError."""
-    try:
-        return Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise media.MediaError(f"{path}: cannot be read ({reason}); wanted {content}") from error

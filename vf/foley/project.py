@@ -73,7 +73,7 @@ def write(
             markers.write(partial / "markers.csv", found)
             curves.to_csv(wanted, rate, partial / "curve.csv")
             text = reaper.text(tracks, found, seconds, RATE)
-            (partial / f"{name}.rpp").write_text(text, encoding="utf-8")
+            (partial / f"{name}.rpp").write_bytes(text.encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise media.MediaError(
             f"{there}: cannot be written ({error.strerror or error}); wanted a folder with room: check it and its disk"
@@ -87,7 +87,7 @@ def write_wav(path: str | Path, wave: "np.ndarray | Stem", sample_rate: int) -> 
     It is resampled, so that it holds nothing above half its own sample rate; a comment in the file says so. Raises
     media.MediaError where it cannot be written.
     """
-    with writing.whole(path) as partial, soundfile.SoundFile(partial, "w", RATE, 1, "PCM_24") as file:
+    with writing.whole(path) as partial, soundfile.SoundFile(os.fsencode(partial), "w", RATE, 1, "PCM_24") as file:
         file.comment = f"resampled from {sample_rate} Hz: nothing above {sample_rate // 2} Hz"
         for piece in _resampled(wave, sample_rate):
             file.write(piece)

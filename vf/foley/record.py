@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from vf.data import media, writing
-from vf.data.clips import read_text
+from vf.data import files, media, writing
+from vf.foley import curves, request
 from vf.foley.request import Region, Timbre
 
 VERSION = 3
+LARGEST = 1e30  # what no number of a session reaches
 READABLE = (2, 3)  # 1: other noise, under which no sound can be made again; 2: no negative prompt, no loudness
 
 
@@ -100,14 +100,15 @@ def read(path: str | Path) -> tuple[dict, dict]:
     """
     path = Path(path)
     try:
-        values = json.loads(read_text(path))
+        values = files.read_json(path)
         if not isinstance(values, dict):
             raise ValueError(f"it holds a {type(values).__name__}")
-    except (ValueError, RecursionError) as error:
-        why = str(error).removeprefix(f"{path}: ")
+    except ValueError as error:
+        why = str(error).removeprefix(f"{path}: ").split("; wanted")[0]
         raise _none(path, why, "the JSON that was saved beside a film") from error
     version, curve = _of(values, "version", path, int), _of(values, "curve", path, dict)
-    _of(curve, "rate", path, float, "curve.")
+    if _of(curve, "rate", path, float, "curve.") <= 0:
+        raise _none(path, f"curve.rate is {curve['rate']:g}", "values a second, above 0")
     levels = _numbers(curve, "levels", path, "curve.")
     if version not in READABLE:
         known = " or ".join(map(str, READABLE))
@@ -130,6 +131,15 @@ def read(path: str | Path) -> tuple[dict, dict]:
     }
     if "partial" in values:
         keywords["partial"] = _of(values, "partial", path, bool)
+    try:
+        request.check(keywords["regions"], len(levels) / curve["rate"])
+        request.check_prompt(keywords["prompt"], keywords["audio"])
+        request.check_seed(keywords["seed"])
+        request.Request(**{key: value for key, value in keywords.items() if key != "film"})
+        curves.check(levels)
+    except ValueError as error:
+        why, _, wanted = str(error).partition("; wanted ")
+        raise _none(path, files.excerpt(why), files.excerpt(wanted or "a request that can be met")) from error
     return keywords, values
 
 
@@ -147,17 +157,20 @@ def _of(values, key, path, kind, prefix=""):
     if key not in values:
         raise _none(path, f"it lacks {prefix}{key}", wanted)
     value = values[key]
-    fits = isinstance(value, kind | int if kind in (float, float | None) else kind)
+    number = kind in (float, float | None)
+    fits = isinstance(value, kind | int if number else kind)
+    fits = fits and not (number and value is not None and not abs(value) < LARGEST)
     if not fits or isinstance(value, bool) and kind is not bool:
-        said = repr(value) if len(repr(value)) < 60 else f"{repr(value)[:60]}..."
-        raise _none(path, f"{prefix}{key} is {said}", wanted)
+        raise _none(
+            path, f"{prefix}{key} is {files.excerpt(repr(value), 63)}", f"a finite {wanted}" if number else wanted
+        )
     return value
 
 
 def _numbers(values, key, path, prefix):
     """A list of finite numbers of a record, as float32 (n,)."""
     numbers = _of(values, key, path, list, prefix)
-    plain = all(isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x) for x in numbers)
+    plain = all(isinstance(x, int | float) and not isinstance(x, bool) and abs(x) < LARGEST for x in numbers)
     if not plain or not numbers:
         raise _none(path, f"{prefix}{key} holds other things than numbers, or nothing", "a list of numbers")
     return np.array(numbers, np.float32)
@@ -165,7 +178,7 @@ def _numbers(values, key, path, prefix):
 
 def _region(values, path, name):
     if not isinstance(values, dict):
-        raise _none(path, f"{name} is {values!r}", "a dict")
+        raise _none(path, f"{name} is {files.excerpt(repr(values), 63)}", "a dict")
     prefix = f"{name}."
     return Region(
         _of(values, "start", path, float, prefix),
@@ -180,9 +193,10 @@ def _region(values, path, name):
 def _found(named, path, prefix):
     wanted = _of(named, "sha256", path, str, prefix)
     there = Path(os.path.normpath(path.parent / _of(named, "path", path, str, prefix)))
-    if not there.is_file():
+    if not os.path.isfile(there):  # which takes a name that is too long for a missing one
         raise media.MediaError(
-            f"{there}: no such file, but {path} names it; put it back there, or change the path in the session"
+            f"{there}: no such file, but {path} names it; "
+            "wanted it there: put it back there, or change the path in the session"
         )
     if sha256(there) != wanted:
         raise media.MediaError(f"{there}: has changed since {path} was saved; wanted the same file: render it again")

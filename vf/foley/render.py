@@ -1,7 +1,7 @@
 """Video-Foley whole: a film in, a film with sound out (Fig. 1)."""
 
 import importlib
-import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -82,9 +82,35 @@ def _stages(first, second):
     return model, pipeline
 
 
+def _recipe(folder, hold):
+    """(what SAVED holds, Timeline, Settings) of a saved folder. Raises FileNotFoundError for one that is none."""
+    try:
+        recipe = files.read_json(folder / SAVED)
+        timeline = Timeline(**recipe["timeline"])
+        settings = Settings(**recipe["settings"] | {"hold": hold})
+        reading, size, decode = recipe["reading"], recipe["size"], recipe["decode"]
+        pool, kinds, profile = reading["pool"], reading["kinds"], reading["profile"]
+        for name, value, fits in (
+            ("size", size, len(size) == 2 and all(type(n) is int and 0 < n < 1 << 14 for n in size)),
+            ("decode", decode, decode in ("argmax", "mean", "median")),
+            ("reading.profile", profile, profile in ("small", "paper")),
+            ("reading.kinds", kinds, kinds and all(isinstance(kind, str) for kind in kinds)),
+            ("reading.pool", pool, type(pool) is int and 0 < pool <= min(size)),
+        ):
+            if not fits:
+                raise ValueError(f"{name} is {value!r}")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, ZeroDivisionError) as error:
+        why = f"it lacks {error}" if isinstance(error, KeyError) else str(error).split("; wanted")[0]
+        raise FileNotFoundError(
+            f"{folder}: is no saved VideoFoley ({files.excerpt(why)}); "
+            f"wanted a folder with {SAVED}: save one with save_pretrained"
+        ) from error
+    return recipe, timeline, settings
+
+
 def _fetched(name: str) -> Path:
     """The folder that a name stands for, fetched from the hub where it is a repository's."""
-    if Path(name).is_dir():
+    if os.path.isdir(name):  # which takes a name that is too long for a missing one
         return Path(name)
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise FileNotFoundError(
@@ -153,17 +179,9 @@ class VideoFoley:
     @classmethod
     def _saved(cls, folder: Path, device: str, hold: float, name: str) -> "VideoFoley":
         """What `save_pretrained` wrote into a folder."""
-        try:
-            recipe = json.loads((folder / SAVED).read_text())
-            timeline = Timeline(**recipe["timeline"])
-            settings = Settings(**recipe["settings"] | {"hold": hold})
-            reading, size, decode = recipe["reading"], tuple(recipe["size"]), recipe["decode"]
-            profile, kinds, pool = (reading[key] for key in ("profile", "kinds", "pool"))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise FileNotFoundError(
-                f"{folder}: is no saved VideoFoley ({error}); "
-                f"wanted a folder with {SAVED}: save one with save_pretrained"
-            ) from error
+        recipe, timeline, settings = _recipe(folder, hold)
+        reading, size, decode = recipe["reading"], tuple(recipe["size"]), recipe["decode"]
+        profile, kinds, pool = (reading[key] for key in ("profile", "kinds", "pool"))
         frames = importlib.import_module(f"vf.backends.{profile}.frames")
         backend = importlib.import_module(f"vf.backends.{profile}.frame_encoder")
         model, pipeline = _stages(folder / "video2rms", folder / "rms2sound")
@@ -320,7 +338,9 @@ class VideoFoley:
         if film is not None and not r.partial:
             media.check_whole(film, decode=wanted is not None)
         if film is not None and wanted is not None and np.shape(wanted) != (count := self.frames(film, r.partial),):
-            raise ValueError(f"curve of shape {np.shape(wanted)}; {film} has {count} values: cut or pad the curve")
+            raise ValueError(
+                f"curve of shape {np.shape(wanted)}; wanted {count} values, as {film} has: cut or pad the curve"
+            )
         with _bar(progress) as show:
             ready = 0.2 if wanted is None else 0.0
             if wanted is None and film is not None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from vf.data import media
 
+LARGEST_SEED = 2**53  # beyond it JSON's numbers are not whole, and from 2^63 on no generator takes them
 # negative prompts by name
 NEGATIVES = {
     "no speech": "speech, voice, talking, singing",
@@ -61,6 +62,8 @@ class Request:
     def __post_init__(self):
         if self.best_of < 1:
             raise ValueError(f"best_of={self.best_of}; wanted 1 or more")
+        if self.negative_prompt is not None and not _is_text(self.negative_prompt):
+            raise ValueError(f"negative_prompt={self.negative_prompt!r}; wanted words, or None for none")
         if self.loudness is not None and not -70 < self.loudness < 0:
             raise ValueError(f"loudness={self.loudness}; wanted LUFS between -70 and 0, such as -23 (EBU R128)")
 
@@ -104,17 +107,23 @@ def check(regions: Iterable[Region], seconds: float) -> list[Region]:
 
 
 def check_prompt(prompt: object, audio: object) -> None:
-    """Raises ValueError for an empty text, and for text and sound together."""
-    if prompt is not None and (not isinstance(prompt, str) or not prompt.strip()):
+    """Raises ValueError for an empty text or one that no text encoder reads, and for text and sound together."""
+    if prompt is not None and (not _is_text(prompt) or not prompt.strip()):
         raise ValueError(f"prompt {prompt!r}; wanted words, or None for no prompt")
     if prompt is not None and audio is not None:
         raise ValueError("both prompt and audio were given; choose the one that sets the timbre")
 
 
+def _is_text(words):
+    """Whether a value is a text that UTF-8 can hold. Bytes of a shell that are none come in as halves of characters."""
+    return isinstance(words, str) and not any("\ud800" <= c <= "\udfff" for c in words)
+
+
 def check_seed(seed: object) -> None:
-    """Raises ValueError for a seed that is not a whole number of 0 or more."""
-    if not isinstance(seed, int | np.integer) or seed < 0:
-        raise ValueError(f"seed {seed!r}; wanted a whole number, 0 or more")
+    """Raises ValueError for a seed that is not a whole number from 0 to 2^53."""
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
+        said = repr(seed) if len(repr(seed)) < 40 else f"{repr(seed)[:40]}..."
+        raise ValueError(f"seed {said}; wanted a whole number, 0 or more and at most {LARGEST_SEED}")
 
 
 def listen(audio: object, sample_rate: int) -> np.ndarray:

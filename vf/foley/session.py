@@ -43,7 +43,8 @@ def render(
     saved = asdict(Settings()) | values["settings"]  # an older session lacks what came later
     own = asdict(maker.settings) | {"negative_prompt": saved["negative_prompt"]}  # which the request brings
     if own != saved:
-        raise ValueError(f"{session_file} was made with {saved}, not {own}: set these in params.yaml")
+        other = {key: value for key, value in saved.items() if own.get(key) != value}
+        raise ValueError(f"{session_file} was made with other settings; wanted {other}: set these in params.yaml")
     size = maker.pipeline.encode_prompt(count=1).shape[-1]
     for audio in (keywords["audio"], *(region.audio for region in keywords["regions"])):
         if isinstance(audio, Timbre) and len(audio.vector) != size:

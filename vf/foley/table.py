@@ -1,10 +1,11 @@
 """The scores of many films as a table beside them, which also says what is done already."""
 
 import csv
+import math
 import os
 from pathlib import Path
 
-from vf.data import writing
+from vf.data import files, writing
 
 NAME = "foley-scores.csv"
 SCORES = ("e_l1", "error_db", "lag_ms", "onset_f1_50ms", "correlation")
@@ -14,24 +15,31 @@ COLUMNS = ("film", "output", "seed", *SCORES, "loudness", "request", "problem")
 class Table:
     """Rows by film, kept as CSV in a folder; written whole after each film. Rows of other films stay.
 
-    folder: of the new films. Raises media.MediaError where the file cannot be written.
+    folder: of the new films. Raises media.MediaError where the file cannot be written, ValueError where one is there
+    that is no such table.
     """
 
     def __init__(self, folder: Path):
         self.path = folder / NAME
         self.rows: dict[str, dict[str, str]] = {}
-        if self.path.is_file():
-            with open(self.path, encoding="utf-8", newline="") as file:
-                self.rows = {row["film"]: row for row in csv.DictReader(file) if row.get("film")}
+        found = files.read_rows(self.path) if self.path.exists() else []
+        if found and not {"film", "request", "problem", *SCORES} <= set(found[0][1]):
+            raise ValueError(
+                f"{self.path}: is no table of scores; wanted that of an earlier run or none: move or rename it"
+            )
+        for _, cells in found[1:]:
+            row = dict(zip(found[0][1], cells))
+            if row.get("film"):
+                self.rows[row["film"]] = row
 
     def key(self, file: Path) -> str:
-        """A file as the table names it: its path from the table's folder."""
-        return os.path.relpath(file.resolve(), self.path.parent.resolve())
+        """A file as the table names it: its path from the table's folder, odd characters escaped."""
+        return files.printable(os.path.relpath(file.resolve(), self.path.parent.resolve()))
 
     def done(self, film: Path, request: str) -> bool:
         """Whether a film has the sound of this very request. request: a digest of all that the sound depends on."""
         row = self.rows.get(self.key(film))
-        return row is not None and row.get("request") == request and not row.get("problem")
+        return row is not None and row.get("request") == request and not row.get("problem") and _is_scored(row)
 
     def put(self, film: Path, **values: object) -> None:
         """Set a film's row and write the table. values: by COLUMNS."""
@@ -48,9 +56,17 @@ class Table:
         for row in (self.rows.get(self.key(film)) for film in films):
             if not row:
                 continue
-            if row.get("problem"):
+            if row.get("problem") or not _is_scored(row):
                 lines.append(f"{'no sound':>40}  {row['film']}")
                 continue
             e_l1, error, lag, f1, correlation = (float(row[name]) for name in SCORES)
             lines.append(f"{e_l1:8.4f}{error:7.1f}{lag:9.1f}{f1:9.2f}{correlation:7.2f}  {row['film']}")
         return "\n".join(lines)
+
+
+def _is_scored(row):
+    """Whether a row has all scores, as one that a hand changed may not."""
+    try:
+        return all(not math.isinf(float(row[name])) for name in SCORES)
+    except (KeyError, ValueError):
+        return False

@@ -14,6 +14,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 from transformers import ClapFeatureExtractor, RobertaTokenizer
 
+from vf.backends import tensors
 from vf.backends.nets import clap as clap_net
 from vf.backends.nets.griffin_lim import GriffinLim, frame_level, train_level
 from vf.backends.nets.linear_start import linear_start
@@ -256,22 +257,33 @@ def train_unet(
 def load(folder: str | Path) -> dict:
     """Read a trained backbone in diffusers' layout; RMS2Sound(**parts) is the pipeline without a ControlNet.
 
-    Raises FileNotFoundError where there is none.
+    Raises FileNotFoundError where there is none, tensors.CheckpointError for one that is damaged or lacks weights.
     """
     folder = Path(folder)
     if not (folder / "unet").is_dir():
         raise FileNotFoundError(
             f"{folder}: no trained backbone there; wanted one that `make pretrain` wrote, or backbone.weights: null"
         )
-    return {
-        "vae": AutoencoderKL.from_pretrained(folder / "vae"),
-        "unet": UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32),
-        "clap": SmallClap.from_pretrained(folder / "clap").eval(),
-        "tokenizer": RobertaTokenizer.from_pretrained(folder / "tokenizer"),
-        "feature_extractor": ClapFeatureExtractor.from_pretrained(folder / "feature_extractor"),
-        "vocoder": GriffinLim.from_pretrained(folder / "vocoder"),
-        "scheduler": DDIMScheduler.from_pretrained(folder / "scheduler"),
-    }
+    tensors.check_folder(folder)
+    try:
+        parts = {
+            "vae": AutoencoderKL.from_pretrained(folder / "vae"),
+            "unet": UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32),
+            "clap": SmallClap.from_pretrained(folder / "clap").eval(),
+            "tokenizer": RobertaTokenizer.from_pretrained(folder / "tokenizer"),
+            "feature_extractor": ClapFeatureExtractor.from_pretrained(folder / "feature_extractor"),
+            "vocoder": GriffinLim.from_pretrained(folder / "vocoder"),
+            "scheduler": DDIMScheduler.from_pretrained(folder / "scheduler"),
+        }
+    except Exception as error:  # diffusers and transformers raise many kinds, of many lines
+        raise tensors.CheckpointError(
+            f"{folder}: cannot be loaded ({tensors.reason(error)}); "
+            "wanted a backbone that `make pretrain` wrote: run it, or fetch the folder again"
+        ) from error
+    for name, part in parts.items():
+        if isinstance(part, torch.nn.Module):
+            tensors.check_loaded(part, folder / name)
+    return parts
 
 
 def prepare(

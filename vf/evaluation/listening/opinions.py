@@ -1,6 +1,5 @@
 """Answers of listeners (section 3.2, App. D): mean opinion scores, and how metrics rank against them (Table 3)."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
+from vf.data import files
 from vf.evaluation import metrics
 
 CRITERIA = ("material", "action", "temporal", "quality")
@@ -24,19 +24,18 @@ def read_answers(key: dict, paths: Iterable[str | Path]) -> tuple[pd.DataFrame, 
     seen: dict[str, str] = {}
     for path in map(Path, paths):
         try:
-            answers = json.loads(path.read_text("utf-8-sig"))
+            answers = files.read_json(path, "the file that the page saved: have it sent again")
             mine = _rated(key, answers)
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-            left_out.append(
-                (str(path), f"is no JSON file that can be read ({error}); wanted the file that the page saved")
-            )
         except ValueError as error:
-            left_out.append((str(path), str(error)))
+            left_out.append((files.printable(str(path)), str(error).removeprefix(f"{path}: ")))
         else:
             listener = answers["listener"]
             if listener in seen:
                 left_out.append(
-                    (str(path), f"is of listener {listener}, as {seen[listener]} is; wanted one file a listener")
+                    (
+                        str(path),
+                        f"is of listener {files.excerpt(listener)}, as {seen[listener]} is; wanted one file a listener",
+                    )
                 )
             else:
                 seen[listener] = str(path)
@@ -48,7 +47,9 @@ def _rated(key, answers):
     if not isinstance(answers, dict) or not {"page", "listener", "answers"} <= set(answers):
         raise ValueError("has no page, listener and answers; wanted the file that the page saved")
     if answers["page"] != key["page"]:
-        raise ValueError(f"is of page {answers['page']}; wanted {key['page']}: score it with its own key.json")
+        raise ValueError(
+            f"is of page {files.excerpt(answers['page'])}; wanted {key['page']}: score it with its own key.json"
+        )
     if not isinstance(answers["listener"], str) or not isinstance(answers["answers"], dict):
         raise ValueError("has a listener or answers of another form; wanted the file that the page saved")
     rows = []
@@ -60,7 +61,7 @@ def _rated(key, answers):
                 score = scores.get(criterion) if isinstance(scores, dict) else None
                 if type(score) is not int or not 1 <= score <= 5:
                     raise ValueError(
-                        f"question {question['id']}: {criterion} of sound {code} is {score!r}; "
+                        f"question {question['id']}: {criterion} of sound {code} is {files.excerpt(repr(score))}; "
                         "wanted 1 to 5: have it completed"
                     )
             row = {"listener": answers["listener"], "question": question["id"], "system": system}
@@ -118,19 +119,20 @@ def correlate(scores: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
 def _metrics(measured):
     """Names of the columns of a table of metrics, checked: see `correlate`."""
     if "system" not in measured:
-        raise ValueError(
-            f"the metrics have columns {', '.join(map(str, measured.columns))}; wanted `system` and one a metric"
-        )
+        columns = files.excerpt(", ".join(map(str, measured.columns)))
+        raise ValueError(f"the metrics have columns {columns}; wanted `system` and one a metric")
     doubled = measured.system[measured.system.duplicated()]
     if len(doubled):
-        raise ValueError(f"the metrics have two rows for {doubled.iloc[0]}; wanted one a system: remove one")
+        raise ValueError(
+            f"the metrics have two rows for {files.excerpt(doubled.iloc[0])}; wanted one a system: remove one"
+        )
     names = [c for c in measured if c != "system"]
     for name in names:
         cells = measured[name].dropna().astype(str)
         text = cells[pd.to_numeric(cells, errors="coerce").isna()]
         if len(text):
             raise ValueError(
-                f"the metrics have {text.iloc[0]!r} in column {name}; "
+                f"the metrics have {files.excerpt(text.iloc[0])!r} in column {files.excerpt(name)}; "
                 "wanted a number or an empty cell: mend it, or drop the column"
             )
     return names

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import ArrayLike
 
@@ -279,6 +278,18 @@ def main(arguments: list[str] | None = None) -> None:
         parser.exit(2, f"{error}\n")
 
 
+def _is_key(key):
+    """Whether a value of JSON has the form of a page's key."""
+    return (
+        isinstance(key, dict)
+        and {"page", "systems", "questions"} <= set(key)
+        and all(isinstance(key[name], list) for name in ("systems", "questions"))
+        and all(isinstance(q, dict) and isinstance(q.get("id"), str) for q in key["questions"])
+        and all(isinstance(q.get("items"), dict) for q in key["questions"])
+        and all(name in key["systems"] for q in key["questions"] for name in q["items"].values())
+    )
+
+
 def score(out: str | Path, answers: Sequence[str], measured: str | None = None) -> None:
     """Write and print the opinions, OUT/mos.csv and OUT/mos.md, and with metrics OUT/correlation.csv.
 
@@ -290,8 +301,8 @@ def score(out: str | Path, answers: Sequence[str], measured: str | None = None) 
         raise ValueError(f"{out}: has no key.json; wanted the folder that `make` wrote")
     if measured and not Path(measured).is_file():
         raise ValueError(f"{measured}: no such file; wanted a CSV with `system` and a column a metric: check the path")
-    key = json.loads((out / "key.json").read_text())
-    if not isinstance(key, dict) or not {"page", "systems", "questions"} <= set(key):
+    key = files.read_json(out / "key.json", "the file that `make` wrote: take that one")
+    if not _is_key(key):
         raise ValueError(
             f"{out / 'key.json'}: has no page, systems and questions; wanted the file that `make` wrote: take that one"
         )
@@ -299,9 +310,10 @@ def score(out: str | Path, answers: Sequence[str], measured: str | None = None) 
     for path, why in left_out:
         print(f"left out {path}: {why}")
     if ratings.empty:
-        raise ValueError(f"none of {len(answers)} files can be used; see above")
+        path, why = left_out[0]
+        raise ValueError(f"none of {len(answers)} files can be used; the first: {path}: {why}")
     scores = opinions.mean_scores(ratings, key["systems"])
-    values = pd.read_csv(measured, dtype={"system": str}) if measured else None
+    values = files.read_table(measured, dtype={"system": str}) if measured else None
     table = None if values is None else opinions.correlate(scores, values)
     shown = opinions.markdown(scores, values)
     files.write_csv(out / "mos.csv", scores)
