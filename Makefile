@@ -14,7 +14,7 @@ export DVC_NO_ANALYTICS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export MPLBACKEND := agg
 
-.PHONY: repro demo paper-figures check publish tries params doctor test test-slow torture lab smoke real pretrain greatest-hits weights install lock lint
+.PHONY: repro demo paper-figures check publish tries params doctor test test-slow torture lab studio smoke real pretrain greatest-hits weights install lock lint
 
 repro: params           ## the small profile: both stages, sound, tables, report
 	$(DVC) repro report
@@ -56,6 +56,10 @@ test-slow: install      ## every test
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 lab: install            ## JupyterLab on the notebooks
 	$(PY) -m jupyter lab $(ALLOW_ROOT) notebooks
+
+# the desk alone, in a browser; --no-browser in ARGS where there is none. Each page has a process of its own
+studio: install         ## a film goes in, its curve is drawn and rendered, film and wav come out: a page on this machine alone
+	$(PY) -m voila --Voila.auto_token=True $(ARGS) vf/studio/page.ipynb
 
 # The whole pipeline in minutes: the small profile with less of everything, in a run of its own (vf/aside.py).
 SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_films.count.valid=4 \
