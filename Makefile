@@ -59,7 +59,8 @@ lab: install            ## JupyterLab on the notebooks
 
 # the desk alone, in a browser; --no-browser in ARGS where there is none. Each page has a process of its own
 studio: install         ## a film goes in, its curve is drawn and rendered, film and wav come out: a page on this machine alone
-	$(PY) -m voila --Voila.auto_token=True $(ARGS) vf/studio/page.ipynb
+	$(PY) -m voila --Voila.auto_token=True --MappingKernelManager.cull_interval=60 \
+		--MappingKernelManager.cull_idle_timeout=600 $(ARGS) vf/studio/page.ipynb
 
 # The whole pipeline in minutes: the small profile with less of everything, in a run of its own (vf/aside.py).
 SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_films.count.valid=4 \

@@ -74,13 +74,20 @@ class Controls:
     def fill_stretch(self, name: str, audio: Any) -> None:
         """Put a sound as prompt into the fields of `stretch_fields`."""
         kept = isinstance(audio, Timbre)  # of a session: a vector without a file, which no field can hold
-        self.fields[name].placeholder = "the session's own sound; a file or a text replaces it" if kept else NO_SOUND
+        self.fields[name].placeholder = "the session's own sound; a file replaces it" if kept else NO_SOUND
         if kept:
             audio = None
         path, start, end = audio if isinstance(audio, tuple) else (audio or "", 0.0, 0.0)
         self.fields[name].value = str(path)
         self.fields[f"{name} from"].value = start
         self.fields[f"{name} for"].value = end - start
+
+
+def prose() -> w.HTML:
+    """A widget for sentences, which may take several lines."""
+    widget = w.HTML(layout=WIDE)
+    widget.add_class("vf-text")
+    return widget
 
 
 def parsed(text: str, unit: str) -> float | None:

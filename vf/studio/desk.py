@@ -14,13 +14,14 @@ from vf.foley import curves
 from vf.foley import render as foley
 from vf.foley.request import NEGATIVES, Timbre
 from vf.studio import editor, words
-from vf.studio.controls import WIDE, Controls, parsed, row
+from vf.studio.controls import WIDE, Controls, parsed, prose, row
 from vf.studio.exchange import Exchange
 from vf.studio.regions import RegionPage
 from vf.studio.studio import Studio
 
 # the methods of Studio that the drawing surface may call
 HANDS = ("draw", "stamp", "move", "scale", "delete", "smooth", "clear", "reset", "undo", "redo")
+PROMPT = "A person hit metal with a wooden stick."  # for example
 TABS = ("Shape", "Regions", "Curve files", "Save and load", "Another film")
 
 
@@ -36,11 +37,11 @@ class Desk(Controls):
         self.studio = studio
         self._folder = tempfile.TemporaryDirectory()
         self.editor = editor.Editor(self._folder.name, self._heard)
-        self.message = w.HTML(layout=WIDE)
+        self.message = prose()
         self.message.add_class("vf-message")
-        self.advice = w.HTML(layout=WIDE)
-        self.scores = w.HTML(layout=WIDE)
-        self.notes = w.HTML(layout=WIDE)
+        self.advice = prose()
+        self.scores = prose()
+        self.notes = prose()
         self.notes.add_class("vf-notes")
         self.bar = w.FloatProgress(0.0, min=0.0, max=1.0, layout={"width": "120px"})
         # film, sound and player's choice as last shown; a new object stands for none yet, as None is a film's absence
@@ -55,10 +56,11 @@ class Desk(Controls):
         self.editor.on_msg(lambda _, content, buffers: self._hand(content))
         self._regions = RegionPage(self, studio, self.editor, self.attempt)
         self.exchange = Exchange(self, output)
-        controls = [self._render_controls(), self.exchange.buttons, self.message, self.exchange.downloads]
-        tabs = w.Tab([self._shape_page(), self._regions.view, *self.exchange.pages], titles=TABS)
-        shown = [self.exchange.drop, self.editor, self.advice, self.scores, self.notes]
-        self.view = w.VBox([*shown, *controls, tabs], layout=WIDE)
+        choices, files = self._render_controls(), self.exchange
+        tabs = w.Tab([self._shape_page(), self._regions.view, *files.pages], titles=TABS)
+        parts = [files.drop, self.editor, self.advice, choices, self.message, files.buttons, files.downloads]
+        self.view = w.VBox([*parts, self.scores, self.notes, tabs], layout=WIDE)
+        self.view.add_class("vf-desk")
         for name in ("prompt", "negative"):
             self.fields[name].observe(lambda _: self._note(), "value")
         studio.watchers.append(self.refresh)
@@ -70,7 +72,8 @@ class Desk(Controls):
     def _render_controls(self):
         """The controls of every render; they stay in sight, outside the tabs."""
         studio = self.studio
-        prompt = [self.field("prompt", w.Text(studio.prompt), "280px", grow=True), *self.stretch_fields("like")]
+        text = w.Text(studio.prompt, placeholder=PROMPT)
+        prompt = [self.field("prompt", text, "280px", grow=True), *self.stretch_fields("like")]
         choices = [
             self.button("Render", self.render, "primary"),
             self.button("Stop", self._stop.set, "warning"),
@@ -82,7 +85,7 @@ class Desk(Controls):
             self.bar,
         ]
         self.fields["hear"].observe(lambda _: self.refresh(), "value")
-        negative = w.Combobox(options=list(NEGATIVES), placeholder="what is not to be heard: words, or a choice")
+        negative = w.Combobox(options=list(NEGATIVES), placeholder="what not to hear")
         prompt.append(self.field("negative", negative, "220px", grow=True))
         return w.VBox([row(prompt), row(choices)], layout=WIDE)
 
@@ -266,6 +269,8 @@ class Desk(Controls):
         self.fill_stretch("like", studio.audio)
         self.fields["negative"].value = studio.negative
         self.fields["loudness"].value = "" if studio.loudness is None else f"{studio.loudness:g}"
+        kept = isinstance(studio.audio, Timbre)
+        self.fields["prompt"].placeholder = "the session's own sound gives the timbre" if kept else PROMPT
         self.fields["prompt"].value = studio.prompt
         self.fields["seed"].value = studio.seed
         self.fields["best of"].value = studio.best_of

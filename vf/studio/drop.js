@@ -9,7 +9,7 @@ function render({ model, el }) {
     line.textContent = model.get("notice");
     root.classList.toggle("vf-drop-large", model.get("large"));
   };
-  const busy = (share) => { bar.style.visibility = share === null ? "hidden" : "visible"; bar.value = share ?? 0; };
+  const busy = (share) => { bar.style.display = share === null ? "none" : ""; bar.value = share ?? 0; };
   let queue = Promise.resolve();
   const take = (list) => {
     const last = (file) => file.name.endsWith(".json"); // a session, after the film that it is of

@@ -11,7 +11,7 @@ import traitlets as t
 from vf.foley import command
 from vf.studio import words
 from vf.studio.carrier import SCRIPT, Carrier
-from vf.studio.controls import WIDE, row
+from vf.studio.controls import prose, row
 
 if TYPE_CHECKING:
     from vf.studio.desk import Desk
@@ -93,7 +93,7 @@ class Exchange:
         desk = self._desk
         save = [
             desk.field("output", w.Text(str(output)), "300px", "film", grow=True),
-            desk.field("wav", w.Checkbox(False, indent=False), "130px", "and a 48 kHz wav"),
+            desk.field("wav", w.Checkbox(False, indent=False), "165px", "and a 48 kHz wav"),
             desk.field("project", w.Checkbox(False, indent=False), "180px", "and a project for a DAW"),
             desk.button("Save", self._save, "success"),
         ]
@@ -102,7 +102,7 @@ class Exchange:
             desk.button("Load", lambda: self._load(desk.fields["session"].value)),
         ]
         desk.fields["output"].observe(lambda _: self._say_where(), "value")
-        self._where = w.HTML(layout=WIDE)
+        self._where = prose()
         self._say_where()
         return w.VBox([row(save), row(load), self._where])
 
@@ -140,7 +140,7 @@ class Exchange:
     def _open(self, film):
         self._desk.say(f"{Path(film).name}: its loudness curve is being predicted …")
         if self._desk.attempt(self._studio.open, film, self._desk.progress):
-            self._desk.say(f"{self._studio.film} is open; Render makes its sound")
+            self._desk.say(f"{Path(film).name} is open; Render makes its sound")
 
     def _load(self, session):
         self._desk.start(self._read, session)

@@ -31,6 +31,7 @@ class Page:
         self.message = w.HTML("The model is being loaded: about half a minute.", layout=WIDE)
         head = w.HTML(f"<div style='font-family:sans-serif;line-height:1.5'>{HEAD}<br>{kept}</div>", layout=WIDE)
         self.view = w.VBox([head, self.message], layout={"width": "100%", "max_width": "1400px", "margin": "0 auto"})
+        self.view.add_class("vf-desk")
         self.loading = threading.Thread(target=self._load, daemon=True)
         self.loading.start()
 
