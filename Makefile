@@ -57,10 +57,11 @@ ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 lab: install            ## JupyterLab on the notebooks
 	$(PY) -m jupyter lab $(ALLOW_ROOT) notebooks
 
-# the desk alone, in a browser; --no-browser in ARGS where there is none. Each page has a process of its own
-studio: install         ## a film goes in, its curve is drawn and rendered, film and wav come out: a page on this machine alone
-	$(PY) -m voila --Voila.auto_token=True --MappingKernelManager.cull_interval=60 \
-		--MappingKernelManager.cull_idle_timeout=600 $(ARGS) vf/studio/page.ipynb
+# Each page has a process of its own. It ends with the page, whose last message bears no XSRF token; where none comes, minutes later.
+# ARGS: options of voila, such as --no-browser and --port=8866
+studio: install         ## the desk as a page on this machine: a film goes in, its curve is bent, film and wav come out
+	$(PY) -m voila --Voila.auto_token=True --Voila.tornado_settings=disable_check_xsrf=True \
+		--MappingKernelManager.cull_interval=60 --MappingKernelManager.cull_idle_timeout=600 $(ARGS) vf/studio/page.ipynb
 
 # The whole pipeline in minutes: the small profile with less of everything, in a run of its own (vf/aside.py).
 SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_films.count.valid=4 \

@@ -41,7 +41,7 @@ BROWSER = [
     "--no-sandbox",
     "--disable-gpu",
     "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",  # a microphone that beeps once a second
+    "--use-fake-device-for-media-stream",  # a microphone that beeps twice a second
     "--autoplay-policy=no-user-gesture-required",
 ]
 
@@ -284,9 +284,8 @@ def test_regions_are_made_twice_changed_and_deleted(pages):
 
 
 def test_a_voice_and_hands_make_a_curve(pages, tmp_path):
-    """The browser's stand-in for a microphone beeps once a second."""
+    """The browser's stand-in for a microphone beeps twice a second."""
     page = pages[1]
-    before = page.screenshot(clip=page.locator(".vf-editor canvas").bounding_box())
     page.locator(".vf-editor canvas").click(position={"x": LEFT + 1, "y": 20})
     tool(page, "Clap")
     says(page, "a hit at each clap")
@@ -294,10 +293,7 @@ def test_a_voice_and_hands_make_a_curve(pages, tmp_path):
     shot(page, "6_clapped")
     curve = np.array(json.loads(download(page, "session", tmp_path).read_text())["curve"]["levels"])
     starts = np.flatnonzero((curve[1:] > 0.05) & (curve[:-1] <= 0.05)) / 125
-    assert 2 <= len(starts) <= 4 and np.abs(np.diff(starts) - 1).max() < 0.15
-    tool(page, "Undo")
-    time.sleep(1)
-    assert before
+    assert 4 <= len(starts) <= 7 and abs(np.median(np.diff(starts)) - 0.5) < 0.1
 
 
 def test_a_session_is_taken_up_again_with_its_film(pages, films, project, tmp_path):
@@ -314,7 +310,6 @@ def test_a_session_is_taken_up_again_with_its_film(pages, films, project, tmp_pa
 
 def test_the_playhead_stays_in_sight_where_the_curve_is_zoomed_in(pages):
     page = pages[0]
-    video = page.locator(".vf-editor video")
     page.locator(".vf-editor canvas").click(position={"x": LEFT + 1, "y": 20})
     for _ in range(4):
         tool(page, "+")
@@ -323,11 +318,19 @@ def test_the_playhead_stays_in_sight_where_the_curve_is_zoomed_in(pages):
     page.wait_for_function("document.querySelector('.vf-editor video').currentTime > 2")
     page.keyboard.press("Space")
     shot(page, "7_zoomed")
-    at = video.evaluate("v => v.currentTime")
-    canvas = page.locator(".vf-editor canvas")
-    left, right = (
-        canvas.evaluate("(c, x) => [...c.getContext('2d').getImageData(x * devicePixelRatio, 20, 1, 1).data]", x)
-        for x in (LEFT + 1, canvas.bounding_box()["width"] - RIGHT - 2)
-    )
-    assert at > 2 and left and right
+    black = """c => {
+        const row = c.getContext("2d").getImageData(0, 22 * devicePixelRatio, c.width, 1).data;
+        return [...Array(c.width).keys()].filter((x) => row[4 * x] + row[4 * x + 1] + row[4 * x + 2] < 30);
+    }"""
+    at = page.locator(".vf-editor canvas").evaluate(black)  # the playhead, over the film strip
+    assert any(x > LEFT for x in at), "the playhead has left the view"
     tool(page, "Whole film")
+
+
+def test_a_page_that_is_closed_leaves_no_process(pages, project):
+    pages[1].close(run_before_unload=True)
+    for _ in range(60):
+        if "Kernel shutdown" in (project / "voila.log").read_text():
+            return
+        time.sleep(0.5)
+    pytest.fail("the process of a closed page goes on")
