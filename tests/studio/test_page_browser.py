@@ -296,6 +296,22 @@ def test_a_voice_and_hands_make_a_curve(pages, tmp_path):
     assert 4 <= len(starts) <= 7 and abs(np.median(np.diff(starts)) - 0.5) < 0.1
 
 
+def test_a_sound_of_many_pieces_arrives_and_is_the_curve(pages, project):
+    page = pages[1]
+    page.evaluate(
+        """() => {
+            const head = [0x46464952, 36 + 24e6, 0x45564157, 0x20746d66, 16, 65537, 48000, 96000, 0x100002, 0x61746164, 24e6];
+            const data = Int16Array.from({ length: 12e6 }, (_, i) => 8000 * Math.sin(i / 20) * ((i / 48000) % 1));
+            const moved = new DataTransfer();
+            moved.items.add(new File([Uint32Array.from(head), data], "large.wav"));
+            document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: moved, bubbles: true, cancelable: true }));
+        }"""
+    )
+    says(page, "the curve is the loudness of large.wav")
+    assert next((project / "runs/studio").glob("*/large.wav")).stat().st_size == 24_000_044
+    shot(page, "6_dropped")
+
+
 def test_a_session_is_taken_up_again_with_its_film(pages, films, project, tmp_path):
     first = next((project / "runs/studio").glob("*/one-foley.json"))
     page = pages[1]

@@ -159,7 +159,7 @@ class Desk(Controls):
     def _busy(self, on):
         self.buttons["Render"].disabled = on
         self.buttons["Stop"].disabled = not on
-        self.bar.layout.visibility = "visible" if on else "hidden"
+        self.bar.layout.display = "flex" if on else "none"
         self.bar.value = 0.0
 
     def _hand(self, content):
