@@ -193,7 +193,7 @@ class Desk(Controls):
         try:
             result = method(*args, **keywords)
         except foley.Stopped:
-            self.say("stopped; the last render stays")
+            self.say("stopped; all stays as it was")
             return False
         except Exception as error:  # any error: a user of the controls sees no traceback
             self.say(" ".join(str(error).split()) or type(error).__name__, wrong=True)
