@@ -76,4 +76,4 @@ def scores(studio: Studio) -> str:
     lines = ("<tr>" + "".join(f"<td {CELL}>{cell}</td>" for cell in line) + "</tr>" for line in table)
     reached = sound.session["loudness_reached"]
     level = "" if reached is None else f"<br>integrated loudness: {reached:.1f} LUFS"
-    return f"<table style='line-height:1.5'>{''.join(lines)}</table>{level}"
+    return f"<div style='overflow-x:auto'><table style='line-height:1.5'>{''.join(lines)}</table></div>{level}"
