@@ -336,10 +336,10 @@ def test_the_playhead_stays_in_sight_where_the_curve_is_zoomed_in(pages):
     page.keyboard.press("Space")
     shot(page, "7_zoomed")
     black = """c => {
-        const row = c.getContext("2d").getImageData(0, 22 * devicePixelRatio, c.width, 1).data;
+        const row = c.getContext("2d").getImageData(0, (c.clientHeight - 22) * devicePixelRatio, c.width, 1).data;
         return [...Array(c.width).keys()].filter((x) => row[4 * x] + row[4 * x + 1] + row[4 * x + 2] < 30);
     }"""
-    at = page.locator(".vf-editor canvas").evaluate(black)  # the playhead, over the film strip
+    at = page.locator(".vf-editor canvas").evaluate(black)  # the playhead's foot, on white
     assert any(x > LEFT for x in at), "the playhead has left the view"
     tool(page, "Whole film")
 
