@@ -14,7 +14,7 @@ export DVC_NO_ANALYTICS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export MPLBACKEND := agg
 
-.PHONY: repro demo paper-figures check publish tries params doctor test test-slow torture fuzz lab smoke real pretrain greatest-hits weights install lock lint docs wheel
+.PHONY: repro demo paper-figures check publish tries params doctor test test-slow torture fuzz lab studio smoke real pretrain greatest-hits weights install lock lint docs wheel
 
 repro: params           ## the small profile: both stages, sound, tables, report
 	$(DVC) repro report
@@ -63,6 +63,12 @@ test-slow: install      ## every test
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 lab: install            ## JupyterLab on the notebooks
 	$(PY) -m jupyter lab $(ALLOW_ROOT) notebooks
+
+# Each page has a process of its own. It ends with the page, whose last message bears no XSRF token; where none comes, minutes later.
+# ARGS: options of voila, such as --no-browser and --port=8866
+studio: install         ## the desk as a page on this machine: a film goes in, its curve is bent, film and wav come out
+	$(PY) -m voila --Voila.auto_token=True --Voila.tornado_settings=disable_check_xsrf=True \
+		--MappingKernelManager.cull_interval=60 --MappingKernelManager.cull_idle_timeout=600 $(ARGS) vf/studio/page.ipynb
 
 # The whole pipeline in minutes: the small profile with less of everything, in a run of its own (vf/aside.py).
 SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_films.count.valid=4 \

@@ -111,3 +111,10 @@ def test_words_that_the_model_never_learnt_are_said():
     assert vocabulary.unknown(maker, ["hit metal", None]) == []
     lines = vocabulary.unknown(maker, ["hit a gong"], "no music")
     assert lines[0].startswith("Never learnt: a, gong.") and "negative prompt: music, melody" in lines[1]
+
+
+def test_a_prompt_without_a_word_that_counts_says_what_it_does():
+    maker = studio()
+    maker.pipeline.clap = type("Clap", (), {"config": type("Config", (), {"lexicon": ["a", "hit", "metal"]})})
+    assert not any("any timbre" in line for line in vocabulary.unknown(maker, ["a metal gong", "hit it"]))
+    assert "'a gong': no material or action" in vocabulary.unknown(maker, ["a metal gong", "a gong"])[-1]

@@ -1,5 +1,6 @@
 """What a model's text encoder learnt, in words for the console and the desk."""
 
+from vf.data.clips import words_of
 from vf.foley.render import VideoFoley
 from vf.foley.request import negative
 
@@ -16,10 +17,16 @@ def known(maker: VideoFoley) -> str:
 
 def unknown(maker: VideoFoley, prompts: list[str | None], negative_prompt: str | None = None) -> list[str]:
     """A line for the words of prompts that it was never trained on, and one for those of a negative prompt."""
-    found = dict.fromkeys(word for prompt in prompts if prompt for word in maker.unknown_words(prompt))
+    given = list(dict.fromkeys(prompt for prompt in prompts if prompt))
+    materials, actions = maker.vocabulary
+    bare = [prompt for prompt in given if materials and not {*materials, *actions} & set(words_of(prompt))]
+    found = dict.fromkeys(word for prompt in given for word in maker.unknown_words(prompt))
     lines = []
     if found:
-        lines.append(f"Never learnt: {', '.join(found)}. The sound will follow the other words.")
+        others = "" if bare == given else " The sound will follow the other words."
+        lines.append(f"Never learnt: {', '.join(found)}.{others}")
+    if bare:
+        lines.append(f"{' and '.join(map(repr, bare))}: no material or action that was learnt; any timbre may come.")
     if negative_prompt and (words := maker.unknown_words(negative(negative_prompt))):
         lines.append(f"Never learnt, in the negative prompt: {', '.join(words)}. It cannot lead away from these.")
     return lines

@@ -9,6 +9,7 @@ from vf.foley.request import Timbre
 from vf.studio.studio import Stretch
 
 WIDE = {"width": "100%"}
+NO_SOUND = "sound or film file"
 
 
 class Controls:
@@ -56,7 +57,7 @@ class Controls:
 
     def stretch_fields(self, name: str) -> list[w.Widget]:
         """Fields for a part of a sound or film; `stretch` reads them."""
-        path = w.Text(placeholder="sound or film file", tooltip="its sound is the prompt, instead of the text")
+        path = w.Text(placeholder=NO_SOUND, tooltip="its sound is the prompt, instead of the text")
         return [
             self.field(name, path, "220px", "or timbre of", grow=True),
             self.number(f"{name} from", 0.0, 0, 36000, 0.1, "110px", "from (s)"),
@@ -72,12 +73,21 @@ class Controls:
 
     def fill_stretch(self, name: str, audio: Any) -> None:
         """Put a sound as prompt into the fields of `stretch_fields`."""
-        if isinstance(audio, Timbre):
-            audio = None  # of a session: a vector without a file
+        kept = isinstance(audio, Timbre)  # of a session: a vector without a file, which no field can hold
+        self.fields[name].placeholder = "the session's own sound; a file replaces it" if kept else NO_SOUND
+        if kept:
+            audio = None
         path, start, end = audio if isinstance(audio, tuple) else (audio or "", 0.0, 0.0)
         self.fields[name].value = str(path)
         self.fields[f"{name} from"].value = start
         self.fields[f"{name} for"].value = end - start
+
+
+def prose() -> w.HTML:
+    """A widget for sentences, which may take several lines."""
+    widget = w.HTML(layout=WIDE)
+    widget.add_class("vf-text")
+    return widget
 
 
 def parsed(text: str, unit: str) -> float | None:

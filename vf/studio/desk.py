@@ -5,6 +5,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import ipywidgets as w
 import numpy as np
@@ -13,35 +14,34 @@ from vf.foley import curves
 from vf.foley import render as foley
 from vf.foley.request import NEGATIVES, Timbre
 from vf.studio import editor, words
-from vf.studio.controls import WIDE, Controls, parsed, row
+from vf.studio.controls import WIDE, Controls, parsed, prose, row
+from vf.studio.exchange import Exchange
 from vf.studio.regions import RegionPage
 from vf.studio.studio import Studio
 
 # the methods of Studio that the drawing surface may call
 HANDS = ("draw", "stamp", "move", "scale", "delete", "smooth", "clear", "reset", "undo", "redo")
-KINDS = {
-    "loudness of a sound": "sound",
-    "CSV of time and level": "csv",
-    "onsets": "onsets",
-    "markers (CSV): regions": "markers",
-}
+PROMPT = "A person hit metal with a wooden stick."  # for example
 TABS = ("Shape", "Regions", "Curve files", "Save and load", "Another film")
 
 
 class Desk(Controls):
     """The studio's controls around the drawing surface.
 
-    studio: Studio. output: where Save writes. view: the widget to display.
+    studio: Studio. output: where Save writes; what is dropped on the desk is kept beside it. view: the widget to
+    display. What takes long runs in a thread, one after another, so that the controls stay usable.
     """
 
     def __init__(self, studio: Studio, output: str | Path = "foley.mp4"):
         super().__init__()
         self.studio = studio
-        self.editor = editor.Editor()
-        self.message = w.HTML(layout=WIDE)
+        self._folder = tempfile.TemporaryDirectory()
+        self.editor = editor.Editor(self._folder.name, self._heard)
+        self.message = prose()
         self.message.add_class("vf-message")
-        self.scores = w.HTML(layout=WIDE)
-        self.notes = w.HTML(layout=WIDE)
+        self.advice = prose()
+        self.scores = prose()
+        self.notes = prose()
         self.notes.add_class("vf-notes")
         self.bar = w.FloatProgress(0.0, min=0.0, max=1.0, layout={"width": "120px"})
         # film, sound and player's choice as last shown; a new object stands for none yet, as None is a film's absence
@@ -49,14 +49,18 @@ class Desk(Controls):
         self._sound: object = object()
         self._playing = ""
         self._preview: Path | None = None
-        self._folder = tempfile.TemporaryDirectory()
+        self._recording: Path | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.RLock()
         self.editor.on_msg(lambda _, content, buffers: self._hand(content))
-        self._regions = RegionPage(self, studio, self.editor, self._do)
-        rows = [self._render_controls(), self.message, self._tabs(str(output))]
-        self.view = w.VBox([self.editor, self.scores, self.notes, *rows], layout=WIDE)
+        self._regions = RegionPage(self, studio, self.editor, self.attempt)
+        self.exchange = Exchange(self, output)
+        choices, files = self._render_controls(), self.exchange
+        tabs = w.Tab([self._shape_page(), self._regions.view, *files.pages], titles=TABS)
+        parts = [files.drop, self.editor, self.advice, choices, self.message, files.buttons, files.downloads]
+        self.view = w.VBox([*parts, self.scores, self.notes, tabs], layout=WIDE)
+        self.view.add_class("vf-desk")
         for name in ("prompt", "negative"):
             self.fields[name].observe(lambda _: self._note(), "value")
         studio.watchers.append(self.refresh)
@@ -68,7 +72,8 @@ class Desk(Controls):
     def _render_controls(self):
         """The controls of every render; they stay in sight, outside the tabs."""
         studio = self.studio
-        prompt = [self.field("prompt", w.Text(studio.prompt), "280px", grow=True), *self.stretch_fields("like")]
+        text = w.Text(studio.prompt, placeholder=PROMPT)
+        prompt = [self.field("prompt", text, "280px", grow=True), *self.stretch_fields("like")]
         choices = [
             self.button("Render", self.render, "primary"),
             self.button("Stop", self._stop.set, "warning"),
@@ -80,19 +85,9 @@ class Desk(Controls):
             self.bar,
         ]
         self.fields["hear"].observe(lambda _: self.refresh(), "value")
-        negative = w.Combobox(options=list(NEGATIVES), placeholder="what is not to be heard: words, or a choice")
+        negative = w.Combobox(options=list(NEGATIVES), placeholder="what not to hear")
         prompt.append(self.field("negative", negative, "220px", grow=True))
         return w.VBox([row(prompt), row(choices)], layout=WIDE)
-
-    def _tabs(self, output):
-        pages = [
-            self._shape_page(),
-            self._regions.view,
-            self._curve_page(),
-            self._session_page(output),
-            self._film_page(),
-        ]
-        return w.Tab(pages, titles=TABS)
 
     def _shape_page(self):
         shape = [
@@ -107,52 +102,40 @@ class Desk(Controls):
             w.link((self.fields[name], "value"), (self.editor, name))
         return row(shape)
 
-    def _curve_page(self):
-        files = [
-            self.field("curve file", w.Text(placeholder="curve.csv"), "300px", "file", grow=True),
-            self.field("kind", w.Dropdown(options=KINDS), "auto"),
-            self.button("Import", self._import),
-            self.button("Export", self._export),
-        ]
-        return row(files)
-
-    def _session_page(self, output):
-        save = [
-            self.field("output", w.Text(output), "300px", "film", grow=True),
-            self.field("project", w.Checkbox(False, indent=False), "180px", "and a project for a DAW"),
-            self.button("Save", self._save, "success"),
-        ]
-        written = w.HTML(f"<span style='color:#555'>{html.escape(words.WRITTEN)}.</span>", layout=WIDE)
-        load = [
-            self.field("session", w.Text(str(Path(output).with_suffix(".json"))), "300px", "session", grow=True),
-            self.button("Load", self._load),
-        ]
-        return w.VBox([row(save), row(load), written])
-
-    def _film_page(self):
-        film = self.field("film", w.Text(placeholder="film.mp4"), "300px", grow=True)
-        return row([film, self.button("Open", self._open)])
-
     # what the buttons and the surface do
 
     def render(self) -> None:
-        """Render in a thread, so that the controls stay usable. Stop ends it after the current step."""
-        if self._thread and self._thread.is_alive():
-            return
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._work, daemon=True)
+        """Render in a thread. Stop ends it after the current step."""
+        if not self.buttons["Render"].disabled:
+            self.start(self._work)
+
+    def start(self, work: Callable, *args: Any, **keywords: Any) -> None:
+        """Do what takes long in a thread, after what is being done already."""
+        before = self._thread
+        if not (before and before.is_alive()):
+            self._stop.clear()  # Stop ends all that waits, too
+
+        def run():
+            if before:
+                before.join()
+            self._busy(True)
+            try:
+                work(*args, **keywords)
+            finally:
+                self._busy(False)
+
         self._busy(True)
+        self._thread = threading.Thread(target=run, daemon=True)
         self._thread.start()
 
     def wait(self) -> None:
-        """Wait for the end of the current render."""
+        """Wait for the end of what is being done."""
         if self._thread:
             self._thread.join()
 
     def _work(self):
-        if self._do(self._take_choices):
-            self._do(self.studio.render, self._progress, self._stop.is_set)
-        self._busy(False)
+        if self.attempt(self._take_choices):
+            self.attempt(self.studio.render, self.progress, self._stop.is_set)
 
     def _take_choices(self):
         """Give the studio what the fields of every render say. Raises ValueError for what is no such choice."""
@@ -167,13 +150,16 @@ class Desk(Controls):
         if text or sound or not isinstance(studio.audio, Timbre):  # a session's timbre, which no field can show, stays
             studio.prompt_by(text, *(sound or ()))
 
-    def _progress(self, share):
+    def progress(self, share: float) -> None:
+        """Show how much is done, 0 to 1. Raises Stopped where Stop was pressed."""
+        if self._stop.is_set():
+            raise foley.Stopped
         self.bar.value = share
 
     def _busy(self, on):
         self.buttons["Render"].disabled = on
         self.buttons["Stop"].disabled = not on
-        self.bar.layout.visibility = "visible" if on else "hidden"
+        self.bar.layout.display = "flex" if on else "none"
         self.bar.value = 0.0
 
     def _hand(self, content):
@@ -181,70 +167,48 @@ class Desk(Controls):
         name = content.pop("do")
         if name in HANDS:
             event = self.studio.events[content["event"]] if name == "move" else None
-            if self._do(getattr(self.studio, name), **content) and event:  # the event stays selected at its new place
+            if self.attempt(getattr(self.studio, name), **content) and event:  # which stays selected at its new place
                 middle = sum(event) / 2 + content["seconds"]
                 events = self.studio.events
                 self.editor.selected = next((i for i, (a, b) in enumerate(events) if a <= middle <= b), -1)
+        elif name == "listen" and self._recording:
+            how, start = content["how"], content["start"]
+            self.start(self.attempt, self.studio.follow, self._recording, how, start, done=words.HEARD[how])
         elif name == "player_failed" and self.studio.film and self._preview is None:
-            self._do(self._make_preview)
+            self.start(self.attempt, self._make_preview)
         elif name == "player_failed":
             message = "this browser plays neither the film nor a preview of it; editing and Save work all the same"
-            self._say(message, wrong=True)
+            self.say(message, wrong=True)
+
+    def _heard(self, path):
+        self._recording = path
 
     def _make_preview(self):
         self._preview = editor.preview(self.studio.film, self._folder.name)
         self._playing = ""
         self.refresh()
 
-    def _do(self, method: Callable, *args, done: str = "", **keywords) -> bool:
+    def attempt(self, method: Callable, *args, done: str = "", **keywords) -> bool:
         """Call a method and show an error as a red line. Returns whether there was none. done: shown on success."""
         try:
             result = method(*args, **keywords)
         except foley.Stopped:
-            self._say("stopped; the last render stays")
+            self.say("stopped; all stays as it was")
             return False
         except Exception as error:  # any error: a user of the controls sees no traceback
-            self._say(" ".join(str(error).split()) or type(error).__name__, wrong=True)
+            self.say(" ".join(str(error).split()) or type(error).__name__, wrong=True)
             return False
-        self._say(f"{done} {result}" if isinstance(result, Path) else done)
+        self.say(f"{done} {result}" if isinstance(result, Path) else done)
         return True
 
-    def _say(self, line, wrong=False):
+    def say(self, line: str, wrong: bool = False) -> None:
+        """Show a line under the controls, in red where something went wrong."""
         text = html.escape(line) or "&nbsp;"
         self.message.value = f'<b style="color:#c00000">{text}</b>' if wrong else text
 
     def _stamp(self):
         names = ("shape", "onset", "length", "level", "peak")
-        self._do(self.studio.stamp, *(self.fields[name].value for name in names))
-
-    def _import(self):
-        kind = self.fields["kind"].value
-        name = self.fields["curve file"].value
-        if kind == "markers":
-            self._do(self.studio.read_markers, name)
-        else:
-            self._do(self.studio.read_curve, name, kind)
-
-    def _export(self):
-        kind = self.fields["kind"].value
-        name = self.fields["curve file"].value
-        if kind == "markers":
-            self._do(self.studio.write_markers, name, done="written:")
-        else:
-            self._do(self.studio.write_curve, name, kind, done="written:")
-
-    def _save(self):
-        project = self.fields["project"].value
-        self._do(self.studio.save, self.fields["output"].value, project_folder=project, done="saved:")
-
-    def _open(self):
-        if self._do(self.studio.open, self.fields["film"].value):
-            self._say(f"{self.studio.film} is open; Render makes its sound")
-
-    def _load(self):
-        if self._do(self.studio.load, self.fields["session"].value):
-            self._say("the session is loaded; Render makes its sound again")
-            self._fill()
+        self.attempt(self.studio.stamp, *(self.fields[name].value for name in names))
 
     # what the desk shows
 
@@ -254,6 +218,8 @@ class Desk(Controls):
             self._show_curves()
             self._show_media()
         self._regions.show()
+        self.exchange.show()
+        self.advice.value = words.advice(self.studio)
         self.scores.value = words.scores(self.studio)
         self._note()
 
@@ -291,19 +257,20 @@ class Desk(Controls):
             surface.achieved = _floats(sound.rms) if sound else b""
             surface.spectrogram = editor.spectrogram(sound.waveform, self.studio.maker.timeline) if sound else b""
         if film is not self._film or sound is not self._sound or playing != self._playing:
-            media_type, media = editor.playable(self._preview or film, sound if playing == "new sound" else None)
-            surface.media_type = media_type
-            surface.media = media
+            heard = sound if playing == "new sound" else None
+            surface.play(*editor.playable(self._preview or film, heard, self._folder.name))
         self._film = film
         self._sound = sound
         self._playing = playing
 
-    def _fill(self):
+    def fill(self) -> None:
         """Put the choices of a loaded session into the fields."""
         studio = self.studio
         self.fill_stretch("like", studio.audio)
         self.fields["negative"].value = studio.negative
         self.fields["loudness"].value = "" if studio.loudness is None else f"{studio.loudness:g}"
+        kept = isinstance(studio.audio, Timbre)
+        self.fields["prompt"].placeholder = "the session's own sound gives the timbre" if kept else PROMPT
         self.fields["prompt"].value = studio.prompt
         self.fields["seed"].value = studio.seed
         self.fields["best of"].value = studio.best_of

@@ -27,7 +27,7 @@ function render({ model, el }) {
   hint.className = "vf-hint";
 
   const images = {}, unitOf = { 0.05: 0.01, 0.1: 0.02, 0.2: 0.05, 0.3: 0.1, 0.4: 0.1, 0.6: 0.2, 0.8: 0.2, 1: 0.2 }; // highest level: step of its ticks
-  let address = null, curves = {}, view = [0, model.get("seconds")], tool = "Draw", decibel = false, stairs = false, drag = null, top = 0.2, width = 0;
+  let address = null, recorder = null, how = "", curves = {}, view = [0, model.get("seconds")], tool = "Draw", decibel = false, stairs = false, drag = null, top = 0.2, width = 0;
   const lanes = {};
   let bottom = 0;
   const layout = () => { // regions that overlap lie in rows of their own
@@ -311,6 +311,8 @@ function render({ model, el }) {
   button(player, "Whole film", "zoom out to the whole film", () => zoom(1e9));
   const choice = row(), edits = row(), shows = make("span", player, { className: "vf-row" });
   for (const name of Object.keys(tools)) button(choice, name, HINTS[name], () => { tool = name; pressed(); });
+  for (const [way, makes] of [["hum", "its loudness becomes the curve"], ["clap", "each clap becomes a hit"]])
+    button(choice, way === "hum" ? "Hum" : "Clap", `record the microphone while the film plays: ${makes}`, () => listen(way)).dataset.how = way;
   side.appendChild(hint);
   const selected = (act) => model.get("selected") >= 0 && act(model.get("selected"));
   const remove = () => selected((event) => send({ do: "delete", event }));
@@ -323,7 +325,7 @@ function render({ model, el }) {
   const scale = button(shows, "dB", "decibels or linear RMS", () => { decibel = !decibel; pressed(); });
   const bins = button(shows, "Bins", "what the classes of Video2RMS make of the wanted curve", () => { stairs = !stairs; pressed(); });
   const pressed = () => {
-    for (const item of choice.children) item.setAttribute("aria-pressed", item.textContent === tool);
+    for (const item of choice.children) item.setAttribute("aria-pressed", recorder ? item.dataset.how === how : item.textContent === tool);
     scale.setAttribute("aria-pressed", decibel);
     bins.setAttribute("aria-pressed", stairs);
     hint.textContent = HINTS[tool];
@@ -347,6 +349,34 @@ function render({ model, el }) {
     event.stopPropagation();
   });
 
+  // a voice or hands as the curve: the microphone records from the playhead on, while the film plays without its sound
+  const listen = async (way) => {
+    if (recorder) return recorder.stop();
+    const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false }; // levels as they are
+    const stream = await navigator.mediaDevices?.getUserMedia({ audio: plain }).catch(() => null);
+    if (!stream) { hint.textContent = "No microphone: allow it in the browser, or drop a recording on the field at the top."; return; }
+    const start = video.currentTime < model.get("seconds") - 0.1 ? video.currentTime : 0, parts = [];
+    how = way;
+    recorder = new MediaRecorder(stream);
+    recorder.ondataavailable = (event) => parts.push(event.data);
+    recorder.onstop = async () => {
+      stream.getTracks().forEach((track) => track.stop());
+      recorder = null;
+      video.pause();
+      video.muted = false;
+      pressed();
+      await deliver(model, new Blob(parts), `${way}.webm`).then(() => send({ do: "listen", how: way, start }), (error) => { hint.textContent = error.message; });
+    };
+    video.currentTime = start;
+    video.muted = true;
+    recorder.start();
+    video.play().catch(() => {});
+    const mine = recorder;
+    setTimeout(() => mine.state === "recording" && mine.stop(), 1000 * (model.get("seconds") - start)); // the curve's end
+    pressed();
+    hint.textContent = way === "hum" ? "Recording: hum along with the film. A press on Hum ends it." : "Recording: clap at each event. A press on Clap ends it.";
+  };
+
   // the player
   video.onclick = play;
   const tick = () => {
@@ -360,13 +390,20 @@ function render({ model, el }) {
   video.onloadeddata = () => { if (!video.currentTime) video.currentTime = 0.001; }; // otherwise no picture shows before the film plays
   video.onerror = () => address && send({ do: "player_failed" });
   video.onloadedmetadata = () => model.get("media_type").startsWith("video") && !video.videoWidth && video.onerror(); // the browser plays the sound but not the picture
-  const load = () => {
-    const data = model.get("media"), at = video.currentTime;
+  let rewind = false;
+  const load = async () => {
+    const key = model.get("media"), type = model.get("media_type");
+    const film = key ? await receive(model, key, type).catch(() => null) : null;
+    if (key !== model.get("media")) return; // another one is on its way
+    const at = rewind ? 0 : video.currentTime;
+    rewind = false;
     if (address) URL.revokeObjectURL(address);
-    address = data.byteLength ? URL.createObjectURL(new Blob([data], { type: model.get("media_type") })) : null;
+    address = film ? URL.createObjectURL(film) : null;
     if (address) video.src = address;
+    else video.removeAttribute("src");
     if (at) video.currentTime = at;
-    video.style.display = model.get("media_type").startsWith("video") && address ? "" : "none";
+    video.style.display = address && type.startsWith("video") ? "" : "none";
+    draw();
   };
   const fetchImage = async (name) => {
     const data = model.get(name);
@@ -384,7 +421,7 @@ function render({ model, el }) {
   model.on("change:regions", () => { layout(); draw(); });
   for (const name of ["strip", "spectrogram"]) model.on(`change:${name}`, () => fetchImage(name));
   model.on("change:media", load);
-  model.on("change:strip", () => setTimeout(() => seek(0))); // another film: back to its start, after its player is loaded
+  model.on("change:strip", () => { rewind = true; seek(0); }); // another film: back to its start
   model.on("change:seconds", () => { view = [0, model.get("seconds")]; draw(); });
   const observer = new ResizeObserver(() => { width = Math.max(320, root.clientWidth); draw(); });
   pressed();
@@ -393,7 +430,7 @@ function render({ model, el }) {
   fetchImage("strip");
   fetchImage("spectrogram");
   observer.observe(root);
-  return () => { observer.disconnect(); video.pause(); if (address) URL.revokeObjectURL(address); };
+  return () => { observer.disconnect(); recorder?.stop(); video.pause(); if (address) URL.revokeObjectURL(address); };
 }
 
 export default { render };

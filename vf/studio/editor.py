@@ -2,14 +2,11 @@
 
 import io
 import mimetypes
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import anywidget
 import matplotlib.pyplot as plt
 import numpy as np
-import soundfile
 import torch
 import traitlets as t
 
@@ -17,19 +14,22 @@ from vf.data import media, writing
 from vf.foley.render import Foley
 from vf.signal import mel
 from vf.signal.timeline import Timeline
+from vf.studio.carrier import SCRIPT, Carrier
 
 
-class Editor(anywidget.AnyWidget):
+class Editor(Carrier):
     """The values that the surface (editor.js) shows. It sends {do: method of Studio, ...keywords} back.
 
+    folder: where recordings arrive. received: called with the path of each.
+
     seconds: length of the curves. rate: their values a second. wanted, predicted, achieved, stairs: curves as float32
-    bytes. strip, spectrogram: PNG images over the whole film. media, media_type: what the player plays. events: pairs
-    of seconds. regions: dicts of start, end, label and row (see `rows`). region: index of the chosen one, or -1. span:
-    the stretch marked in the region lane, or []. selected: index of an event, or -1. shape, length, level, peak: of the
-    next stamp.
+    bytes. strip, spectrogram: PNG images over the whole film. media, media_type: what the player plays; `media` is the
+    key by which it fetches the file, so that no saved notebook holds a film. events: pairs of seconds. regions: dicts
+    of start, end, label and row (see `rows`). region: index of the chosen one, or -1. span: the stretch marked in the
+    region lane, or []. selected: index of an event, or -1. shape, length, level, peak: of the next stamp.
     """
 
-    _esm = Path(__file__).parent / "editor.js"
+    _esm = SCRIPT + (Path(__file__).parent / "editor.js").read_text(encoding="utf-8")
     _css = Path(__file__).parent / "editor.css"
     seconds = t.Float(1.0).tag(sync=True)
     rate = t.Float(125.0).tag(sync=True)
@@ -39,7 +39,7 @@ class Editor(anywidget.AnyWidget):
     stairs = t.Bytes(b"").tag(sync=True)
     strip = t.Bytes(b"").tag(sync=True)
     spectrogram = t.Bytes(b"").tag(sync=True)
-    media = t.Bytes(b"").tag(sync=True)
+    media = t.Unicode("").tag(sync=True)
     media_type = t.Unicode("").tag(sync=True)
     events: t.List = t.List().tag(sync=True)
     regions: t.List = t.List().tag(sync=True)
@@ -50,6 +50,19 @@ class Editor(anywidget.AnyWidget):
     length = t.Float(0.4).tag(sync=True)
     level = t.Float(0.2).tag(sync=True)
     peak = t.Float(0.5).tag(sync=True)
+
+    def __init__(self, folder: str | Path, received: Callable[[Path], object]):
+        super().__init__(folder, received)
+        self._plays = 0
+
+    def play(self, media_type: str, path: Path | None) -> None:
+        """Give the player another file, or none."""
+        self._plays += 1
+        key = f"media {self._plays}"
+        self.outgoing = {key: path} if path else {}
+        with self.hold_sync():
+            self.media_type = media_type
+            self.media = key if path else ""
 
 
 def rows(spans: Sequence[tuple[float, float]]) -> list[int]:
@@ -110,20 +123,17 @@ def preview(film: str | Path, folder: str | Path, height: int = 240, most: int =
     return path
 
 
-def playable(film: str | Path | None, sound: Foley | None) -> tuple[str, bytes]:
-    """Media type and bytes for the player.
+def playable(film: str | Path | None, sound: Foley | None, folder: str | Path) -> tuple[str, Path | None]:
+    """Media type and file for the player. folder: where the film with its new sound is written.
 
-    It plays the film with its new sound, or the one that is not None. Without both, the type and the bytes are empty.
+    It plays the film with its new sound, or the one that is not None. Without both, there is no type and no file.
     """
     if sound is None:
-        if film is None:
-            return "", b""
-        return mimetypes.guess_type(film)[0] or "video/mp4", Path(film).read_bytes()
+        return ("", None) if film is None else (mimetypes.guess_type(film)[0] or "video/mp4", Path(film))
     if film is None:
-        data = io.BytesIO()
-        soundfile.write(data, sound.waveform, sound.sample_rate, format="wav")
-        return "audio/wav", data.getvalue()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "film.mp4"
-        writing.replace_sound(film, path, sound.waveform, sound.sample_rate)
-        return "video/mp4", path.read_bytes()
+        path = Path(folder) / "playing.wav"
+        writing.write_sound(path, sound.waveform, sound.sample_rate)
+        return "audio/wav", path
+    path = Path(folder) / "playing.mp4"
+    writing.replace_sound(film, path, sound.waveform, sound.sample_rate)
+    return "video/mp4", path

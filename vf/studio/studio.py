@@ -1,30 +1,32 @@
 """The studio without its widgets: a film's wanted loudness curve, its edits, regions, prompts and renders."""
 
-from collections.abc import Callable, Sequence
+import tempfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from vf.data import media
-from vf.foley import curves, markers, session, vocabulary
+from vf.data import media, writing
+from vf.foley import alongside, command, curves, markers, project, session, vocabulary
 from vf.foley import render as foley
 from vf.foley.request import Request, Timbre
+from vf.studio.edits import Edits
 
-State = tuple[np.ndarray, list[foley.Region]]  # a curve and its regions, as undo keeps them
 Stretch = tuple[str | Path, float, float | None]  # a file, a start (s), and a length (s) or None for the rest
 
 
-class Studio:
+class Studio(Edits):
     """One film and all choices for its sound. Each control of `desk.Desk` calls one method here; a script can as well.
 
     maker: foley.VideoFoley. film: path, or None for a sound without a film, one clip long. prompt: text. seed: of the
     noise. folder: relative paths start here.
 
     wanted: RMS that the sound should have, (n,), one value every 128 samples; it starts as `predicted`, the curve
-    predicted from the film. regions: parts of the film with prompts of their own. audio: a sound as prompt, or None.
-    negative: what is not to be heard, or "". loudness: LUFS, or None. made: the last render, or None. watchers:
-    functions called without arguments after every change. A change replaces `wanted` and `regions`; it never writes
-    into them. Raises media.MediaError for a film that cannot be read.
+    predicted from the film; `edits.Edits` says how it changes. regions: parts of the film with prompts of their own.
+    doubt: why the predicted curve may be wrong, in a sentence, or "". audio: a sound as prompt, or None. negative: what
+    is not to be heard, or "". loudness: LUFS, or None. made: the last render, or None. Raises media.MediaError for a
+    film that cannot be read.
     """
 
     def __init__(
@@ -35,9 +37,8 @@ class Studio:
         seed: int = 0,
         folder: str | Path = ".",
     ):
-        self.maker = maker
+        super().__init__(maker)
         self.folder = Path(folder)
-        self.watchers: list[Callable[[], None]] = []
         self.prompt = prompt
         self.audio: object = None
         self.seed = seed
@@ -47,86 +48,28 @@ class Studio:
         self.loudness: float | None = None
         self.open(film)
 
-    @property
-    def rate(self) -> float:
-        """Values of the curve a second."""
-        return self.maker.timeline.sample_rate / self.maker.timeline.video_hop
-
-    @property
-    def seconds(self) -> float:
-        """Length of the curve."""
-        return len(self.wanted) / self.rate
-
-    @property
-    def events(self) -> list[curves.Span]:
-        """The wanted curve's events: (start, end) in seconds (see `curves.events`)."""
-        return curves.events(self.wanted, self.rate, self.maker.model.classes.floor)
-
-    @property
-    def stairs(self) -> np.ndarray:
-        """The wanted curve rounded to the classes of Video2RMS, (n,)."""
-        return self.maker.model.classes.discretise(self.wanted).numpy()
-
     def path(self, name: str | Path | None) -> Path:
         """A path as typed by a user: absolute, or relative to `folder`. Raises ValueError for an empty one."""
         if not str(name or "").strip():
             raise ValueError("no file was named; wanted a path: write one into the field")
         return self.folder / Path(str(name).strip()).expanduser()
 
-    def open(self, film: str | Path | None = None) -> None:
-        """Start with another film and the curve predicted from it. Without a film: silence, one clip long."""
+    def open(self, film: str | Path | None = None, progress: Callable[[float], object] | None = None) -> None:
+        """Start with another film and the curve predicted from it. Without a film: silence, one clip long.
+
+        progress: called with the share of the film that was seen; may raise to stop.
+        """
         path = self.path(film) if film else None
-        predicted = self.maker.predict(path) if path else np.zeros(self.maker.timeline.video_rms_frames, np.float32)
+        tick = progress or (lambda share: None)
+        silence = np.zeros(self.maker.timeline.video_rms_frames, np.float32)
+        predicted = self.maker.predict(path, tick) if path else silence
         self.film = path
-        self.predicted: np.ndarray = predicted
-        self.wanted: np.ndarray = predicted
-        self.regions: list[foley.Region] = []
         self.made: foley.Foley | None = None
-        self._past: list[State] = []
-        self._future: list[State] = []
+        self._begin(predicted, predicted)
+        self.doubt = alongside.doubt(predicted, path, self.maker.timeline, self.maker.model.classes.floor)
         self._changed()
 
-    # the curve
-
-    def draw(self, times: Sequence[float], levels: Sequence[float]) -> None:
-        """Replace the curve by straight lines through points. times: seconds, rising. levels: RMS in [0, 1]."""
-        self._put(curves.draw(self.wanted, self.rate, times, levels))
-
-    def stamp(self, name: str, onset: float, length: float, level: float, peak: float = 0.5) -> None:
-        """Replace a part of the curve by a shape (see `curves.stamp`). onset, length: seconds. level: largest RMS."""
-        self._put(curves.stamp(self.wanted, self.rate, name, onset, length, level, peak))
-
-    def move(self, event: int, seconds: float) -> None:
-        """Shift an event. event: its index in `events`. seconds: how much later; negative for earlier."""
-        self._put(curves.move(self.wanted, self.rate, self._event(event), seconds))
-
-    def scale(self, event: int, factor: float) -> None:
-        """Make an event louder or quieter. event: its index in `events`."""
-        self._put(curves.scale(self.wanted, self.rate, self._event(event), factor))
-
-    def delete(self, event: int) -> None:
-        """Silence an event. event: its index in `events`."""
-        self._put(curves.delete(self.wanted, self.rate, self._event(event)))
-
-    def smooth(self, seconds: float = 0.05) -> None:
-        """Smooth the curve by a moving average over `seconds`."""
-        self._put(curves.smooth(self.wanted, self.rate, seconds))
-
-    def clear(self) -> None:
-        """Make the whole curve silent."""
-        self._put(np.zeros_like(self.wanted))
-
-    def reset(self) -> None:
-        """Return to the predicted curve."""
-        self._put(self.predicted)
-
-    def undo(self) -> None:
-        """Take back the last change of curve or regions, if there is one."""
-        self._swap(self._past, self._future)
-
-    def redo(self) -> None:
-        """Make the change again that `undo` took back last, if there is one."""
-        self._swap(self._future, self._past)
+    # the curve in files
 
     def read_curve(self, name: str | Path, kind: str = "sound") -> None:
         """Take the wanted curve from a file.
@@ -145,6 +88,17 @@ class Studio:
             raise ValueError(f"kind of curve {kind!r}; wanted sound, csv or onsets")
         self._put(curve)
 
+    def follow(self, name: str | Path, how: str = "hum", start: float = 0.0) -> None:
+        """Take a recording made along with the film as the curve, from `start` (s) to its end.
+
+        how, and what is raised: see `alongside.recorded`.
+        """
+        heard = alongside.recorded(self.path(name), how, self.maker.timeline, self.maker.model.classes.floor)
+        curve = self.wanted.copy()
+        first = min(len(curve), max(0, round(start * self.rate)))
+        curve[first : first + len(heard)] = heard[: len(curve) - first]
+        self._put(curve)
+
     def write_curve(self, name: str | Path, kind: str = "csv") -> Path:
         """Write the wanted curve to a file. kind: as for `read_curve`. Returns the path."""
         if kind == "sound":
@@ -154,6 +108,26 @@ class Studio:
         if kind == "onsets":
             return curves.to_onsets(self.wanted, self.rate, self.maker.model.classes.floor, self.path(name))
         raise ValueError(f"kind of curve {kind!r}; wanted sound, csv or onsets")
+
+    def is_sound(self, name: str | Path) -> bool:
+        """Whether a file holds a sound and no film."""
+        path = self.path(name)
+        film = path.suffix.lower() in command.SUFFIXES and not _fails(media.probe, path)
+        return not film and not _fails(media.sound_rate, path)
+
+    def read_table(self, name: str | Path) -> None:
+        """Take what a text file holds: onsets of a .txt; of a .csv regions, where it names stretches, else the curve.
+
+        Raises as `read_curve` and `read_markers` do.
+        """
+        path = self.path(name)
+        if path.suffix.lower() == ".txt":
+            return self.read_curve(path, "onsets")
+        header = markers.lines(path, "a table")[:1]
+        names = [cell.strip().lower() for cell in "".join(header).split(",")]
+        if "name" in names and any(m.end is not None for m in markers.read(path)):
+            return self.read_markers(path)
+        self.read_curve(path, "csv")
 
     def read_markers(self, name: str | Path) -> None:
         """Take the regions from a table of markers (see `markers.regions`), in place of those that are there.
@@ -306,23 +280,47 @@ class Studio:
     def save(self, output: str | Path, wav: bool = False, project_folder: bool = False) -> Path:
         """Write the film with its new sound, and the session beside it. Returns the path of the film.
 
-        wav, project_folder: see Foley.save.
+        wav, project_folder: see Foley.save. Raises ValueError before a render.
+        """
+        return self._finished().save(self.path(output), wav, project_folder)
+
+    def write_wav(self, output: str | Path) -> Path:
+        """Write the last render's sound alone, 48 kHz and 24 bit, as `output` with .wav. Returns the path.
 
         Raises ValueError before a render.
         """
+        made, path = self._finished(), self.path(output).with_suffix(".wav")
+        project.write_wav(path, made.waveform, made.sample_rate)
+        return path
+
+    def write_project(self, output: str | Path) -> Path:
+        """Write a zip of the film with its new sound and all that a DAW takes (see `project.write`). Returns its path.
+
+        Raises ValueError before a render.
+        """
+        made, path = self._finished(), self.path(output)
+        target = path.with_name(f"{path.stem}-project.zip")
+        with tempfile.TemporaryDirectory() as folder, writing.whole(target) as partial:
+            film = made.save(Path(folder) / path.name, project_folder=True)
+            film.with_suffix(".json").unlink()  # it names the film of this machine
+            with zipfile.ZipFile(partial, "w") as archive:
+                for file in sorted(Path(folder).rglob("*")):
+                    archive.write(file, file.relative_to(folder))
+        return target
+
+    def _finished(self) -> foley.Foley:
         if self.made is None:
             raise ValueError("there is no sound yet; wanted a render to save: press Render")
-        return self.made.save(self.path(output), wav, project_folder)
+        return self.made
 
-    def load(self, name: str | Path) -> None:
+    def load(self, name: str | Path, progress: Callable[[float], object] | None = None) -> None:
         """Continue a saved session: film, curve, regions, prompt and seed. `render` then makes the same sound.
 
-        Raises media.MediaError for a file that is no session, or whose film or sounds are missing or have changed.
+        progress: see `open`. Raises media.MediaError for a file that is no session, or whose film or sounds are missing
+        or have changed.
         """
         saved = session.read(self.path(name))
-        self.open(saved["film"])
-        if not self.film:
-            self.predicted = np.zeros_like(saved["wanted"])
+        self.open(saved["film"], progress)
         self.prompt = saved["prompt"] or ""
         self.audio = saved["audio"]
         self.seed = saved["seed"]
@@ -330,36 +328,18 @@ class Studio:
         self.correct_gain = saved["correct_gain"]
         self.negative = saved["negative_prompt"] or ""
         self.loudness = saved["loudness"]
-        self._past = [(self.predicted, [])]
-        self.wanted = np.asarray(saved["wanted"], np.float32)
-        self.regions = list(saved["regions"])
+        wanted = np.asarray(saved["wanted"], np.float32)
+        self._begin(self.predicted if self.film else np.zeros_like(wanted), wanted, saved["regions"])
         self._changed()
 
-    def _event(self, index: int) -> curves.Span:
-        events = self.events
-        if not 0 <= index < len(events):
-            raise ValueError(f"event {index}; the curve has {len(events)}: select one of them")
-        return events[index]
 
-    def _keep(self) -> None:
-        """Remember curve and regions for `undo`, before a change."""
-        self._past.append((self.wanted, self.regions))
-        self._future = []
-
-    def _put(self, curve: np.ndarray) -> None:
-        self._keep()
-        self.wanted = np.asarray(curve, np.float32)
-        self._changed()
-
-    def _swap(self, source: list[State], target: list[State]) -> None:
-        if source:
-            target.append((self.wanted, self.regions))
-            self.wanted, self.regions = source.pop()
-            self._changed()
-
-    def _changed(self) -> None:
-        for watcher in list(self.watchers):
-            watcher()
+def _fails(read, path):
+    """Whether a file cannot be read so."""
+    try:
+        read(path)
+    except media.MediaError:
+        return True
+    return False
 
 
 def _named(audio):

@@ -16,10 +16,19 @@ SCORES = {  # keys of adherence.adherence: name and digits
     "correlation": ("correlation", 3),
 }
 CELL = "style='text-align:left;padding-right:18px;min-width:70px'"
+WAYS = (
+    "three ways to another curve: <b>Draw</b> over it, or <b>Hum</b> or <b>Clap</b> along with the film. "
+    "A recording of either, dropped on the field at the top, does the same."
+)
+HEARD = {
+    "hum": "the curve follows the voice; Undo takes it back",
+    "clap": "the curve has a hit at each clap; Undo takes it back",
+}
 WRITTEN = (
-    "Save writes the film with its new sound, and the session beside it, of the same name with .json; "
-    "a project is a folder of the same name with -project: wavs of 48 kHz, 24 bit (resampled from the model's rate), a "
-    "stem for each region, markers, the curve, and a REAPER project"
+    "Save writes the film with its new sound, and the session beside it, of the same name with .json; on request the "
+    "sound alone, with .wav: 48 kHz, 24 bit (resampled from the model's rate), and a project, a folder with -project: "
+    "such wavs, a stem for each region, markers, the curve, and a REAPER project. "
+    "Each Download writes the same files first"
 )
 
 
@@ -33,6 +42,16 @@ def region(place: foley.Region) -> str:
 def choice(place: foley.Region) -> str:
     """A region in the list of regions."""
     return f"{place.start:.2f}–{place.end:.2f} s, {region(place)}, {place.gain_db:+g} dB"
+
+
+def advice(studio: Studio) -> str:
+    """The line under the curve: where it comes from, why it may be wrong, and what to do then, as HTML."""
+    if studio.film is None:
+        return f"No film yet, so the curve is silent. There are {WAYS}"
+    doubt = studio.doubt
+    if doubt:
+        return f"<b style='color:#c00000'>{html.escape(doubt)}</b> There are {WAYS}"
+    return f"The dashed curve is predicted from the picture alone. Where it misses what you see, {WAYS}"
 
 
 def notes(studio: Studio, prompt: str, negative: str) -> str:
@@ -57,4 +76,4 @@ def scores(studio: Studio) -> str:
     lines = ("<tr>" + "".join(f"<td {CELL}>{cell}</td>" for cell in line) + "</tr>" for line in table)
     reached = sound.session["loudness_reached"]
     level = "" if reached is None else f"<br>integrated loudness: {reached:.1f} LUFS"
-    return f"<table style='line-height:1.5'>{''.join(lines)}</table>{level}"
+    return f"<div style='overflow-x:auto'><table style='line-height:1.5'>{''.join(lines)}</table></div>{level}"
