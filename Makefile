@@ -73,8 +73,7 @@ studio: install         ## the desk as a page on this machine: a film goes in, i
 # The whole pipeline in minutes: the small profile with less of everything, in a run of its own (vf/aside.py).
 SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_films.count.valid=4 \
 	small.clips.render_films.count.test=8 small.sounds.count=48 small.features.encoder.steps=6 \
-	small.video2rms.train.steps=6 small.backbone.vae.steps=8 small.backbone.vocoder.steps=8 small.backbone.clap.steps=6 small.backbone.unet.steps=8 \
-	small.embedders.dims=4 small.embedders.picture_dims=2 small.embedders.tagger.steps=6 small.embedders.clap.steps=6 \
+	small.video2rms.train.steps=6 small.embedders.picture_dims=2 \
 	small.rms_controlnet.train.steps=6 small.generate.num_inference_steps=3 small.generate.films=1 small.repeats.seeds=2 \
 	small.onset_baseline.train.steps=2 \
 	$(foreach v,bins_16 bins_32 bins_128 bins_256 width_1 width_5 width_10 width_20 wide normalised other_targets \
@@ -98,7 +97,7 @@ OWN = $(shell sed -n 's/^run: *\([A-Za-z0-9_.-]*\).*/\1/p' params.yaml)
 REAL = run=real films.source=greatest_hits films.audio=$(AUDIO) audio.sources=[films,folder] \
 	small.features.weights=null small.features.size=[384,288] small.features.pool=4 small.features.start=$(OWN) small.features.views=3 \
 	small.features.encoder.steps=400 small.features.encoder.lr=2.0e-3 small.video2rms.train.steps=300 small.repeats.seeds=1 \
-	small.backbone.weights=null small.backbone.vae.steps=800 small.backbone.unet.steps=600 small.rms_controlnet.train.steps=400
+	small.backbone.weights=null small.embedders.weights=null small.backbone.vae.steps=800 small.backbone.unet.steps=600 small.rms_controlnet.train.steps=400
 
 real: install
 	$(PY) -m vf.aside $(foreach s,$(REAL),'$(s)') films.root="$$FILMS" audio.root="$$SOUNDS" \

@@ -183,6 +183,7 @@ CASES = {
     "shapes": {"A": 0.9, "A_interval": [0.8, 0.95], "V": 0.6, "V_interval": [0.4, 0.7]},
     "prompts": {"own_minus_others": 0.3, "own_minus_others_interval": [0.1, 0.5], "own_is_nearest": 0.5,
         "own_is_nearest_interval": [0.3, 0.6]},
+    "counterfactual: 6 dB softer": {"curve_level_db": -5.0, "curve_level_db_interval": [-6.0, -4.0]},
 }  # fmt: skip
 
 
@@ -277,7 +278,8 @@ def test_timing_and_level_stand_beside_the_rows_that_know_nothing():
 
 
 def test_what_backs_the_case_studies_is_in_the_report():
-    events, drawn = content.case_tables(CASES)
+    events, drawn, counterfactual = content.case_tables(CASES)
+    assert counterfactual.rows[0][:3] == ["6 dB softer", text.DASH, "-5 [-6, -4]"]
     assert events.columns[:2] == ["system", "rank of levels ↑"] and events.rows[0][1] == "0.6 [0.5, 0.7]"
     assert ["correlation, V", "0.6 [0.4, 0.7]"] in drawn.rows
     assert ["own prompt nearest ↑, one curve, six prompts", "0.5 [0.3, 0.6]"] in drawn.rows

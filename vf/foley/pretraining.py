@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 import torch
 import yaml
 from diffusers.models import AutoencoderKL, UNet2DConditionModel
@@ -34,8 +35,9 @@ from vf.backends.small import backbone, embedders, frame_encoder, frames
 from vf.backends.small import clap as small_clap
 from vf.data import clips, files, media, processes
 from vf.data.render import film as render
+from vf.evaluation import metrics
 from vf.foley.render import VideoFoley
-from vf.models import video2rms
+from vf.models import sampler, video2rms
 from vf.models.rms2sound import ControlNetOptions, RMS2Sound, train_controlnet
 from vf.models.rms_controlnet import RMSControlNet
 from vf.models.sampler import Settings
@@ -45,7 +47,7 @@ from vf.signal.timeline import Timeline
 Options = TypeVar("Options", bound=fit.Training)
 SYSTEM = ("vae", "vocoder", "clap", "unet", "controlnet", "frame_encoder", "video2rms")
 SCORING = ("tagger", "scoring_clap")  # of the metrics
-PARTS = SYSTEM + SCORING
+PARTS = SYSTEM + SCORING + ("progress",)
 # of what is rendered; no two parts get the same sounds or films
 SEEDS = {
     "vae": 1000,
@@ -55,6 +57,7 @@ SEEDS = {
     "frame_encoder": 5000,
     "controlnet": 6000,
     "video2rms": 7000,
+    "progress": 8000,
 }
 
 
@@ -216,6 +219,37 @@ class Pretraining:
             controlnet=RMSControlNet.from_pretrained(trained) if trained.exists() else None,
         )
 
+    def progress(self) -> None:
+        """FAD of the U-Net's snapshots: text-to-audio without a curve, against rendered sounds that no part learns.
+
+        Writes a table of steps and distances, with the VAE's and vocoder's own as the limit.
+        """
+        count, few = self.recipe["sounds"]["progress"]["count"], self.recipe["sounds"]["progress"]["prompts"]
+        rate, seconds = self.timeline.sample_rate, self.timeline.seconds
+        drawn = [render.sound(i, seconds, rate, self._seed("progress", 0)) for i in range(count)]
+        waves = np.stack([fitted(wave, self.timeline.samples) for wave, _ in drawn])
+        prompts = [clips.text_prompt(events) for _, events in drawn[:few]]
+        tagger = embedders.Tagger.from_pretrained(self.part("tagger")).eval()
+        true = np.concatenate(embedders.embed_sound(tagger, waves))
+        settings = Settings(**self.recipe["sampler"])
+
+        def distance(made):
+            return round(metrics.frechet_distance(true, np.concatenate(embedders.embed_sound(tagger, made))), 2)
+
+        pipeline = self.pipeline()
+        sound = np.stack([fitted(wave, self.timeline.sound_samples) for wave in waves[:few]])
+        with torch.no_grad():
+            made = pipeline.decode(pipeline.encode(torch.from_numpy(sound)))[:, : self.timeline.samples]
+        rows = [{"step": None, "system": "reconstruction", "fad": distance(made.numpy())}]
+        for folder in sorted((self.state / "snapshots").glob("unet-*")):
+            pipeline.register_modules(unet=UNet2DConditionModel.from_pretrained(folder))
+            made = sampler.generate(pipeline, self.timeline, settings, prompts=prompts, label=folder.name)
+            step = int(folder.name.split("-")[1])
+            rows.append({"step": step, "system": "text to audio", "fad": distance(made.numpy())})
+        if fit.is_main():
+            files.write_csv(self.part("progress") / "progress.csv", pd.DataFrame(rows))
+        fit.wait()
+
     def _pair(self, name: str) -> tuple[SmallClap, RobertaTokenizer]:
         pair = SmallClap.from_pretrained(self.part(name)).eval()
         return pair, RobertaTokenizer.from_pretrained(self.part(f"{name}_tokenizer"))
@@ -355,6 +389,8 @@ class Pretraining:
         maker.origin = self.part("frame_encoder"), reading
         maker.save_pretrained(folder)
         self._copy_histories(SYSTEM, folder)
+        if self.part("progress").exists():
+            shutil.copy(self.part("progress") / "progress.csv", folder)
 
 
 def fitted(wave: np.ndarray, samples: int) -> np.ndarray:

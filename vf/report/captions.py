@@ -42,7 +42,8 @@ FIGURES = {  # in the order of the report: the paper's figures first
     "frame encoder's training; one film's change of picture beside its RMS.",
     "04_losses": "Training loss of Video2RMS (Eq. 3).",
     "04_predictions": "True and predicted curves of three test films.",
-    "05_losses": "Training losses of the backbone's parts.",
+    "05_losses": "Training losses of the backbone's parts; where it was loaded, its U-Net's loss and FAD over steps of "
+    "its pretraining.",
     "05_embedders": "Training losses of the metrics' embedders.",
     "06_losses": "Training loss of RMS-ControlNet: Eq. 4, and in the small profile the loudness of the decoded "
     "estimate.",
@@ -71,6 +72,11 @@ EVENTS = (
 DRAWN = (
     "Four drawn shapes, and one curve, with six prompts each. A drawn shape is no curve of the training sounds, "
     "which rise and fall within tenths of a second."
+)
+COUNTERFACTUAL = (
+    "Six test films rendered once more with one thing changed and all else, chance included, as it was; the mean over "
+    "films of what that changes. true: the film's own sound; curve: Video2RMS's; sound: Video-Foley's, by text. "
+    "level_db: of the events; lag_ms, correlation: of the two curves at the lag where they agree most."
 )
 
 ROWS = {

@@ -179,7 +179,11 @@ def case_tables(case: dict) -> list[Section]:
     drawn = [
         [f"correlation, {name}", text.cell(case["shapes"], name)] for name in case.get("shapes", {}) if "_" not in name
     ]
-    for name, what in (("levels of shapes", "all shapes"), ("prompts", "one curve, six prompts")):
+    for name, what in (
+        ("levels of shapes", "all shapes"),
+        ("prompts", "one curve, six prompts"),
+        ("negative prompts", "ten curves"),
+    ):
         row = case.get(name, {})
         drawn += [[f"{heading(key)}, {what}", text.cell(row, key)] for key in row if not key.endswith("_interval")]
     return [
@@ -191,7 +195,17 @@ def case_tables(case: dict) -> list[Section]:
             events,
         ),
         Section("drawn", "Drawn curves and other prompts (Figs. 12, 13)", captions.DRAWN, ["what", "value"], drawn),
+        _counterfactual(case),
     ]
+
+
+def _counterfactual(case):
+    """The table of counterfactual films."""
+    keys = [f"{kind}_{what}" for what in ("level_db", "lag_ms", "correlation") for kind in ("true", "curve", "sound")]
+    start = "counterfactual: "
+    changed = {name[len(start) :]: row for name, row in case.items() if name.startswith(start)}
+    rows = [[name, *(text.cell(row, key) for key in keys)] for name, row in changed.items()]
+    return Section("counterfactual", "Counterfactual films", captions.COUNTERFACTUAL, ["change", *keys], rows)
 
 
 def heading(key: str) -> str:

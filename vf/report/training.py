@@ -9,9 +9,11 @@ import argparse
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from vf import params
@@ -117,6 +119,23 @@ def predictions(truth: np.ndarray, predicted: np.ndarray, names: Sequence[str], 
     return figure
 
 
+def pretrained(folder: Path) -> Figure:
+    """05, where the backbone was loaded: the loss of its U-Net and FAD of text-to-audio, against steps of pretraining.
+
+    folder: of the shipped system, with the tables `unet.csv` and `progress.csv` that `make pretrain` wrote.
+    """
+    loss, progress = pd.read_csv(folder / "unet.csv"), pd.read_csv(folder / "progress.csv")
+    figure, axes = plt.subplots(1, 2, figsize=(figures.WIDTH, 2.4))
+    axes[0].plot(loss["step"], loss["loss"], "o-", ms=3, color=figures.BLUE)
+    axes[0].set(title="U-Net: mean loss since the last point", xlabel="step", ylabel="loss", xlim=(0, None))
+    limit = progress["step"].isna()
+    axes[1].plot(progress["step"][~limit], progress["fad"][~limit], "o-", ms=3, color=figures.BLUE)
+    axes[1].axhline(progress["fad"][limit].iloc[0], color=figures.RED, lw=0.9, label="VAE and vocoder alone")
+    axes[1].set(title="text-to-audio, no curve", xlabel="step", ylabel="FAD", xlim=(0, None), ylim=(0, None))
+    axes[1].legend()
+    return figure
+
+
 def draw(p: params.Params) -> dict[str, Figure]:
     """Draw the figures of 01 to 06 into runs/<run>/figures. Returns them by name, closed."""
     timeline, films = p.timeline, clips.load(p.folder("clips"))
@@ -140,6 +159,9 @@ def draw(p: params.Params) -> dict[str, Figure]:
         ("06_losses", "rms2sound", "Eq. 4"),
     ):
         made[name] = figures.losses(_json(p, f"{folder}/losses"), title)
+    shipped = Path(p.backbone.weights or "").parent
+    if (shipped / "progress.csv").exists():
+        made["05_losses"] = pretrained(shipped)
     for name, figure in made.items():
         files.write_figure(p.figure(name), figure)
         plt.close(figure)

@@ -164,7 +164,8 @@ def embed_picture(projection: dict[str, np.ndarray], descriptions: np.ndarray) -
 class Embedders:
     """Sound embedders of the metrics.
 
-    clap: the SmallClap of the CLAP score. tokenizer: of its texts; not that of the CLAP which conditions. few: whether a set of sounds may have fewer embeddings than an embedding has dimensions.
+    clap: the SmallClap of the CLAP score. tokenizer: of its texts; not that of the CLAP which conditions.
+    few: whether a set of sounds may have fewer embeddings than an embedding has dimensions.
     """
 
     few = False

@@ -5,8 +5,10 @@ motion blur, noise, clutter, uneven light, loudness that the picture does not ex
 renderer knows (force, contact, material), `_times.txt` holds only what human annotators would have seen.
 """
 
+import copy
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -265,6 +267,40 @@ def _events(materials, performance, rng, labelled=strokes.LABELLED):
     return events
 
 
+@dataclass(frozen=True)
+class Change:
+    """What a counterfactual film has different; all else stays as it is: chance, people, light, noise.
+
+    decibels: by which every hit is softer or louder (a scratch a little less), by the force that the picture shows
+    too. delay: of every stroke, in seconds. material: of all things. moved: the camera's picture to the right and down,
+    in picture sizes. nearer: factor by which everything looks larger. The sound of a camera that moves is the same.
+    """
+
+    decibels: float = 0.0
+    delay: float = 0.0
+    material: str | None = None
+    moved: tuple[float, float] = (0.0, 0.0)
+    nearer: float = 1.0
+
+    def strokes(self, performance: list[strokes.Stroke]) -> list[strokes.Stroke]:
+        """The performance with this change."""
+        factor = 10 ** (self.decibels / 20 / render_sound.FORCE)
+        return [replace(s, time=s.time + self.delay, force=s.force * factor) for s in performance]
+
+    def frames(self, frames: np.ndarray) -> np.ndarray:
+        """The pictures (t, h, w, 3) from where this change puts the camera."""
+        if self.nearer == 1 and self.moved == (0.0, 0.0):
+            return frames
+        h, w = frames.shape[1:3]
+        view = np.float32(
+            [
+                [self.nearer, 0, (0.5 - 0.5 * self.nearer + self.moved[0]) * w],
+                [0, self.nearer, (0.5 - 0.5 * self.nearer + self.moved[1]) * h],
+            ]
+        )
+        return np.stack([cv2.warpAffine(f, view, (w, h), borderMode=cv2.BORDER_REPLICATE) for f in frames])
+
+
 def film(
     split: str,
     index: int,
@@ -273,22 +309,32 @@ def film(
     size: tuple[int, int] = (192, 144),
     sample_rate: int = 16000,
     seed: int = 0,
+    change: Change | None = None,
 ) -> tuple[np.ndarray, np.ndarray, list[Event]]:
     """One film. The same arguments give the same bytes.
 
     split: train, valid or test. Test films have things, cameras and styles of their own. index: of the film in its
-    split. size: (width, height). Returns frames uint8 (t, h, w, 3), waveform (s,) float32 and events.
+    split. size: (width, height). change: for a counterfactual film. Returns frames uint8 (t, h, w, 3), waveform (s,)
+    float32 and events.
     """
     rng = _rng(seed, split, index)
     unseen = split == "test"
     materials = strokes.materials(rng)
     style = strokes.style(rng, unseen)
-    pool = [_rng(seed, m, int(rng.integers(_POOL)) + (_POOL if unseen else 0)) for m in materials]
-    things = [render_sound.thing(m, r) for m, r in zip(materials, pool)]
+    numbers = [int(rng.integers(_POOL)) + (_POOL if unseen else 0) for _ in materials]
+    things = [render_sound.thing(m, _rng(seed, m, k)) for m, k in zip(materials, numbers)]
     performance = strokes.plan(seconds, len(things), style, rng)
+    as_before = copy.deepcopy(rng)
     wave = _sound(things, performance, seconds, sample_rate, rng)
-    events = _events(materials, performance, rng)
-    return _film(materials, performance, style, seconds, fps, size, rng, unseen), wave, events
+    if change:  # the picture's chance is what it is without the change, and the sound begins from the same
+        performance = change.strokes(performance)
+        if change.material:
+            materials = [change.material] * len(materials)
+            things = [render_sound.thing(m, _rng(seed, m, k)) for m, k in zip(materials, numbers)]
+        wave = _sound(things, performance, seconds, sample_rate, as_before)
+    events = [e for e in _events(materials, performance, rng) if e.time < seconds]
+    frames = _film(materials, performance, style, seconds, fps, size, rng, unseen)
+    return change.frames(frames) if change else frames, wave, events
 
 
 def _write(job, folder, seconds, fps, size, sample_rate, seed):

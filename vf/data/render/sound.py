@@ -33,6 +33,9 @@ _MATTER = {
 }
 
 
+FORCE = 1.3  # exponent of a hit's level
+
+
 @dataclass(frozen=True)
 class Thing:
     """One object, with modes, spectrum and loudness of its own.
@@ -103,7 +106,7 @@ def _grainy(noise, grains, rate, rng):
 
 
 def hit(thing: Thing, force: float, rate: int, rng: np.random.Generator) -> np.ndarray:
-    """Sound of a hit, (s,). Its loudest 32 ms have about the RMS thing.level * force ** 1.3 (before the film's gain).
+    """Sound of a hit, (s,). Its loudest 32 ms have about the RMS thing.level * force ** FORCE (before the film's gain).
 
     force: 0 to 1. rate: samples per second. A harder hit is also brighter, because the contact is shorter.
     """
@@ -120,7 +123,7 @@ def hit(thing: Thing, force: float, rate: int, rng: np.random.Generator) -> np.n
     rustle *= np.exp(-6.9 * t / thing.noise_decay)
     attack = 1 - np.exp(-t / 0.0007)
     sound = attack * (np.sqrt(thing.ringing) * _unit(modes, rate) + np.sqrt(1 - thing.ringing) * _unit(rustle, rate))
-    return thing.level * force**1.3 * _unit(sound, rate)
+    return thing.level * force**FORCE * _unit(sound, rate)
 
 
 def scratch(thing: Thing, speed: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
