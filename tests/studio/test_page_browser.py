@@ -36,7 +36,7 @@ pytestmark = [
     pytest.mark.skipif(not (SHIPPED / SAVED).is_file(), reason="no pretrained/video-foley in this checkout"),
 ]
 FPS, LEFT, RIGHT, TOP, BOTTOM, ROW = 30, 54, 12, 72, 262, 18  # of films; of lanes in editor.js, pixels
-PATIENCE = 300_000  # ms; each page loads torch and the model
+PATIENCE = 600_000  # ms; each page loads torch and the model
 BROWSER = [
     "--no-sandbox",
     "--disable-gpu",
@@ -82,7 +82,7 @@ def address(project):
         command = [sys.executable, *words, f"--port={port}"]
         server = subprocess.Popen(command, cwd=project, env=environment, stdout=file, stderr=file)
     try:
-        for _ in range(240):
+        for _ in range(600):
             if found := re.search(r"http://localhost:\S+", log.read_text()):
                 break
             time.sleep(0.5)
@@ -336,7 +336,7 @@ def test_the_playhead_stays_in_sight_where_the_curve_is_zoomed_in(pages):
     page.keyboard.press("Space")
     shot(page, "7_zoomed")
     black = """c => {
-        const row = c.getContext("2d").getImageData(0, (c.clientHeight - 22) * devicePixelRatio, c.width, 1).data;
+        const row = c.getContext("2d").getImageData(0, (c.clientHeight - 23) * devicePixelRatio, c.width, 1).data;
         return [...Array(c.width).keys()].filter((x) => row[4 * x] + row[4 * x + 1] + row[4 * x + 2] < 30);
     }"""
     at = page.locator(".vf-editor canvas").evaluate(black)  # the playhead's foot, on white
