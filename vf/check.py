@@ -192,7 +192,8 @@ def _said(at, error, nearest):
         return f"{key} is missing; wanted {_wanted(node)}: add it"
     if error["type"] == "value_error":
         wanted = error["ctx"]["error"]
-        return f"{key} lacks {wanted}" if isinstance(value, dict) else f"{key} is {_shown(value)}; wanted {wanted}"
+        held = "has a name that cannot be" if isinstance(value, dict) else f"is {_shown(value)}"
+        return f"{key} {held}; wanted {wanted}"
     return f"{key} is {_shown(value)}; wanted {_wanted(node)}{_remedy(value, node)}"
 
 
