@@ -25,6 +25,7 @@ nb_execution_mode = "off"  # the outputs are those that a run left
 nb_merge_streams = True
 nb_ipywidgets_js = {}  # widgets are kept as text; their script would come from a network
 
+add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
@@ -33,21 +34,22 @@ python_display_short_literal_types = True
 
 
 def plain(app, what, name, obj, options, lines):
-    """Docstrings are plain text: nothing but `code` and indented examples means anything in them."""
-    out, before = [], ""
+    """Docstrings are plain text: only `code`, and examples indented below a blank line, mean anything."""
+    chunks, example = [], False
     for line in lines:
-        if line.startswith("    "):
-            if not before.startswith("    ") and before.strip() != "":
-                out.append("")
-            if not before.startswith("    "):
-                out += ["::", ""]
-            out.append(line)
-        else:
-            if before.startswith("    ") and line.strip():
-                out.append("")
-            parts = re.split(r"(`[^`]+`)", line)
-            out.append("".join(f"`{p}`" if k % 2 else re.sub(r"([\\*|_`<>])", r"\\\1", p) for k, p in enumerate(parts)))
-        before = line
+        indented = line.startswith("    ")
+        example = indented and (example or not chunks or not chunks[-1][1][-1].strip()) or (example and not line)
+        if not chunks or chunks[-1][0] != example:
+            chunks.append((example, []))
+        chunks[-1][1].append(line if example else line.strip())
+    out = []
+    for example, group in chunks:
+        if example:
+            out += ["", "::", "", *group, ""]
+            continue
+        parts = re.split(r"(`[^`]+`)", "\n".join(group))
+        safe = (f"`{part}`" if k % 2 else re.sub(r"([\\*|_`<>])", r"\\\1", part) for k, part in enumerate(parts))
+        out += "".join(safe).split("\n")
     lines[:] = out
 
 
