@@ -130,9 +130,9 @@ lock:                   ## requirements.in -> requirements.txt
 
 # executed notebooks of RUN with their outputs, where runs/RUN has them; nothing is executed here
 RUN ?= $(OWN)
-docs: install           ## the site, docs/_site/index.html, without a network; warnings are errors
+docs: install           ## the site, docs/_build/html/index.html, without a network; warnings are errors
 	$(PY) docs/gather.py "$(RUN)"
-	$(PY) -m sphinx -q -W --keep-going -c docs docs/_source docs/_site
+	$(PY) -m sphinx -q -W --keep-going -c docs -d docs/_build/doctrees docs/_build/source docs/_build/html
 
 wheel: install          ## what `pip install` takes, into `dist`, with the shipped system inside
 	rm -rf build

@@ -25,6 +25,7 @@ nb_execution_mode = "off"  # the outputs are those that a run left
 nb_merge_streams = True
 nb_ipywidgets_js = {}  # widgets are kept as text; their script would come from a network
 
+add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True

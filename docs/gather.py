@@ -1,4 +1,4 @@
-"""Lays out the pages of the site in docs/_source, in the repository's own order of folders, so that their links hold.
+"""Lays out the pages of the site in docs/_build/source, in the repository's order of folders, so that links hold.
 
 `python docs/gather.py [RUN]`. README.md becomes the front page. Notebooks are the executed ones of runs/RUN/notebooks
 where they are there, else the sources; nothing is executed. `make docs` calls this, then Sphinx.
@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGET = ROOT / "docs" / "_source"
+TARGET = ROOT / "docs" / "_build" / "source"
 PAGES = [  # caption of the menu, and its pages
     ("Read first", ["docs/gallery.md", "REPRODUCTION.md", "CHANGELOG.md"]),
     (
@@ -35,7 +35,7 @@ LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def write(name, text):
-    """Write a page below docs/_source."""
+    """Write a page below docs/_build/source."""
     path = TARGET / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
@@ -88,6 +88,7 @@ def notebooks(run):
     for source in sorted((ROOT / "notebooks").glob("*.ipynb")):
         executed = ROOT / "runs" / run / "notebooks" / source.name if run else source
         nb = json.loads((executed if executed.is_file() else source).read_text())
+        nb["metadata"].pop("papermill", None)  # paths of the machine that ran it
         # the sources' cell of parameters stands above the one with which a run repeats it
         nb["cells"] = [c for c in nb["cells"] if "injected-parameters" not in c["metadata"].get("tags", [])]
         for cell in nb["cells"]:

@@ -60,13 +60,15 @@ def test_every_package_has_its_page():
 def test_a_runs_notebooks_take_the_place_of_the_sources(tmp_path, monkeypatch):
     monkeypatch.setattr(gather, "ROOT", tmp_path)
     monkeypatch.setattr(gather, "TARGET", tmp_path / "site")
+    nb = {"metadata": {"papermill": {"input_path": "of a machine"}}}
     cells = [{"cell_type": kind, "metadata": {}, "source": kind} for kind in ("markdown", "code")]
     repeated = {"cell_type": "code", "metadata": {"tags": ["injected-parameters"]}, "source": "profile"}
     for folder, found in (("notebooks", cells), ("runs/mine/notebooks", [*cells, repeated])):
         (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / "01_a.ipynb").write_text(json.dumps({"cells": found}))
-    (tmp_path / "notebooks/02_b.ipynb").write_text(json.dumps({"cells": cells}))
+        (tmp_path / folder / "01_a.ipynb").write_text(json.dumps(nb | {"cells": found}))
+    (tmp_path / "notebooks/02_b.ipynb").write_text(json.dumps(nb | {"cells": cells}))
     assert gather.notebooks("mine") == ["notebooks/01_a.ipynb", "notebooks/02_b.ipynb"]
+    assert "papermill" not in (tmp_path / "site/notebooks/01_a.ipynb").read_text()
     shown = [
         [cell["source"] for cell in json.loads((tmp_path / "site/notebooks" / name).read_text())["cells"]]
         for name in ("01_a.ipynb", "02_b.ipynb")
