@@ -4,8 +4,8 @@ Nothing heavy is imported before a film is at hand, so that `video-foley --help`
 """
 
 import argparse
-import contextlib
 import glob
+import io
 import os
 import sys
 from pathlib import Path
@@ -163,7 +163,7 @@ def _made(folder):
 def main(arguments: list[str] | None = None) -> int:
     """Run the command. Returns 0, or 1 where a film got no sound; a line for each such film says why."""
     wanted = parser().parse_args(arguments)
-    with contextlib.suppress(AttributeError):  # of a stream that a notebook put there
+    if isinstance(sys.stdout, io.TextIOWrapper):  # and no stream that a notebook put there
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
     try:
         films = films_of(wanted.films)

@@ -419,6 +419,8 @@ def main() -> None:
     unknown = [part for part in arguments.parts if part not in PARTS]
     if unknown:
         parser.error(f"no part is called {', '.join(unknown)}; wanted some of {names}")
+    if not arguments.recipe.is_file():
+        parser.error(f"{arguments.recipe}: no such recipe; run from inside a checkout of the project, or give --recipe")
     pretraining = Pretraining(yaml.safe_load(arguments.recipe.read_text()), arguments.state, arguments.real)
     for part in arguments.parts or PARTS:
         if arguments.parts or not pretraining.part(part).exists():

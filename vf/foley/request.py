@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 
@@ -114,7 +115,7 @@ def check_prompt(prompt: object, audio: object) -> None:
         raise ValueError("both prompt and audio were given; choose the one that sets the timbre")
 
 
-def _is_text(words):
+def _is_text(words: object) -> TypeGuard[str]:
     """Whether a value is a text that UTF-8 can hold. Bytes of a shell that are none come in as halves of characters."""
     return isinstance(words, str) and not any("\ud800" <= c <= "\udfff" for c in words)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vf.data import media, writing
+from vf.data import files, media, writing
 from vf.foley import alongside, command, curves, markers, project, session, vocabulary
 from vf.foley import render as foley
 from vf.foley.request import Request, Timbre
@@ -123,8 +123,7 @@ class Studio(Edits):
         path = self.path(name)
         if path.suffix.lower() == ".txt":
             return self.read_curve(path, "onsets")
-        header = markers.lines(path, "a table")[:1]
-        names = [cell.strip().lower() for cell in "".join(header).split(",")]
+        names = [cell.strip().lower() for _, row in files.read_rows(path)[:1] for cell in row]
         if "name" in names and any(m.end is not None for m in markers.read(path)):
             return self.read_markers(path)
         self.read_curve(path, "csv")

@@ -292,7 +292,7 @@ class Change:
         if self.nearer == 1 and self.moved == (0.0, 0.0):
             return frames
         h, w = frames.shape[1:3]
-        view = np.float32(
+        view = np.array(
             [
                 [self.nearer, 0, (0.5 - 0.5 * self.nearer + self.moved[0]) * w],
                 [0, self.nearer, (0.5 - 0.5 * self.nearer + self.moved[1]) * h],
