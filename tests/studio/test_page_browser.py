@@ -22,7 +22,7 @@ from project import ROOT
 
 from vf.data import media, writing
 from vf.data.render import film as render
-from vf.foley.render import SAVED, SHIPPED
+from vf.foley.render import shipped
 from vf.signal import rms
 
 sync = pytest.importorskip(
@@ -33,7 +33,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine"),
-    pytest.mark.skipif(not (SHIPPED / SAVED).is_file(), reason="no pretrained/video-foley in this checkout"),
+    pytest.mark.skipif(not shipped(), reason="no pretrained/video-foley in this checkout"),
 ]
 FPS, LEFT, RIGHT, TOP, BOTTOM, ROW = 30, 54, 12, 72, 262, 18  # of films; of lanes in editor.js, pixels
 PATIENCE = 600_000  # ms; each page loads torch and the model
