@@ -134,7 +134,7 @@ def test_the_command_says_it_in_one_line(tmp_path, site, monkeypatch):
     site.ends = 1000
     monkeypatch.setattr(sys, "argv", ["vf.weights", "raft"])
     monkeypatch.setattr(
-        weights.params, "load", lambda: type("P", (), {"weights": "w", "path": lambda _, w: tmp_path})()
+        weights.params, "load", lambda profile: type("P", (), {"weights": "w", "path": lambda _, w: tmp_path})()
     )
     with pytest.raises(SystemExit, match="vf.weights: raft: .*1000 of 102400 bytes came"):
         weights.main()

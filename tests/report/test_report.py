@@ -258,7 +258,7 @@ def test_the_page_is_whole_and_offline(run):
     run.results("metrics/onsets.json").write_text(json.dumps({"Video2Onset": {"onset_ap": [0.123, 0.125]}}))
     page.write(run)
     assert "0.124" in run.folder("report.html").read_text()
-    assert "guidance_scale: 2.0" in shown
+    assert "guidance_scale: 1.5" in shown
     assert "data:image/png;base64" in shown and "&lt;b&gt;.mp4" in shown and "1 films or segments" in shown
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", shown)
     assert all(html.escape(metric.meaning) in shown for metric in catalogue.ALL), "the glossary has every metric"
@@ -312,7 +312,7 @@ def test_the_markdown_has_every_table_claim_and_parameter_and_is_the_same_twice(
     page.write(run)
     first = run.results("report.md").read_bytes()
     shown = first.decode()
-    assert all(f"## Table {n}:" in shown for n in range(1, 6)) and "guidance_scale: 2.0" in shown
+    assert all(f"## Table {n}:" in shown for n in range(1, 6)) and "guidance_scale: 1.5" in shown
     assert all(f"| {claim} |" in shown for _, claim, *_ in content.read(run).claims)
     (run.folder("notebooks") / "01_data.ipynb").parent.mkdir()
     (run.folder("notebooks") / "01_data.ipynb").write_text(json.dumps({"metadata": {"papermill": {"duration": 9}}}))

@@ -42,13 +42,14 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
     try:
         table = Table(outputs[0].parent) if several else None
         for k, (film, output) in enumerate(zip(films, outputs)):
-            label = f"{k + 1}/{len(films)} {film.name}" if several else film.name
+            name = files.printable(film.name)  # it need not be text
+            label = f"{k + 1}/{len(films)} {name}" if several else name
             try:
                 _check_own(k, films, outputs)
                 _film(maker, film, output, wanted, label, table, request)
             except Exception as error:  # whatever it is, the other films get their sound
                 failed.append(film)
-                reason = _reason(film, error)
+                reason = files.printable(_reason(film, error))
                 print(f"video-foley: {reason}", file=sys.stderr)
                 if table:
                     table.put(film, problem=reason)
@@ -62,7 +63,7 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
         print(table.text(films))
         print(f"Scores of all films: {table.path}")
     if failed and several:
-        names = ", ".join(film.name for film in failed)
+        names = ", ".join(files.printable(film.name) for film in failed)
         print(f"video-foley: {len(failed)} of {len(films)} films got no sound: {names}", file=sys.stderr)
     return 1 if failed else 0
 

@@ -43,7 +43,9 @@ class Table:
 
     def put(self, film: Path, **values: object) -> None:
         """Set a film's row and write the table. values: by COLUMNS."""
-        row = {"film": self.key(film)} | {key: "" if value is None else str(value) for key, value in values.items()}
+        row = {"film": self.key(film)} | {
+            key: "" if value is None else files.printable(str(value)) for key, value in values.items()
+        }
         self.rows[row["film"]] = row
         with writing.whole(self.path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
             table = csv.DictWriter(file, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
