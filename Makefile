@@ -82,8 +82,8 @@ SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_fi
 	$(foreach v,bins_4 bins_8 bins_16 bins_32 bins_128 bins_256 continuous guidance_1 guidance_3 guidance_5 guided_rms hold steps_5 steps_10 \
 		steps_50,~ablation.rms2sound.$(v))
 
-smoke: install
-	$(PY) -m vf.aside $(foreach s,$(SMOKE),'$(s)')
+smoke: install          ## all but `speed`, which measures and does not test
+	$(PY) -m vf.aside $(foreach s,$(SMOKE),'$(s)') -- report ablations benchmark
 
 # make real FILMS=folder SOUNDS=folder: the whole pipeline on real films, as run=real; fewer steps, as there is less data, and
 # a frame encoder that starts from the rendered films' (`make repro` first). The paths may hold anything.
