@@ -49,7 +49,7 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
                 _film(maker, film, output, wanted, label, table, request)
             except Exception as error:  # whatever it is, the other films get their sound
                 failed.append(film)
-                reason = files.printable(_reason(film, error))
+                reason = _reason(film, error)
                 print(f"video-foley: {reason}", file=sys.stderr)
                 if table:
                     table.put(film, problem=reason)
@@ -73,7 +73,8 @@ def _reason(film, error):
     kind = "" if isinstance(error, (media.MediaError, ValueError, OSError)) else f"{type(error).__name__}: "
     way = "; or add --partial, which takes that much" if isinstance(error, media.Truncated) else ""
     reason = files.printable(" ".join(f"{kind}{error}{way}".split()))
-    return reason if str(film) in reason else f"{film}: {reason}"
+    name = files.printable(str(film))
+    return reason if name in reason else f"{name}: {reason}"
 
 
 def _film(maker, film, output, wanted, label, table, request):

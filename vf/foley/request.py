@@ -8,7 +8,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from vf.data import media
+from vf.data import files, media
 
 LARGEST_SEED = 2**53  # beyond it JSON's numbers are not whole, and from 2^63 on no generator takes them
 # negative prompts by name
@@ -123,8 +123,9 @@ def _is_text(words: object) -> TypeGuard[str]:
 def check_seed(seed: object) -> None:
     """Raises ValueError for a seed that is not a whole number from 0 to 2^53."""
     if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
-        said = repr(seed) if len(repr(seed)) < 40 else f"{repr(seed)[:40]}..."
-        raise ValueError(f"seed {said}; wanted a whole number, 0 or more and at most {LARGEST_SEED}")
+        raise ValueError(
+            f"seed {files.excerpt(repr(seed), 43)}; wanted a whole number, 0 or more and at most {LARGEST_SEED}"
+        )
 
 
 def listen(audio: object, sample_rate: int) -> np.ndarray:

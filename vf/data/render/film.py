@@ -324,7 +324,7 @@ def film(
     numbers = [int(rng.integers(_POOL)) + (_POOL if unseen else 0) for _ in materials]
     things = [render_sound.thing(m, _rng(seed, m, k)) for m, k in zip(materials, numbers)]
     performance = strokes.plan(seconds, len(things), style, rng)
-    as_before = copy.deepcopy(rng)
+    as_before = copy.deepcopy(rng) if change else rng
     wave = _sound(things, performance, seconds, sample_rate, rng)
     if change:  # the picture's chance is what it is without the change, and the sound begins from the same
         performance = change.strokes(performance)
