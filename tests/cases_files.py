@@ -243,31 +243,16 @@ def _answers():
         "gaps": "generated,reference\na,\n",
     }.items():
         yield Case("answers", f"pairs: {name}", partial(cases.do, cases.written, "p.csv", text), _mapped, REFUSED)
-    for name, text in {
-        "no time": "model,baseline,eval,score,time\na,b,c,1,x\n",
-        "a huge time": "model,baseline,eval,score,time\na,b,c,1,1e300\n",
-        "a text for a score": "model,baseline,eval,score,time\na,b,c,high,1\n",
-        "binary": os.urandom(300),
-    }.items():
-        yield Case(
-            "answers",
-            f"results: {name}",
-            partial(cases.do, cases.written, "r.csv", text),
-            exchange.read_results,
-            REFUSED,
-        )
-    for name, text in {
-        "a huge number": '{"FD-VGG": 1' + "0" * 400 + "}",
-        "deep": "[" * 100000,
-        "a truth": '{"FD-VGG": "x"}',
-    }.items():
-        yield Case(
-            "answers",
-            f"results as JSON: {name}",
-            partial(cases.do, cases.written, "r.json", text),
-            exchange.read_results,
-            REFUSED,
-        )
+    for file, name, text in (
+        ("r.csv", "results: no time", "model,baseline,eval,score,time\na,b,c,1,x\n"),
+        ("r.csv", "results: a huge time", "model,baseline,eval,score,time\na,b,c,1,1e300\n"),
+        ("r.csv", "results: a text for a score", "model,baseline,eval,score,time\na,b,c,high,1\n"),
+        ("r.csv", "results: binary", os.urandom(300)),
+        ("r.json", "results as JSON: a huge number", '{"FD-VGG": 1' + "0" * 400 + "}"),
+        ("r.json", "results as JSON: deep", "[" * 100000),
+        ("r.json", "results as JSON: a truth", '{"FD-VGG": "x"}'),
+    ):
+        yield Case("answers", name, partial(cases.do, cases.written, file, text), exchange.read_results, REFUSED)
     yield Case(
         "answers", "a command without folders", partial(cases.do, cases.written, "x", ""), _evaluated, REFUSED, "x"
     )

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from controls_in_browser import field, press
 from project import ROOT
 
 from vf.data import media, writing
@@ -140,19 +141,6 @@ def drop(page, path):
     )
     page.dispatch_event("body", "dragover", {"dataTransfer": data})
     page.dispatch_event("body", "drop", {"dataTransfer": data})
-
-
-def field(page, label, value=None):
-    box = page.locator(f".jupyter-widgets:has(> label:text-is('{label}')) >> visible=true").last.locator("input")
-    if value is not None:
-        box.fill(str(value))
-        box.press("Enter")
-    return box
-
-
-def press(page, name):
-    page.locator(f"button.jupyter-button:text-is('{name}') >> visible=true").click()
-    time.sleep(0.5)
 
 
 def tool(page, name):

@@ -15,6 +15,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from controls_in_browser import field, press
 from project import ROOT
 
 from vf import params
@@ -133,19 +134,6 @@ def tool(page, name):
 def tab(page, name):
     page.click(f".jupyter-widget-tab >> text='{name}'")
     time.sleep(0.3)
-
-
-def field(page, label, value=None):
-    box = page.locator(f".jupyter-widgets:has(> label:text-is('{label}')) >> visible=true").last.locator("input")
-    if value is not None:
-        box.fill(str(value))
-        box.press("Enter")
-    return box
-
-
-def press(page, name):
-    page.locator(f"button.jupyter-button:text-is('{name}') >> visible=true").click()
-    time.sleep(0.5)
 
 
 def wanted(page, project):
