@@ -139,6 +139,15 @@ class FrameEncoder(Block):
     balance: Share
 
 
+class EndToEnd(Block):
+    """Options of vf.models.end_to_end.train."""
+
+    steps: Annotated[int, Field(ge=2)]
+    batch: Count
+    lr: Positive
+    level: NotNegative
+
+
 class Features(Block):
     """What Video2RMS sees of each frame (App. B.1)."""
 
@@ -154,6 +163,7 @@ class SmallFeatures(Features):
     kinds: SmallKinds
     start: Name | None
     encoder: FrameEncoder
+    end_to_end: EndToEnd | None
 
 
 class PaperFeatures(Features):
@@ -163,6 +173,7 @@ class PaperFeatures(Features):
     kinds: PaperKinds
     start: None
     encoder: None
+    end_to_end: None
 
 
 class Model(Block):
@@ -577,6 +588,10 @@ RULES = [
             "small.video2rms.start",
         ),
         _encoded,
+    ),
+    Rule(
+        ("small.repeats.seeds", "small.features.end_to_end"),
+        lambda seeds, together: "1, as features.end_to_end trains one model a fold" if together and seeds > 1 else None,
     ),
     Rule(("paper.video2rms.model.features", "paper.features.kinds", "paper.video2rms.start"), _frozen),
     Rule(

@@ -358,6 +358,10 @@ class Pretraining:
         `folder/video-foley` is both stages, for VideoFoley.from_pretrained, with the U-Net and the control net in half
         precision; `folder/embedders` holds the networks of the metrics.
         """
+        if self._finished(["frame_encoder"]):
+            encoder = frame_encoder.FrameEncoder.from_pretrained(self.part("frame_encoder"))
+            encoder.save_pretrained(Path(folder) / "frame_encoder")
+            self._copy_histories(["frame_encoder"], Path(folder) / "frame_encoder")
         if self._finished(SYSTEM):
             self._ship_system(Path(folder) / "video-foley")
         if self._finished(SCORING):

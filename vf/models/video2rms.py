@@ -72,11 +72,14 @@ class Video2RMS(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers dec
             self.interpolate()
 
     @torch.no_grad()
-    def interpolate(self) -> "Video2RMS":
-        """Make the layer over time a linear interpolation. Returns the model."""
-        frames = self.config["frames"]
-        rms_frames = self.config["rms_frames"]
-        self.over_time.weight.copy_(F.interpolate(torch.eye(frames)[None], rms_frames, mode="linear")[0].T)
+    def interpolate(self, ahead: float = 0.0) -> "Video2RMS":
+        """Make the layer over time a linear interpolation. Returns the model.
+
+        ahead: video frames by which it reads too late, so that what it says comes earlier.
+        """
+        frames, values = self.config["frames"], self.config["rms_frames"]
+        where = ((torch.arange(values) + 0.5) * frames / values - 0.5 + ahead).clamp(0, frames - 1)
+        self.over_time.weight.copy_((1 - (where[:, None] - torch.arange(frames)).abs()).clamp(min=0))
         self.over_time.bias.zero_()
         return self
 

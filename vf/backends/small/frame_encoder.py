@@ -43,8 +43,9 @@ class FrameEncoder(ModelMixin, ConfigMixin):
         dropout: float = 0.1,
     ):
         super().__init__()
-        convolutions = [(channels, widths[0]), (widths[0], 3 * widths[1]), *zip(widths[1:], widths[2:])]
-        self.convolutions = nn.ModuleList(nn.Conv2d(i, o, 3, stride=2, padding=1, bias=False) for i, o in convolutions)
+        halve = {"kernel_size": 3, "stride": 2, "padding": 1, "bias": False}
+        self.convolutions = nn.ModuleList(nn.Conv2d(i, o, **halve) for i, o in zip((channels, *widths), widths))
+        self.convolutions[1] = nn.Conv3d(*widths[:2], **halve | {"stride": (1, 2, 2), "padding": (0, 1, 1)})
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths)
         self.norm = nn.BatchNorm1d(2 * widths[-1], affine=False)
         over_time: list[nn.Module] = []
@@ -59,16 +60,14 @@ class FrameEncoder(ModelMixin, ConfigMixin):
         """
         b, t = maps.shape[:2]
         x = maps.flatten(0, 1).to(memory_format=torch.channels_last).float() / 64
-        for depth, (convolution, norm) in enumerate(zip(self.convolutions, self.norms)):
-            x = convolution(x)
-            if depth == 1:
-                before, now, after = x.unflatten(0, (b, t)).chunk(3, 2)
-                x = now.clone()
-                x[:, 1:] += before[:, :-1]
-                x[:, :1] += before[:, :1]
-                x[:, :-1] += after[:, 1:]
-                x[:, -1:] += after[:, -1:]
-                x = x.flatten(0, 1)
+        for convolution, norm in zip(self.convolutions, self.norms):
+            if isinstance(convolution, nn.Conv3d):
+                film = x.permute(0, 2, 3, 1).unflatten(0, (b, t))
+                film = torch.cat([film[:, :1], film, film[:, -1:]], 1)  # the ends have themselves for neighbours
+                film = convolution(film.permute(0, 4, 1, 2, 3))
+                x = film.permute(0, 2, 3, 4, 1).flatten(0, 1).permute(0, 3, 1, 2)  # channels stay last in memory
+            else:
+                x = convolution(x)
             x = F.relu(norm(x))
         # the maximum as well as the mean, because a stick is thin
         return self.norm(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)).unflatten(0, (b, t))
@@ -111,11 +110,11 @@ def augment(
     shift: largest move, in picture sizes. zoom: largest change of scale, in octaves.
     hide: probability that a box of a quarter of each side is blanked.
     """
-    return _seen(maps, torch.rand(CHOICES, generator=generator), kinds, shift, zoom, hide)
+    return view(maps, torch.rand(CHOICES, generator=generator), kinds, shift, zoom, hide)
 
 
-def _seen(maps, choices, kinds=("difference",), shift=0.07, zoom=0.3, hide=0.5):
-    """`augment` by CHOICES random numbers in [0, 1)."""
+def view(maps, choices, kinds=("difference",), shift=0.07, zoom=0.3, hide=0.5):
+    """`augment` by CHOICES random numbers in [0, 1), for those who draw them all beforehand."""
     mirror, dy, dx, size, stretch, contrast, paler, grey, box, top, left = choices.tolist()
     h, w = maps.shape[-2:]
     wide = 2 ** (zoom * (2 * size - 1))
@@ -204,7 +203,7 @@ def train(
     def loss(generator, part):
         samples = part.rows([draw(generator) for _ in range(options.batch)])
         films = (torch.from_numpy(np.array(maps[i, window])) for i, window, _ in samples)
-        x = torch.stack([_seen(film, view, kinds) for film, (*_, view) in zip(films, samples)])
+        x = torch.stack([view(film, choices, kinds) for film, (*_, choices) in zip(films, samples)])
         reference = torch.stack([target[i][window] for i, window, _ in samples])
         estimate = encoder.estimate_levels(encoder(x.to(encoder.device)))
         return F.mse_loss(estimate.float(), reference.to(encoder.device))

@@ -1,0 +1,103 @@
+"""Encoder and Video2RMS trained as one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from vf.backends.small.frame_encoder import FrameEncoder
+from vf.models import end_to_end
+from vf.models.end_to_end import Options
+from vf.models.video2rms import Video2RMS
+
+MODEL = {"features": 16, "width": 8, "lstm": 4, "bins": 8, "dropout": 0.0, "relu_logits": False}
+
+
+def test_lag_of_a_film_is_found_in_all_its_clips_together():
+    rng = np.random.default_rng(0)
+    truth = rng.random((4, 200)) ** 8
+    late = np.stack([end_to_end.delay(curve, by) for curve, by in zip(truth, (5, 5, -3, -3))])
+    late += 0.3 * rng.random(late.shape)
+    assert end_to_end.film_lags(truth, late, ["a", "a", "b", "b"], 12) == {"a": 5, "b": -3}
+
+
+def test_lag_of_what_says_nothing_is_none():
+    assert end_to_end.film_lags(np.ones((1, 50)), np.ones((1, 50)), ["a"], 12) == {"a": 0}
+
+
+@pytest.mark.parametrize("by, wanted", [(0, [1, 2, 3, 4]), (1, [1, 1, 2, 3]), (-2, [3, 4, 4, 4])])
+def test_a_delayed_curve_holds_the_end_that_it_leaves(by, wanted):
+    assert end_to_end.delay(np.array([1, 2, 3, 4]), by).tolist() == wanted
+
+
+def test_films_are_made_as_loud_as_the_median_film():
+    curve = np.abs(np.sin(np.arange(400) / 9)).astype(np.float32)
+    curves = np.stack([0.1 * curve, 0.2 * curve, 0.4 * curve, 0 * curve])
+    evened = end_to_end.even_levels(curves, ["far", "middle", "near", "silent"])
+    # what lies under the floor does not count, so that quantiles of scaled curves are near each other and not equal
+    np.testing.assert_allclose(evened[:3].max(1), 0.2, rtol=0.03)
+    assert not evened[3].any()
+    assert not end_to_end.even_levels(curves[3:], ["silent"]).any()
+
+
+def test_a_model_can_read_ahead():
+    torch.manual_seed(0)
+    model = Video2RMS(**MODEL, frames=30, rms_frames=120)
+    states = torch.zeros(1, 30, 8)
+    states[0, 12] = 1
+    now = model.over_time(states.transpose(1, 2))[0, 0].argmax()
+    ahead = model.interpolate(ahead=2).over_time(states.transpose(1, 2))[0, 0].argmax()
+    assert now - ahead == 8
+    assert model.over_time.weight.sum(1).allclose(torch.ones(120))
+
+
+def blinking(films=3, clips=8, frames=40):
+    """Maps in which something blinks at random, and curves (125 values a second) that are loud when it does."""
+    rng = np.random.default_rng(0)
+    hits = rng.random((films * clips, frames)) < 0.15
+    maps = np.zeros((films * clips, frames, 3, 16, 16), np.uint8)
+    maps[:, :, 1, 4:8, 4:8] = 200 * hits[:, :, None, None]
+    curves = np.repeat(hits, 4, 1) * np.float32(0.3)
+    return maps, curves, [film for film in range(films) for _ in range(clips)]
+
+
+OPTIONS = Options(steps=60, batch=3, lr=5e-3, precision="no")
+
+
+def learnt(options=OPTIONS, lags=(0, 0, 0)):
+    maps, curves, films = blinking()
+    curves = np.stack([end_to_end.delay(curve, lags[film]) for curve, film in zip(curves, films)])
+    torch.manual_seed(0)
+    encoder = FrameEncoder(3, (4, 8))
+    model, losses = end_to_end.train(encoder, MODEL, maps, curves, films, range(len(films)), options)
+    features = encoder.eval()(torch.from_numpy(maps))
+    return losses, model.eval()(features).softmax(-1), curves
+
+
+def test_both_learn_and_what_was_interrupted_goes_on(tmp_path):
+    losses, probability, _ = learnt()
+    assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
+    state = replace(OPTIONS, checkpoint=tmp_path, every=10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(end_to_end, "film_lags", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            learnt(state)
+    again, same, _ = learnt(state)  # the first half lies there, finished
+    assert again == losses
+    assert torch.equal(probability, same)
+
+
+def stopped(*_):
+    raise KeyboardInterrupt
+
+
+def test_lags_of_films_are_taken_out_of_what_is_learnt(monkeypatch):
+    found = []
+    measure = end_to_end.film_lags
+    monkeypatch.setattr(end_to_end, "film_lags", lambda *given: found.append(measure(*given)) or found[-1])
+    learnt(replace(OPTIONS, steps=400), lags=(0, 4, -4))
+    first, second = found
+    # the estimate is of the films' common time: a film whose sound comes late is led by it
+    assert first[1] < first[0] < first[2]
+    assert np.ptp(list(second.values())) < np.ptp(list(first.values()))

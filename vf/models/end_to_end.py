@@ -1,0 +1,166 @@
+"""Frame encoder and Video2RMS trained as one, for real films, of which there are few.
+
+In section 2.1 the features are frozen. That wants networks that were trained on much. Here the encoder of the small
+profile, which has seen rendered films alone, learns on with Video2RMS behind it.
+
+Three things of a real film are not in its picture, and are taken out of what is learnt: how near the microphone stood
+(`even_levels`), by how much the sound trails the picture (`film_lags`), and what the camera looked like
+(`frame_encoder.augment`, a new view for every sample).
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from vf.backends.small import frame_encoder
+from vf.backends.small.frame_encoder import FrameEncoder
+from vf.models import video2rms
+from vf.models.video2rms import Video2RMS
+from vf.signal import fit, rms
+
+
+@dataclass(frozen=True)
+class Options(fit.Training):
+    """Training of both networks; `features.end_to_end` of params.yaml has these keys.
+
+    label_width, sigma: of Eq. 3. level: weight of the squared error of `frame_encoder.levels`, which the encoder
+    estimates by itself, beside the cross entropy of the classes, a mean over the frames. most_lag: values of the curve
+    by which the sound of a film may trail its picture, or lead it.
+    """
+
+    batch: int = 5
+    lr: float = 2e-3
+    weight_decay: float = 0.02
+    precision: str = "bf16"
+    warmup: float = 0.05
+    label_width: int = 2
+    sigma: float = 1.0
+    level: float = 1.0
+    most_lag: int = 12
+
+
+class FilmToRMS(nn.Module):
+    """Both networks, one behind the other."""
+
+    def __init__(self, encoder: FrameEncoder, model: Video2RMS):
+        super().__init__()
+        self.encoder, self.model = encoder, model
+
+    def forward(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Maps uint8 (b, t, c, h, w) -> logits of the classes (b, n, k), levels of the frames (b, t)."""
+        features = self.encoder(maps)
+        return self.model(features), self.encoder.estimate_levels(features)
+
+
+def even_levels(curves: np.ndarray, groups: Sequence[Hashable]) -> np.ndarray:
+    """Curves (b, n) of films, each film scaled so that its loud moments are as loud as in the median film.
+
+    groups: film of each clip. A film's loud moments have the 0.9 quantile of its RMS above the floor of the classes. A
+    film that never rises above it stays as it is.
+    """
+    curves, films = np.asarray(curves, np.float32), {}
+    for film in dict.fromkeys(groups):
+        clips = [i for i, other in enumerate(groups) if other == film]
+        audible = curves[clips][curves[clips] > rms.Bins.floor]
+        if len(audible):
+            films[film] = clips, np.quantile(audible, 0.9)
+    middle = np.median([loud for _, loud in films.values()] or [1.0])
+    evened = curves.copy()
+    for clips, loud in films.values():
+        evened[clips] = (curves[clips] * (middle / loud)).clip(0, 1)
+    return evened
+
+
+def film_lags(truth: np.ndarray, estimate: np.ndarray, groups: Sequence[Hashable], most: int) -> dict[Hashable, int]:
+    """By how many values the estimate trails the truth, film by film; negative where it leads.
+
+    truth, estimate: (b, n) curves. groups: film of each clip. most: largest lag. It is where the covariance of a film's
+    curves, summed over its clips, is largest.
+    """
+    spectra = [np.fft.rfft(c - c.mean(-1, keepdims=True), 2 * c.shape[-1]) for c in (truth, estimate)]
+    covariance = np.fft.irfft(spectra[0].conj() * spectra[1])  # (b, 2 n), of lags 0 .. n, -n .. -1
+    shifts = np.array(sorted(range(-most, most + 1), key=abs))
+    films = {g: [i for i, other in enumerate(groups) if other == g] for g in dict.fromkeys(groups)}
+    return {g: int(shifts[covariance[clips][:, shifts].sum(0).argmax()]) for g, clips in films.items()}
+
+
+def delay(curve: np.ndarray, by: int) -> np.ndarray:
+    """A curve (n,) that comes `by` values later, or earlier where it is negative; the end it leaves is held."""
+    return curve[(np.arange(len(curve)) - by).clip(0, len(curve) - 1)]
+
+
+def train(
+    encoder: FrameEncoder,
+    model: dict,
+    maps: np.ndarray,
+    curves: np.ndarray,
+    groups: Sequence[Hashable],
+    among: Sequence[int],
+    options: Options,
+    share: Sequence[float] | None = None,
+    kinds: Sequence[str] = ("difference",),
+    room_tone: bool = True,
+) -> tuple[Video2RMS, list[float]]:
+    """Train both networks in two halves, between which each film's lag is measured and taken out.
+
+    encoder: trained by `frame_encoder.train`, and changed in place; from a random start both would stay at silence.
+    model: keywords of the Video2RMS, whose layer over time stays an interpolation. maps: uint8 (clips, t, c, h, w),
+    perhaps on disk. curves: (clips, n) RMS. groups: film of each clip. among: indices of the clips to train on. share:
+    how often each of these is drawn, in proportion (default: equally often). kinds: of the maps. room_tone: of
+    `video2rms.targets`.
+    Returns the Video2RMS, out of which the median lag of the films is taken, and the losses.
+    """
+    films = [groups[i] for i in among]
+    wanted = even_levels(np.asarray(curves)[list(among)], films)
+    _, bins = video2rms.targets(torch.from_numpy(wanted), range(len(wanted)), model["bins"], room_tone=room_tone)
+    torch.manual_seed(options.seed)
+    both = FilmToRMS(
+        encoder, Video2RMS(frames=maps.shape[1], rms_frames=wanted.shape[1], silence=bins.silence, **model)
+    )
+    both.model.over_time.requires_grad_(False)
+    chance = torch.ones(len(films)) if share is None else torch.as_tensor(share, dtype=torch.float)
+    half, state = options.steps // 2, options.checkpoint
+
+    def fitted(label, targets, **changes):
+        return _fit(both, maps, among, torch.from_numpy(targets), chance, kinds, replace(options, **changes), label)
+
+    losses = fitted("end to end", wanted, steps=half, checkpoint=state and state / "first")
+    lags, median = _lags(both, maps, among, wanted, films, options)
+    aligned = np.stack([delay(curve, lags[film] - median) for curve, film in zip(wanted, films)])
+    rest = {"steps": options.steps - half, "seed": options.seed + 1, "checkpoint": state and state / "second"}
+    losses += fitted("end to end, aligned", aligned, **rest)
+    _, median = _lags(both, maps, among, aligned, films, options)
+    both.model.interpolate(ahead=median * maps.shape[1] / wanted.shape[1])
+    return both.model, losses
+
+
+def _fit(both, maps, among, targets, chance, kinds, options, label):
+    classes = both.model.classes.encode(targets)
+    levels = frame_encoder.levels(targets, maps.shape[1])
+
+    def drawn(generator):
+        return torch.multinomial(chance, options.batch, replacement=True, generator=generator)
+
+    def loss(generator, part):
+        pick = part.rows(drawn(generator))
+        views = part.rows(torch.rand(options.batch, frame_encoder.CHOICES, generator=generator))
+        clips = (torch.from_numpy(np.array(maps[among[int(i)]])) for i in pick)
+        seen = torch.stack([frame_encoder.view(clip, choices, kinds) for clip, choices in zip(clips, views)])
+        logits, estimate = both(seen.to(both.model.device))
+        loss = video2rms.classification_loss(logits.float(), classes[pick], options.label_width, options.sigma, True)
+        return loss / logits.shape[1] + options.level * F.mse_loss(estimate.float(), levels[pick].to(estimate.device))
+
+    return fit.fit(both, loss, options, label=label, items=lambda generator: drawn(generator).tolist())
+
+
+def _lags(both, maps, among, truth, films, options):
+    """`film_lags` of the clips, and their median over the films."""
+    bins = both.model.classes
+    features = frame_encoder.encode(both.encoder, maps, among)
+    estimate = video2rms.predict(both.model, features, bins, "mean")[1].numpy()
+    lags = film_lags(truth, estimate, films, options.most_lag)
+    return lags, int(np.median(list(lags.values())))
