@@ -43,9 +43,9 @@ class FrameEncoder(ModelMixin, ConfigMixin):
         dropout: float = 0.1,
     ):
         super().__init__()
-        halve = {"kernel_size": 3, "stride": 2, "padding": 1, "bias": False}
-        self.convolutions = nn.ModuleList(nn.Conv2d(i, o, **halve) for i, o in zip((channels, *widths), widths))
-        self.convolutions[1] = nn.Conv3d(*widths[:2], **halve | {"stride": (1, 2, 2), "padding": (0, 1, 1)})
+        sizes = list(zip((channels, *widths), widths))
+        self.convolutions = nn.ModuleList(nn.Conv2d(*size, 3, stride=2, padding=1, bias=False) for size in sizes)
+        self.convolutions[1] = nn.Conv3d(*sizes[1], 3, stride=(1, 2, 2), padding=(0, 1, 1), bias=False)
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths)
         self.norm = nn.BatchNorm1d(2 * widths[-1], affine=False)
         over_time: list[nn.Module] = []
