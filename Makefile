@@ -107,7 +107,7 @@ real: install
 # The parts that the small profile takes pretrained, trained once by pretrained/recipe.yaml: about four hours; goes on where it stopped
 ESC10 ?= data/esc10
 pretrain: install       ## VAE, vocoder, CLAP, U-Net and the metrics' networks, into `pretrained`
-	$(PY) -m vf.pretrain --real "$(ESC10)"
+	$(PY) -m vf.pretrain --real "$(ESC10)" --films "$$FILMS"
 
 greatest-hits: install  ## fetches the data set of Greatest Hits (about 40 GB) from its authors and unpacks it
 	$(DVC) update data.dvc

@@ -55,7 +55,7 @@ FilmSize = Annotated[
     list[Annotated[int, Field(ge=2, multiple_of=2)]], Field(min_length=2, max_length=2)
 ]  # H.264 takes even sides
 Precision = Literal["no", "bf16"]
-Decode = Literal["argmax", "mean", "median"]
+Decode = Literal["argmax", "mean", "median", "mu_law"]
 
 
 def _bins(value):

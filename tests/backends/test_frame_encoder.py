@@ -62,6 +62,39 @@ def test_a_loaded_encoder_reads_pictures(tmp_path):
     assert features(pictures, np.arange(6) / 30).shape == (6, 16)
 
 
+def test_a_picture_that_is_shown_twice_is_seen_once():
+    encoder = FrameEncoder(3, (4, 8)).eval()
+    maps = torch.randint(0, 255, (1, 10, 3, 16, 16), dtype=torch.uint8)
+    with torch.no_grad():
+        each = encoder(maps)[0].numpy()
+    due = np.arange(12) / 30
+    shown = np.minimum((due * 25 + 1e-9).astype(int), 9)  # 25 pictures a second on a clock of 30
+    features = frame_encoder.encode(encoder, maps.numpy()[:, shown], times=shown[None] / 25)[0]
+    wanted = np.stack([np.interp(due * 25, np.arange(10), value) for value in each.T], 1)
+    np.testing.assert_allclose(features, wanted, atol=2e-3)
+
+
+def test_pictures_that_come_late_are_taken_earlier(tmp_path):
+    encoder = FrameEncoder(3, (4, 8)).eval()
+    maps = np.random.default_rng(0).integers(0, 255, (1, 10, 3, 16, 16), dtype=np.uint8)
+    times = np.arange(10)[None] / 30
+    right = frame_encoder.encode(encoder, maps, times=times)[0]
+    encoder.register_to_config(late={"30": 2 / 30, "25": 1.0})
+    encoder.save_pretrained(tmp_path)
+    late = frame_encoder.encode(FrameEncoder.from_pretrained(tmp_path).eval(), maps, times=times)[0]
+    np.testing.assert_allclose(late[:8], right[2:], atol=2e-3)
+
+
+def test_clips_of_films_of_several_rates_are_learnt_from_together():
+    maps, curves = strokes()
+    slow = np.repeat(np.arange(20), 2) / 15  # each picture stays for two frames
+    times = np.stack([np.arange(40) / 30 if k % 2 else slow for k in range(12)])
+    options = {"steps": 2, "widths": (6, 12), "window": 16, "batch": 4, "precision": "no"}
+    encoder, losses = frame_encoder.train(maps, curves, range(12), range(8), times=times, **options)
+    assert np.isfinite(losses).all()
+    assert frame_encoder.encode(encoder, maps, times=times).shape == (12, 40, 24)
+
+
 def test_what_has_not_changed_since_the_last_frame_is_seen_as_such():
     encoder = FrameEncoder(3, (4, 8)).eval()
     maps = torch.randint(0, 255, (1, 8, 3, 16, 16), dtype=torch.uint8)

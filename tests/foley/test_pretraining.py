@@ -45,8 +45,11 @@ RECIPE = {
     "controlnet": {"steps": 4, "batch": 2, "crop": 8, "kernel": 4, "mu": 63.0},
     "frame_encoder": {"steps": 4, "widths": [4, 4, 4, 4], "window": 8, "batch": 2, "lr": 1e-3},
     "video2rms": {
-        "views": 1,
-        "decode": "median",
+        "rendered": 0.3,
+        "hop": 0.5,
+        "size": [32, 32],
+        "pool": 2,
+        "decode": "mu_law",
         "model": {"features": 8, "width": 8, "lstm": 4, "bins": 8},
         "train": {"steps": 2, "batch": 2},
     },
@@ -69,7 +72,7 @@ def test_rounds_pause_at_their_ends():
 
 
 def test_held_out_sounds_are_never_heard_and_no_two_draws_are_alike(real, tmp_path):
-    pretraining = Pretraining(RECIPE, tmp_path / "state", real, workers=1)
+    pretraining = Pretraining(RECIPE, tmp_path / "state", real, tmp_path, workers=1)
     waves, captions = pretraining.sounds("unet", 0, 6)
     assert captions.count("The sound of rain.") == 2 and waves.shape == (8, 20480) and waves.dtype == np.int16
     assert not np.array_equal(waves[:6], pretraining.sounds("unet", 1, 6)[0][:6])
@@ -77,7 +80,10 @@ def test_held_out_sounds_are_never_heard_and_no_two_draws_are_alike(real, tmp_pa
 
 
 def test_every_part_is_trained_and_what_ships_is_what_the_back_ends_load(real, tmp_path):
-    pretraining = Pretraining(RECIPE, tmp_path / "state", real, workers=1)
+    frames, wave, _ = render.film("test", 0, seconds=2.0, size=(64, 48))
+    (tmp_path / "films").mkdir()
+    writing.write_film(tmp_path / "films" / "real.mp4", frames, 25, wave, 16000)
+    pretraining = Pretraining(RECIPE, tmp_path / "state", real, tmp_path / "films", workers=1)
     for part in PARTS:
         getattr(pretraining, part)()
     out = tmp_path / "out"
@@ -93,7 +99,6 @@ def test_every_part_is_trained_and_what_ships_is_what_the_back_ends_load(real, t
     texts = [path.read_text() for path in out.rglob("*.json")]
     assert not any(str(tmp_path) in text for text in texts), "no path of the machine that trained it"
     maker = VideoFoley.from_pretrained(out / "video-foley")
-    frames, wave, _ = render.film("test", 0, seconds=2.0, size=(64, 48))
     writing.write_film(tmp_path / "film.mp4", frames, 30, wave, 16000)
     made = maker(tmp_path / "film.mp4", prompt="A hit on wood.")
     assert made.waveform.shape == (32000,) and np.isfinite(made.waveform).all()
@@ -112,18 +117,20 @@ def test_every_part_is_trained_and_what_ships_is_what_the_back_ends_load(real, t
     assert losses == [] and frame_encoder.encode(encoder, maps).shape == (1, 8, 8)
     with pytest.raises(ValueError, match="maps of 3 channels and features.kinds gives 2"):
         frame_encoder.train(maps[:, :, :2], None, [0], [0], weights=out / "video-foley" / "encoder")
+    with pytest.raises(ValueError, match="has no film of 1.2 s.*--films"):
+        Pretraining(RECIPE, tmp_path / "state", real, tmp_path / "out", workers=1).video2rms()
     for load in (backbone.load, embedders.load):
         with pytest.raises(FileNotFoundError, match="make pretrain"):
             load(tmp_path)
 
 
 def test_what_was_interrupted_ends_as_what_was_not(real, tmp_path, monkeypatch):
-    whole = Pretraining(RECIPE, tmp_path / "whole", real, workers=1)
+    whole = Pretraining(RECIPE, tmp_path / "whole", real, tmp_path, workers=1)
     for part in ("vae", "vocoder", "clap", "tagger", "scoring_clap", "unet"):
         getattr(whole, part)()
     assert whole.pipeline().controlnet is None, "the parts do not wait for the control net"
 
-    cut = Pretraining(RECIPE, tmp_path / "cut", real, workers=1)
+    cut = Pretraining(RECIPE, tmp_path / "cut", real, tmp_path, workers=1)
     for part in ("vae", "clap"):
         getattr(cut, part)()
     log, lines = Pretraining.log, []

@@ -88,6 +88,29 @@ def test_both_learn_and_what_was_interrupted_goes_on(tmp_path):
     assert torch.equal(probability, same)
 
 
+def test_what_films_of_a_rate_have_in_common_is_told_apart():
+    lags = {"a": 5, "b": 3, "c": -2, "d": -4, "e": 9, "f": 1}
+    rates = {"a": 25, "b": 25, "c": 30, "d": 30, "e": 60}
+    assert end_to_end.common_lags(lags, rates) == (2, {25: 2, 30: -5})
+    assert end_to_end.common_lags(lags, {}) == (2, {})
+
+
+def test_what_films_of_a_rate_lag_by_is_told_to_the_encoder(monkeypatch):
+    maps, curves, films = blinking(films=5)
+    clock = np.arange(40) / 30
+    times = np.stack([np.repeat(clock[::2], 2) if film % 2 else clock for film in films])  # 15 or 30 pictures a second
+    found = iter([{0: -2, 1: 4, 2: -2, 3: 4, 4: 0}, {0: 1, 1: 2, 2: 1, 3: 2, 4: 1}])
+    monkeypatch.setattr(end_to_end, "film_lags", lambda *_: next(found))
+    targets = []
+    monkeypatch.setattr(end_to_end, "_fit", lambda *given: targets.append(given[4].numpy()) or [0.0])
+    encoder = FrameEncoder(3, (4, 8))
+    example = {"times": times, "synchronous": {4}}
+    end_to_end.train(encoder, MODEL, maps, curves, films, range(len(films)), OPTIONS, **example)
+    # the first half lags by -2 and 4 about a median of 1, the second by 1 and 2 about 1; 125 values a second
+    assert encoder.config["late"] == {"30": pytest.approx(-3 / 125), "15": pytest.approx((3 + 1) / 125)}
+    assert all(np.array_equal(first, second) for first, second in zip(*targets)), "nothing is left of single films"
+
+
 def stopped(*_):
     raise KeyboardInterrupt
 

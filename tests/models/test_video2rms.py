@@ -79,11 +79,17 @@ def test_decode_rules_by_hand():
     assert video2rms.decode(probability, BINS, "argmax")[0] == 0
     assert video2rms.decode(probability, BINS, "median")[0] == values[3]
     assert torch.allclose(video2rms.decode(probability, BINS, "mean")[0], 0.25 * values[3] + 0.3 * values[5])
-    with pytest.raises(ValueError, match="wanted argmax, mean or median"):
+    with pytest.raises(ValueError, match="wanted argmax, mean, median or mu_law"):
         video2rms.decode(probability, BINS, "mode")
 
 
-@pytest.mark.parametrize("rule", ["argmax", "mean", "median"])
+def test_the_mean_on_the_scale_of_the_classes_lies_between_two_of_them():
+    probability = torch.zeros(1, 8)
+    probability[0, [3, 5]] = 0.5  # classes are equally wide on that scale
+    assert torch.allclose(video2rms.decode(probability, BINS, "mu_law")[0], BINS.values()[4], rtol=1e-5)
+
+
+@pytest.mark.parametrize("rule", video2rms.RULES)
 def test_a_certain_model_decodes_the_same_by_every_rule(rule):
     classes = torch.randint(0, 8, (2, 50))
     certain = torch.nn.functional.one_hot(classes, 8).float()

@@ -58,20 +58,25 @@ def glances(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """A film in windows of `length` frames, `hop` apart, read once: yields (frames (length, h, w, 3), times (length,)).
 
+    times: seconds from the window's beginning of the picture that each frame shows.
     Where the film ends within a window, its last picture is repeated to the window's end. partial: end where the film
     breaks off. Raises media.MediaError for a film of fewer than two pictures.
     """
     held: list[tuple[np.ndarray, float]] = []
-    first, stamps = True, set[float]()
+    done, stamps = 0, set[float]()
     for seen in media.stream_frames(path, fps, size, partial=partial):
         held.append(seen)
         stamps = stamps if len(stamps) > 1 else stamps | {seen[1]}
         if len(held) == length:
-            yield np.stack([image for image, _ in held]), np.array([time for _, time in held])
-            held, first = held[hop:], False
+            yield _window(held, done * hop / fps)
+            held, done = held[hop:], done + 1
     if len(stamps) < 2:
         raise media.MediaError(f"{path}: has {len(stamps) or 'no'} picture; wanted a film, in which something moves")
-    if first or len(held) > length - hop:
+    if not done or len(held) > length - hop:
         image, time = held[-1]
         held += [(image, time + k / fps) for k in range(1, length - len(held) + 1)]
-        yield np.stack([image for image, _ in held]), np.array([time for _, time in held])
+        yield _window(held, done * hop / fps)
+
+
+def _window(held, start):
+    return np.stack([image for image, _ in held]), np.array([time for _, time in held]) - start

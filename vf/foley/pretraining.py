@@ -4,8 +4,8 @@ These are AudioLDM, CLAP and the networks of the metrics. `python -m vf.pretrain
 `pretrained/recipe.yaml` says and writes `pretrained/`. Unfinished work is kept in one folder (`runs/pretrain`); an
 interrupted run continues from the last saved step. `accelerate launch -m vf.pretrain` trains in several
 processes, of which the first writes. The networks learn from rendered sounds, drawn anew in every round,
-and from the real sounds of ESC-10, for variety. The objects, stroke styles and sounds of the test films are not among
-them.
+and from the real sounds of ESC-10, for variety; the Video2RMS that ships learns from real films too. The objects,
+stroke styles and sounds of the rendered test films are not among them.
 """
 
 import argparse
@@ -33,11 +33,11 @@ from vf.backends.nets.griffin_lim import GriffinLim
 from vf.backends.nets.small_clap import SmallClap
 from vf.backends.small import backbone, embedders, frame_encoder, frames
 from vf.backends.small import clap as small_clap
-from vf.data import clips, files, media, processes
+from vf.data import clips, corpora, files, media, processes
 from vf.data.render import film as render
 from vf.evaluation import metrics
 from vf.foley.render import VideoFoley
-from vf.models import sampler, video2rms
+from vf.models import end_to_end, sampler, video2rms
 from vf.models.rms2sound import ControlNetOptions, RMS2Sound, train_controlnet
 from vf.models.rms_controlnet import RMSControlNet
 from vf.models.sampler import Settings
@@ -47,6 +47,7 @@ from vf.signal.timeline import Timeline
 Options = TypeVar("Options", bound=fit.Training)
 SYSTEM = ("vae", "vocoder", "clap", "unet", "controlnet", "frame_encoder", "video2rms")
 SCORING = ("tagger", "scoring_clap")  # of the metrics
+RENDERED = "rendered"  # all rendered films, where films are told apart
 PARTS = SYSTEM + SCORING + ("progress",)
 # of what is rendered; no two parts get the same sounds or films
 SEEDS = {
@@ -65,13 +66,14 @@ class Pretraining:
     """Trains the parts of one recipe.
 
     recipe: `pretrained/recipe.yaml` as a dict. state: folder for unfinished work. real: folder of ESC-10, which has a
-    folder for each class. workers: number of processes that render.
+    folder for each class. films: folder of real films. workers: number of processes that render.
     """
 
-    def __init__(self, recipe: dict, state: Path, real: Path, workers: int = 2):
+    def __init__(self, recipe: dict, state: Path, real: Path, films: Path, workers: int = 2):
         self.recipe = recipe
         self.state = Path(state)
         self.real = Path(real)
+        self.films = Path(films)
         self.workers = workers
         self.timeline = Timeline(**recipe["timeline"])
 
@@ -135,10 +137,15 @@ class Pretraining:
                 self.log("vae", step=until, loss=round(float(np.mean(losses[-500:])), 5))
         self._save(vae, "vae")
 
-    def _save(self, network, name: str) -> None:
-        """Keep a finished part, once for all processes; none goes on before it is there."""
+    def _save(self, networks, name: str) -> None:
+        """Keep a finished part, whole, once for all processes; none goes on before it is there.
+
+        networks: one, or a dict of several by name, each of which gets a folder of its own in the part's.
+        """
         if fit.is_main():
-            network.save_pretrained(self.part(name))
+            with files.whole_folder(self.part(name)) as made:
+                for folder, network in networks.items() if isinstance(networks, dict) else [(".", networks)]:
+                    network.save_pretrained(made / folder)
         fit.wait()
 
     def vocoder(self) -> None:
@@ -262,7 +269,9 @@ class Pretraining:
             "checkpoint": self.state / "frame_encoder",
         }
         for k in self._rounds("frame_encoder", options["steps"], settings["rounds"]):
-            maps, curves = self._films("frame_encoder", k)
+            films = [(path, 0.0) for path in self._rendered("frame_encoder", k)]
+            folder = self.state / "films" / "frame_encoder" / str(k)
+            maps, _, curves = self._maps(folder, films, tuple(settings["size"]), settings["pool"])
             every = range(len(maps))
             for until in stops(options["steps"], settings["rounds"], k, 500):
                 encoder, losses = frame_encoder.train(maps, curves, every, every, **options, until=until)
@@ -270,52 +279,74 @@ class Pretraining:
         self._save(encoder, "frame_encoder")
 
     def video2rms(self) -> None:
-        """Train the Video2RMS that ships, on features of films that the frame encoder has not seen."""
+        """Train the encoder and Video2RMS that ship, as one, on rendered films that it has not seen and real ones."""
         settings = self.recipe["video2rms"]
-        encoder = frame_encoder.FrameEncoder.from_pretrained(self.part("frame_encoder")).eval().to(fit.device())
-        maps, curves = self._films("video2rms", 0)
-        every = range(len(maps))
-        generator = torch.Generator().manual_seed(self.recipe["seed"])
-        views = [frame_encoder.encode(encoder, maps, every, generator) for _ in range(settings["views"])]
-        wanted, bins = video2rms.targets(torch.from_numpy(curves), every, settings["model"]["bins"], room_tone=True)
-        t = self.timeline
-        torch.manual_seed(self.recipe["seed"])
-        model = video2rms.Video2RMS(
-            frames=t.video_frames, rms_frames=t.video_rms_frames, silence=bins.silence, **settings["model"]
+        encoder = frame_encoder.FrameEncoder.from_pretrained(self.part("frame_encoder")).to(fit.device())
+        maps, times, curves, films = self._both_kinds(settings)
+        real = np.array([film != RENDERED for film in films])
+        share = np.where(real, (1 - settings["rendered"]) / max(1, real.sum()), settings["rendered"] / (~real).sum())
+        options = end_to_end.Options(**settings["train"], seed=self.recipe["seed"], checkpoint=self.state / "video2rms")
+        example = {"share": share.tolist(), "times": times, "synchronous": {RENDERED}}
+        model, losses = end_to_end.train(
+            encoder, settings["model"], maps, curves, films, range(len(maps)), options, **example
         )
-        features, wanted = video2rms.with_views(frame_encoder.encode(encoder, maps), views, wanted, every)
-        options = video2rms.Options(**settings["train"], seed=self.recipe["seed"], checkpoint=self.state / "video2rms")
-        losses = video2rms.train(model, features, wanted, bins, options)
         self.log("video2rms", step=len(losses), loss=round(float(np.mean(losses[-50:])), 5))
-        self._save(model, "video2rms")
+        self._save({"encoder": encoder, "model": model}, "video2rms")
 
-    def _films(self, part: str, round_: int) -> tuple[np.ndarray, np.ndarray]:
-        """Maps (clips, t, c, h, w) and RMS curves (clips, n) of the films of one round of a part.
+    def _both_kinds(self, settings):
+        """Maps, times of the pictures, RMS curves and films of clips, as end_to_end.train takes them.
 
-        They stay on disk until the next round.
+        The rendered films count as one film. A real one is cut into clips that overlap, `hop` seconds apart.
         """
-        settings = self.recipe["films"]
-        t = self.timeline
+        rendered = self._rendered("video2rms", 0)
+        starts = [(path, 0.0, RENDERED) for path in rendered]
+        seconds = self.timeline.seconds
+        for path in corpora.FilmCorpus("folder", self.films).paths().values():
+            length = len(media.read_sound(path, self.timeline.sample_rate)) / self.timeline.sample_rate
+            starts += [(path, start, path.stem) for start in np.arange(0, length - seconds, settings["hop"])]
+        if len(starts) == len(rendered):
+            raise ValueError(f"{self.films}: has no film of {seconds:g} s; wanted real films with sound: set --films")
+        folder = self.state / "films" / "video2rms" / "maps"
+        stored = self._maps(folder, [clip[:2] for clip in starts], tuple(settings["size"]), settings["pool"])
+        return *stored, [film for *_, film in starts]
+
+    def _rendered(self, part: str, round_: int) -> list[Path]:
+        """The rendered films of one round of a part, on disk until the next round."""
+        settings, t = self.recipe["films"], self.timeline
         folder = self.state / "films" / part / str(round_)
-        if fit.is_main() and not (folder / "curves.npy").exists():
+        if fit.is_main() and len(list(folder.glob("*.mp4"))) < settings["count"]:
             shutil.rmtree(folder.parent, ignore_errors=True)
-            count, size = {"train": settings["count"]}, settings["size"]
-            render.write_films(folder, count, t.seconds, t.fps, size, t.sample_rate, self._seed(part, round_))
-            read = frames.Reader(pool=settings["pool"])
-            store = None
-            curves = []
-            paths = sorted(folder.glob("*.mp4"))
-            for i, path in enumerate(tqdm(paths, desc="maps", mininterval=2.0)):
-                maps = read(*media.read_frames(path, t.fps, size, 0.0, t.seconds))
+            count = {"train": settings["count"]}
+            render.write_films(
+                folder, count, t.seconds, t.fps, settings["size"], t.sample_rate, self._seed(part, round_)
+            )
+        fit.wait()
+        return sorted(folder.glob("*.mp4"))
+
+    def _maps(self, folder: Path, clips: list, size: tuple[int, int], pool: int) -> tuple[np.ndarray, ...]:
+        """Maps (clips, t, c, h, w), times (clips, t), RMS curves (clips, n) of clips (film, start), kept in `folder`.
+
+        times: of the picture that each frame shows, in seconds from the clip's beginning.
+        """
+        t = self.timeline
+        if fit.is_main() and not (folder / "curves.npy").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            read = frames.Reader(pool=pool)
+            store, times, curves = None, [], []
+            for i, (path, start) in enumerate(tqdm(clips, desc="maps", mininterval=2.0)):
+                pictures, at = media.read_frames(path, t.fps, size, start, t.seconds)
+                maps = read(pictures, at)
                 if store is None:
-                    store = np.lib.format.open_memmap(folder / "maps.npy", "w+", maps.dtype, (len(paths), *maps.shape))
+                    store = np.lib.format.open_memmap(folder / "maps.npy", "w+", maps.dtype, (len(clips), *maps.shape))
                 store[i] = maps
-                wave = fitted(media.read_sound(path, t.sample_rate), t.samples)
-                curves.append(rms.rms_curve(wave, t.video_window, t.video_hop).numpy())
-                path.unlink()
+                times.append(at - start)
+                wave = media.read_sound(path, t.sample_rate, start, t.seconds)
+                curves.append(rms.rms_curve(fitted(wave, t.samples), t.video_window, t.video_hop).numpy())
+            files.write_array(folder / "times.npy", np.stack(times))
             files.write_array(folder / "curves.npy", np.stack(curves))
         fit.wait()
-        return np.load(folder / "maps.npy", mmap_mode="r"), np.load(folder / "curves.npy")
+        maps = np.load(folder / "maps.npy", mmap_mode="r")
+        return maps, np.load(folder / "times.npy"), np.load(folder / "curves.npy")
 
     def _seed(self, part: str, round_: int) -> int:
         """Seed of what is rendered in a round of a part."""
@@ -386,11 +417,11 @@ class Pretraining:
         pipeline.unet.half()
         pipeline.controlnet.half()
         settings = Settings(**self.recipe["sampler"])
-        reading = {"profile": "small", "kinds": ["difference"], "pool": self.recipe["films"]["pool"]}
-        model = video2rms.Video2RMS.from_pretrained(self.part("video2rms"))
-        size, decode = self.recipe["films"]["size"], self.recipe["video2rms"]["decode"]
-        maker = VideoFoley(model, pipeline, None, size, self.timeline, decode, settings)
-        maker.origin = self.part("frame_encoder"), reading
+        trained, recipe = self.part("video2rms"), self.recipe["video2rms"]
+        reading = {"profile": "small", "kinds": ["difference"], "pool": recipe["pool"]}
+        model = video2rms.Video2RMS.from_pretrained(trained / "model")
+        maker = VideoFoley(model, pipeline, None, recipe["size"], self.timeline, recipe["decode"], settings)
+        maker.origin = trained / "encoder", reading
         maker.save_pretrained(folder)
         self._copy_histories(SYSTEM, folder)
         if self.part("progress").exists():
@@ -416,6 +447,7 @@ def main() -> None:
     names = ", ".join(PARTS)
     parser.add_argument("parts", nargs="*", help=f"of {names} (default: all that are not finished, then ship)")
     parser.add_argument("--real", type=Path, required=True, help="ESC-10: a folder for each class, .ogg")
+    parser.add_argument("--films", type=Path, required=True, help="real films with sound, for Video2RMS")
     parser.add_argument("--recipe", type=Path, default=Path("pretrained/recipe.yaml"))
     parser.add_argument("--state", type=Path, default=Path("runs/pretrain"), help="folder for unfinished work")
     parser.add_argument("--out", type=Path, default=Path("pretrained"))
@@ -425,7 +457,8 @@ def main() -> None:
         parser.error(f"no part is called {', '.join(unknown)}; wanted some of {names}")
     if not arguments.recipe.is_file():
         parser.error(f"{arguments.recipe}: no such recipe; run from inside a checkout of the project, or give --recipe")
-    pretraining = Pretraining(yaml.safe_load(arguments.recipe.read_text()), arguments.state, arguments.real)
+    recipe = yaml.safe_load(arguments.recipe.read_text())
+    pretraining = Pretraining(recipe, arguments.state, arguments.real, arguments.films)
     for part in arguments.parts or PARTS:
         if arguments.parts or not pretraining.part(part).exists():
             getattr(pretraining, part)()

@@ -92,7 +92,7 @@ def _recipe(folder, hold):
         pool, kinds, profile = reading["pool"], reading["kinds"], reading["profile"]
         for name, value, fits in (
             ("size", size, len(size) == 2 and all(type(n) is int and 0 < n < 1 << 14 for n in size)),
-            ("decode", decode, decode in ("argmax", "mean", "median")),
+            ("decode", decode, decode in video2rms.RULES),
             ("reading.profile", profile, profile in ("small", "paper")),
             ("reading.kinds", kinds, kinds and all(isinstance(kind, str) for kind in kinds)),
             ("reading.pool", pool, type(pool) is int and 0 < pool <= min(size)),

@@ -8,7 +8,7 @@ Three things of a real film are not in its picture, and are taken out of what is
 (`frame_encoder.augment`, a new view for every sample).
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from vf.backends.small import frame_encoder
 from vf.backends.small.frame_encoder import FrameEncoder
 from vf.models import video2rms
 from vf.models.video2rms import Video2RMS
-from vf.signal import fit, rms
+from vf.signal import fit, motion, rms
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class FilmToRMS(nn.Module):
         super().__init__()
         self.encoder, self.model = encoder, model
 
-    def forward(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Maps uint8 (b, t, c, h, w) -> logits of the classes (b, n, k), levels of the frames (b, t)."""
-        features = self.encoder(maps)
+    def forward(self, clips: Sequence[torch.Tensor], times: Sequence | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Clips, as `frame_encoder.distinct` takes them -> logits of the classes (b, n, k), levels of frames (b, t)."""
+        features = frame_encoder.features_of(self.encoder, clips, times)
         return self.model(features), self.encoder.estimate_levels(features)
 
 
@@ -88,6 +88,19 @@ def film_lags(truth: np.ndarray, estimate: np.ndarray, groups: Sequence[Hashable
     return {g: int(shifts[covariance[clips][:, shifts].sum(0).argmax()]) for g, clips in films.items()}
 
 
+def common_lags(lags: Mapping[Hashable, int], rates: Mapping[Hashable, int]) -> tuple[int, dict[int, int]]:
+    """What films' lags have in common: the median of all, and how far from it the median of each frame rate lies.
+
+    lags: of `film_lags`, by film. rates: pictures a second, by film; a rate of a single film is not told apart.
+    """
+    middle = int(np.median(list(lags.values()) or [0]))
+    alike: dict[int, list[int]] = {}
+    for film, lag in lags.items():
+        if film in rates:
+            alike.setdefault(rates[film], []).append(lag)
+    return middle, {rate: int(np.median(some)) - middle for rate, some in alike.items() if len(some) > 1}
+
+
 def delay(curve: np.ndarray, by: int) -> np.ndarray:
     """A curve (n,) that comes `by` values later, or earlier where it is negative; the end it leaves is held."""
     return curve[(np.arange(len(curve)) - by).clip(0, len(curve) - 1)]
@@ -104,6 +117,8 @@ def train(
     share: Sequence[float] | None = None,
     kinds: Sequence[str] = ("difference",),
     room_tone: bool = True,
+    times: np.ndarray | None = None,
+    synchronous: Collection[Hashable] = (),
 ) -> tuple[Video2RMS, list[float]]:
     """Train both networks in two halves, between which each film's lag is measured and taken out.
 
@@ -111,8 +126,10 @@ def train(
     model: keywords of the Video2RMS, whose layer over time stays an interpolation. maps: uint8 (clips, t, c, h, w),
     perhaps on disk. curves: (clips, n) RMS. groups: film of each clip. among: indices of the clips to train on. share:
     how often each of these is drawn, in proportion (default: equally often). kinds: of the maps. room_tone: of
-    `video2rms.targets`.
-    Returns the Video2RMS, out of which the median lag of the films is taken, and the losses.
+    `video2rms.targets`. times: (clips, t), see `frame_encoder.distinct`.
+    synchronous: films whose sound is known to be in time.
+    Returns the Video2RMS, out of which the median lag of the films is taken, and the losses. What the films of a frame
+    rate have in common beside it is taken out by the encoder (`late`).
     """
     films = [groups[i] for i in among]
     wanted = even_levels(np.asarray(curves)[list(among)], films)
@@ -126,19 +143,37 @@ def train(
     half, state = options.steps // 2, options.checkpoint
 
     def fitted(label, targets, **changes):
-        return _fit(both, maps, among, torch.from_numpy(targets), chance, kinds, replace(options, **changes), label)
+        settings = replace(options, **changes)
+        return _fit(both, maps, times, among, torch.from_numpy(targets), chance, kinds, settings, label)
 
+    def measured(truth):
+        features = frame_encoder.encode(encoder, maps, among, times=times)
+        lags = film_lags(
+            truth, video2rms.predict(both.model, features, bins, "mean")[1].numpy(), films, options.most_lag
+        )
+        return {film: lag for film, lag in lags.items() if film not in synchronous}
+
+    def correct(late):
+        seconds = {str(rate): by * to_frames / encoder.config["fps"] for rate, by in late.items()}
+        encoder.register_to_config(late=seconds)
+
+    rates = {} if times is None else {film: motion.rate(times[i]) for film, i in zip(films, among)}
+    to_frames = maps.shape[1] / wanted.shape[1]
     losses = fitted("end to end", wanted, steps=half, checkpoint=state and state / "first")
-    lags, median = _lags(both, maps, among, wanted, films, options)
-    aligned = np.stack([delay(curve, lags[film] - median) for curve, film in zip(wanted, films)])
-    rest = {"steps": options.steps - half, "seed": options.seed + 1, "checkpoint": state and state / "second"}
-    losses += fitted("end to end, aligned", aligned, **rest)
-    _, median = _lags(both, maps, among, aligned, films, options)
-    both.model.interpolate(ahead=median * maps.shape[1] / wanted.shape[1])
+    lags = measured(wanted)
+    middle, late = common_lags(lags, rates)
+    correct(late)
+    rest = {film: lag - middle - late.get(rates.get(film, 0), 0) for film, lag in lags.items()}
+    aligned = np.stack([delay(curve, rest.get(film, 0)) for curve, film in zip(wanted, films)])
+    settings = {"steps": options.steps - half, "seed": options.seed + 1, "checkpoint": state and state / "second"}
+    losses += fitted("end to end, aligned", aligned, **settings)
+    middle, more = common_lags(measured(aligned), rates)
+    correct({rate: by + more.get(rate, 0) for rate, by in late.items()})
+    both.model.interpolate(ahead=middle * to_frames)
     return both.model, losses
 
 
-def _fit(both, maps, among, targets, chance, kinds, options, label):
+def _fit(both, maps, times, among, targets, chance, kinds, options, label):
     classes = both.model.classes.encode(targets)
     levels = frame_encoder.levels(targets, maps.shape[1])
 
@@ -148,19 +183,11 @@ def _fit(both, maps, among, targets, chance, kinds, options, label):
     def loss(generator, part):
         pick = part.rows(drawn(generator))
         views = part.rows(torch.rand(options.batch, frame_encoder.CHOICES, generator=generator))
-        clips = (torch.from_numpy(np.array(maps[among[int(i)]])) for i in pick)
-        seen = torch.stack([frame_encoder.view(clip, choices, kinds) for clip, choices in zip(clips, views)])
-        logits, estimate = both(seen.to(both.model.device))
+        clips = [among[int(i)] for i in pick]
+        films = (torch.from_numpy(np.array(maps[i])) for i in clips)
+        seen = [frame_encoder.view(film, choices, kinds) for film, choices in zip(films, views)]
+        logits, estimate = both(seen, None if times is None else times[clips])
         loss = video2rms.classification_loss(logits.float(), classes[pick], options.label_width, options.sigma, True)
         return loss / logits.shape[1] + options.level * F.mse_loss(estimate.float(), levels[pick].to(estimate.device))
 
     return fit.fit(both, loss, options, label=label, items=lambda generator: drawn(generator).tolist())
-
-
-def _lags(both, maps, among, truth, films, options):
-    """`film_lags` of the clips, and their median over the films."""
-    bins = both.model.classes
-    features = frame_encoder.encode(both.encoder, maps, among)
-    estimate = video2rms.predict(both.model, features, bins, "mean")[1].numpy()
-    lags = film_lags(truth, estimate, films, options.most_lag)
-    return lags, int(np.median(list(lags.values())))

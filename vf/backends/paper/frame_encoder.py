@@ -26,6 +26,7 @@ def encode(
     among: Sequence[int] | None = None,
     generator: torch.Generator | None = None,
     kinds: Sequence[str] | None = None,
+    times: np.ndarray | None = None,
 ) -> np.ndarray:
     """The reader's features, unchanged: (clips, t, d) -> (clips, t, d). among: indices of the clips; None for all."""
     return np.array(maps if among is None else maps[among])

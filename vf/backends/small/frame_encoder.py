@@ -5,7 +5,7 @@ predicting silence. It is therefore trained first, to predict the level of each 
 windows of which half lie around a sound. Then it is frozen, as the paper's encoders are.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from vf.backends import tensors
-from vf.signal import fit
+from vf.signal import fit, motion
 
 CHANNELS = {"difference": 3, "flow": 2, "colour": 6}  # of `frames.KINDS`
 FLOOR_DB = -45.0  # level 0
@@ -31,7 +31,9 @@ class FrameEncoder(ModelMixin, ConfigMixin):
 
     channels: of a frame's maps. widths: channels of the convolutions; each convolution halves the picture. The second
     one covers three frames, to distinguish a sudden stop in one place from a slow one. hidden, dropout: of the layers
-    over time that estimate the level; they are used only in training.
+    over time that estimate the level; they are used only in training. fps: of the clock on which the features come.
+    late: by how many seconds the pictures of a film come late, by its pictures a second, as of `motion.rate`. Films of
+    one rate were written by one kind of camera and converter; rates that are not there count as in time.
     """
 
     @register_to_config
@@ -41,6 +43,8 @@ class FrameEncoder(ModelMixin, ConfigMixin):
         widths: Sequence[int] = (12, 32, 48, 96),
         hidden: int = 96,
         dropout: float = 0.1,
+        fps: float = 30.0,
+        late: Mapping[str, float] = {},  # noqa: B006  # diffusers keeps it, read only
     ):
         super().__init__()
         sizes = list(zip((channels, *widths), widths))
@@ -53,10 +57,11 @@ class FrameEncoder(ModelMixin, ConfigMixin):
             over_time += [nn.Conv1d(size, hidden, 5, padding=2), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(dropout)]
         self.level = nn.Sequential(*over_time, nn.Conv1d(hidden, 1, 5, padding=2))
 
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+    def forward(self, maps: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
         """Features of frames: maps uint8 (b, t, c, h, w) -> (b, t, 2 * widths[-1]).
 
-        They are the mean and the maximum over the picture, normalised.
+        They are the mean and the maximum over the picture, normalised. weights: (b, n, t) of `distinct`, which bring
+        the features of pictures to the n frames of a clock: (b, n, 2 * widths[-1]).
         """
         b, t = maps.shape[:2]
         x = maps.flatten(0, 1).to(memory_format=torch.channels_last).float() / 64
@@ -70,11 +75,35 @@ class FrameEncoder(ModelMixin, ConfigMixin):
                 x = convolution(x)
             x = F.relu(norm(x))
         # the maximum as well as the mean, because a stick is thin
-        return self.norm(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)).unflatten(0, (b, t))
+        features = self.norm(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)).unflatten(0, (b, t))
+        return features if weights is None else weights.to(features.dtype) @ features
 
     def estimate_levels(self, vectors: torch.Tensor) -> torch.Tensor:
         """Estimate of `levels` from the features of `forward`: (b, t, d) -> (b, t)."""
         return self.level(vectors.transpose(1, 2))[:, 0]
+
+
+def distinct(
+    clips: Sequence[torch.Tensor],
+    times: np.ndarray | Sequence[np.ndarray] | None,
+    fps: float,
+    late: Mapping[str, float] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Clips as FrameEncoder.forward takes them: each picture once, and the weights that bring it to the clock.
+
+    A film of 25 fps read at 30 fps shows every fifth picture twice, and up to 33 ms late. Its hits are told by what is
+    before and after a picture, and by when it was taken.
+    clips: maps (n, c, h, w) of frames on the clock. times: (n,) seconds from the clip's beginning of the picture that
+    each frame shows; None where they are the clock's own. late: of FrameEncoder. Returns maps (b, t, c, h, w), the last
+    picture repeated where a clip has fewer than others, and weights (b, n, t), or None.
+    """
+    if times is None:
+        return torch.stack(list(clips)), None
+    found = [motion.interpolation(at - (late or {}).get(str(motion.rate(at)), 0.0), fps) for at in times]
+    most = max(len(index) for index, _ in found)
+    maps = [clip[np.pad(index, (0, most - len(index)), mode="edge")] for clip, (index, _) in zip(clips, found)]
+    weights = [np.pad(weight, ((0, 0), (0, most - weight.shape[1]))) for _, weight in found]
+    return torch.stack(maps), torch.from_numpy(np.stack(weights))
 
 
 def levels(curves: np.ndarray | torch.Tensor, frames: int, groups: Sequence[Hashable] | None = None) -> torch.Tensor:
@@ -169,13 +198,15 @@ def train(
     kinds: Sequence[str] = ("difference",),
     start: str | Path | None = None,
     weights: str | Path | None = None,
+    times: np.ndarray | None = None,
     **settings,
 ) -> tuple[FrameEncoder, list[float]]:
     """Train a FrameEncoder on training films, or load one.
 
     maps: uint8 (clips, t, c, h, w), perhaps on disk. curves: (clips, n) RMS of the clips. groups: film of each clip.
     among: indices of the clips to train on. kinds: of the maps. start: folder of a trained encoder to continue from.
-    weights: folder of a trained encoder to take as it is. settings: keywords of Options. Returns (encoder, losses).
+    weights: folder of a trained encoder to take as it is. times: (clips, t), see `distinct`. settings: keywords of
+    Options. Returns (encoder, losses).
     Raises FileNotFoundError where a folder has no encoder, ValueError where `weights` was trained on other maps, and
     tensors.CheckpointError where it lacks some.
     """
@@ -202,10 +233,12 @@ def train(
 
     def loss(generator, part):
         samples = part.rows([draw(generator) for _ in range(options.batch)])
+        fps = encoder.config["fps"]
         films = (torch.from_numpy(np.array(maps[i, window])) for i, window, _ in samples)
-        x = torch.stack([view(film, choices, kinds) for film, (*_, choices) in zip(films, samples)])
+        seen = [view(film, choices, kinds) for film, (*_, choices) in zip(films, samples)]
+        at = None if times is None else [times[i, window] - window.start / fps for i, window, _ in samples]
         reference = torch.stack([target[i][window] for i, window, _ in samples])
-        estimate = encoder.estimate_levels(encoder(x.to(encoder.device)))
+        estimate = encoder.estimate_levels(features_of(encoder, seen, at))
         return F.mse_loss(estimate.float(), reference.to(encoder.device))
 
     return encoder, fit.fit(encoder, loss, options, label="frame encoder")
@@ -232,6 +265,14 @@ def _read(folder):
     return encoder
 
 
+def features_of(
+    encoder: FrameEncoder, clips: Sequence[torch.Tensor], times: np.ndarray | Sequence[np.ndarray] | None
+) -> torch.Tensor:
+    """Features (b, t, d) of clips, maps (t, c, h, w) each. times: as in `distinct`."""
+    maps, weights = distinct(clips, times, encoder.config["fps"], encoder.config["late"])
+    return encoder(maps.to(encoder.device), None if weights is None else weights.to(encoder.device))
+
+
 @torch.no_grad()
 def encode(
     encoder: FrameEncoder,
@@ -240,19 +281,22 @@ def encode(
     generator: torch.Generator | None = None,
     batch: int = 4,
     kinds: Sequence[str] = ("difference",),
+    times: np.ndarray | None = None,
 ) -> np.ndarray:
     """Features of clips: maps uint8 (clips, t, c, h, w), perhaps on disk -> (clips, t, d) float16.
 
     among: indices of the clips; None for all. generator: if given, each clip is augmented (`augment`).
-    kinds: of the maps.
+    kinds: of the maps. times: (clips, t), see `distinct`.
     """
     parts = []
     index = list(range(len(maps)) if among is None else among)
     for start in tqdm(range(0, len(index), batch), desc="frames", mininterval=2.0):
-        x = torch.from_numpy(np.array(maps[index[start : start + batch]]))
+        chosen = index[start : start + batch]
+        seen = list(torch.from_numpy(np.array(maps[chosen])))
         if generator is not None:
-            x = torch.stack([augment(clip, generator, kinds) for clip in x])
-        parts.append(encoder(x.to(encoder.device)).cpu().numpy().astype(np.float16))
+            seen = [augment(clip, generator, kinds) for clip in seen]
+        features = features_of(encoder, seen, None if times is None else times[chosen])
+        parts.append(features.cpu().numpy().astype(np.float16))
     return np.concatenate(parts)
 
 
@@ -261,8 +305,9 @@ def load(
 ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """A frozen encoder as a function (frames, times) of one clip -> features (t, d) float16.
 
-    folder: of the encoder. reader: `frames.Reader` of the maps that it was trained on. device: of the encoder.
+    times: (t,) seconds from the clip's beginning, see `distinct`. folder: of the encoder. reader: `frames.Reader` of
+    the maps that it was trained on. device: of the encoder.
     Raises tensors.CheckpointError for a folder that lacks weights.
     """
     encoder = _read(folder).to(device)
-    return lambda frames, times: encode(encoder, reader(frames, times)[None])[0]
+    return lambda frames, times: encode(encoder, reader(frames, times)[None], times=np.asarray(times)[None])[0]
