@@ -97,12 +97,12 @@ OWN = $(shell sed -n 's/^run: *\([A-Za-z0-9_.-]*\).*/\1/p' params.yaml)
 REAL = run=real films.source=greatest_hits films.audio=$(AUDIO) audio.sources=[films,folder] \
 	small.features.weights=null small.features.size=[384,288] small.features.pool=4 small.features.start=$(OWN) small.features.views=0 \
 	small.features.encoder.steps=100 small.features.encoder.lr=2.0e-3 small.repeats.seeds=1 \
-	'small.features.end_to_end={steps: 800, batch: 5, lr: 2.0e-3, level: 1.0}' \
+	small.video2rms.decode=mu_law 'small.features.end_to_end={steps: 800, batch: 5, lr: 2.0e-3, level: 1.0}' \
 	small.backbone.weights=null small.embedders.weights=null small.backbone.vae.steps=800 small.backbone.unet.steps=600 small.rms_controlnet.train.steps=400
 
 real: install
 	$(PY) -m vf.aside $(foreach s,$(REAL),'$(s)') films.root="$$FILMS" audio.root="$$SOUNDS" \
-		-- report video2rms_repeats video2rms_variants@width_0
+		-- report video2rms_repeats
 
 # The parts that the small profile takes pretrained, trained once by pretrained/recipe.yaml: about four hours; goes on where it stopped
 ESC10 ?= data/esc10

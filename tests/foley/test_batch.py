@@ -124,6 +124,14 @@ def test_a_curve_and_regions_come_in_from_files(shell, tmp_path):
     assert [(r["start"], r["end"], r["prompt"]) for r in made["regions"]] == [(0.2, 0.6, "b")]
 
 
+def test_the_level_of_a_film_is_changed_at_once(shell, tmp_path):
+    levels = []
+    for words in ((), ("--level", "-6")):
+        assert shell("in/one.mp4", *words)[0] == 0
+        levels.append(json.loads((tmp_path / "in" / "one-foley.json").read_text())["curve"]["levels"])
+    assert levels[1] == pytest.approx([level * 10**-0.3 for level in levels[0]], rel=1e-4)
+
+
 def test_a_project_for_a_daw_and_a_loudness(shell, tmp_path, capsys):
     assert shell("in/one.mp4", "--project", "--loudness", "-30", "--wav")[0] == 0
     said = capsys.readouterr().out
@@ -148,6 +156,7 @@ def test_what_it_says_before_it_renders(shell, capsys):
     [
         (("--loudness", "3"), "wanted LUFS between -70 and 0"),
         (("--negative", " "), "--negative is empty"),
+        (("--level", "99"), "wanted dB between -60 and 60"),
         (("--regions", "none.csv"), "none.csv"),
     ],
 )

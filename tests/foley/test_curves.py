@@ -93,7 +93,15 @@ def test_scale_delete_and_smooth():
     assert np.allclose(curves.smooth(impulse, RATE, 0.02)[49:52], 0.3)
 
 
+def test_a_whole_curve_is_made_louder():
+    curve = np.array([0, 0.01, 0.2, 0.4], np.float32)
+    np.testing.assert_allclose(curves.amplify(curve, -6.0206), curve / 2, rtol=1e-5)
+    np.testing.assert_allclose(curves.amplify(curve, 12.0412), [0, 0.04, 0.8, 1], rtol=1e-5)
+
+
 BAD = [
+    (lambda c: curves.amplify(c, 99), "between -60 and 60"),
+    (lambda c: curves.amplify(c, np.nan), "between -60 and 60"),
     (lambda c: curves.draw(c, RATE, [1, 0.5], [0, 0]), "in order"),
     (lambda c: curves.draw(c, RATE, [1], [0, 0]), "one of each"),
     (lambda c: curves.draw(c, RATE, [1], [2.0]), r"RMS in \[0, 1\]"),

@@ -106,8 +106,8 @@ def test_what_films_of_a_rate_lag_by_is_told_to_the_encoder(monkeypatch):
     encoder = FrameEncoder(3, (4, 8))
     example = {"times": times, "synchronous": {4}}
     end_to_end.train(encoder, MODEL, maps, curves, films, range(len(films)), OPTIONS, **example)
-    # the first half lags by -2 and 4 about a median of 1, the second by 1 and 2 about 1; 125 values a second
-    assert encoder.config["late"] == {"30": pytest.approx(-3 / 125), "15": pytest.approx((3 + 1) / 125)}
+    # the first half lags by -2 and 4 about a median of 1, the second by 1 and 2 about 1; 120 values a second
+    assert encoder.config["late"] == {"30": pytest.approx(-3 / 120), "15": pytest.approx((3 + 1) / 120)}
     assert all(np.array_equal(first, second) for first, second in zip(*targets)), "nothing is left of single films"
 
 

@@ -90,12 +90,23 @@ def test_every_change_comes_back_and_goes_forth(studio):
     assert np.array_equal(studio.wanted, before)
 
 
+def test_the_level_of_a_film_is_one_slider(studio):
+    desk = Desk(studio)
+    before = studio.wanted
+    desk.fields["whole film"].value = -6.0
+    np.testing.assert_allclose(studio.wanted, before * 10**-0.3, rtol=1e-5)
+    assert desk.fields["whole film"].value == 0.0
+    studio.undo()
+    assert np.array_equal(studio.wanted, before)
+
+
 def test_a_change_never_writes_into_a_curve_that_is_kept(studio):
     kept = studio.predicted.copy()
     for name, values in (
         ("draw", ([0, 1.9], [0.3, 0.3])),
         ("stamp", ("hit", 0.3, 0.2, 0.9)),
         ("scale", (0, 0.1)),
+        ("amplify", (3.0,)),
         ("smooth", ()),
     ):
         getattr(studio, name)(*values)

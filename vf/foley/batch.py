@@ -99,8 +99,11 @@ def one(maker: VideoFoley, film: Path, output: Path, wanted: argparse.Namespace,
     if wanted.project:
         project.check(output)
     seconds = maker.frames(film, wanted.partial) / maker.rate  # as long as the curve that is predicted
+    curve = curves.read(wanted.curve, maker.timeline, seconds) if wanted.curve else None
+    if wanted.level:
+        curve = curves.amplify(maker.predict(film, partial=wanted.partial) if curve is None else curve, wanted.level)
     request = Request(
-        wanted=curves.read(wanted.curve, maker.timeline, seconds) if wanted.curve else None,
+        wanted=curve,
         prompt=wanted.prompt,
         audio=wanted.audio,
         seed=wanted.seed,
@@ -130,7 +133,7 @@ def _check_own(k, films, outputs):
 def _digest(maker, wanted):
     """SHA-256 of all that a sound depends on, but for the film."""
     files = {key: record.sha256(path) for key in ("audio", "curve", "regions") if (path := getattr(wanted, key))}
-    choices = ("prompt", "negative", "seed", "best_of", "correct_gain", "loudness", "partial")
+    choices = ("prompt", "negative", "level", "seed", "best_of", "correct_gain", "loudness", "partial")
     values = {key: getattr(wanted, key) for key in choices} | files | asdict(maker.settings) | {"model": maker.digest}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 

@@ -61,6 +61,13 @@ def parser() -> argparse.ArgumentParser:
         "a .txt of onsets, or a sound",
     )
     p.add_argument(
+        "--level",
+        metavar="DB",
+        type=float,
+        default=0.0,
+        help="make the curve so much louder: a picture does not show how near the microphone stood (default: 0)",
+    )
+    p.add_argument(
         "--regions",
         metavar="FILE",
         type=Path,
@@ -171,6 +178,8 @@ def main(arguments: list[str] | None = None) -> int:
             raise ValueError(f"--best-of {wanted.best_of}, --seed {wanted.seed}; wanted at least 1 and at least 0")
         if wanted.loudness is not None and not -70 < wanted.loudness < 0:
             raise ValueError(f"--loudness {wanted.loudness:g}; wanted LUFS between -70 and 0, such as -23")
+        if not abs(wanted.level) <= 60:
+            raise ValueError(f"--level {wanted.level:g}; wanted dB between -60 and 60")
         for option in ("audio", "curve", "regions"):
             path = getattr(wanted, option)
             if path is not None and not os.path.isfile(path):

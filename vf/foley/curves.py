@@ -139,6 +139,17 @@ def move(curve: ArrayLike, rate: float, span: Span, seconds: float) -> np.ndarra
     return result
 
 
+def amplify(curve: ArrayLike, decibels: float) -> np.ndarray:
+    """Make a whole curve louder or softer; values stop at 1.
+
+    A picture does not show how near the microphone stood, so the level of a predicted curve is that of a middling film.
+    Raises ValueError for what is no number of dB, or is beyond 60.
+    """
+    if not (np.isfinite(decibels) and abs(decibels) <= 60):
+        raise ValueError(f"level {decibels}; wanted dB between -60 and 60")
+    return np.minimum(1, check(curve) * np.float32(10 ** (decibels / 20)))
+
+
 def scale(curve: ArrayLike, rate: float, span: Span, factor: float) -> np.ndarray:
     """Multiply a span by a factor of 0 or more; values stop at 1.
 

@@ -97,10 +97,23 @@ class Desk(Controls):
             self.number("level", 0.2, 0.0, 1.0, width="110px"),
             self.number("peak", 0.5, 0.01, 0.99, width="110px"),
             self.button("Stamp", self._stamp),
+            self.field("whole film", self._level_slider(), "270px", "whole film (dB)"),
         ]
         for name in ("shape", "length", "level", "peak"):
             w.link((self.fields[name], "value"), (self.editor, name))
         return row(shape)
+
+    def _level_slider(self):
+        """A slider that changes the whole curve when it is let go, and returns to 0, so that undo takes it back."""
+        slider = w.FloatSlider(0.0, min=-20, max=20, step=0.5, continuous_update=False, readout_format="+.1f")
+
+        def changed(change):
+            if change["new"]:
+                self.attempt(self.studio.amplify, change["new"])
+                slider.value = 0.0
+
+        slider.observe(changed, "value")
+        return slider
 
     # what the buttons and the surface do
 

@@ -67,6 +67,10 @@ class Edits:
         """Make an event louder or quieter. event: its index in `events`."""
         self._put(curves.scale(self.wanted, self.rate, self._event(event), factor))
 
+    def amplify(self, decibels: float) -> None:
+        """Make the whole curve louder or softer (see `curves.amplify`)."""
+        self._put(curves.amplify(self.wanted, decibels))
+
     def delete(self, event: int) -> None:
         """Silence an event. event: its index in `events`."""
         self._put(curves.delete(self.wanted, self.rate, self._event(event)))
