@@ -104,7 +104,8 @@ real: install
 	$(PY) -m vf.aside $(foreach s,$(REAL),'$(s)') films.root="$$FILMS" audio.root="$$SOUNDS" \
 		-- report video2rms_repeats
 
-# The parts that the small profile takes pretrained, trained once by pretrained/recipe.yaml: about four hours; goes on where it stopped
+# make pretrain ESC10=folder FILMS=folder: the parts that the small profile takes pretrained, trained once by pretrained/recipe.yaml:
+# about five hours; goes on where it stopped
 ESC10 ?= data/esc10
 pretrain: install       ## VAE, vocoder, CLAP, U-Net and the metrics' networks, into `pretrained`
 	$(PY) -m vf.pretrain --real "$(ESC10)" --films "$$FILMS"

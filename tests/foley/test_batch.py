@@ -132,6 +132,15 @@ def test_the_level_of_a_film_is_changed_at_once(shell, tmp_path):
     assert levels[1] == pytest.approx([level * 10**-0.3 for level in levels[0]], rel=1e-4)
 
 
+def test_a_curve_that_does_not_fit_the_film_is_said_with_what_to_do(shell, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(VideoFoley, "predict", lambda *_, **__: curve(1.0) * 0)
+    assert shell("in/one.mp4")[0] == 0
+    assert "one.mp4: No sound was predicted for this film. Draw, hum or clap another" in capsys.readouterr().out
+    curves.to_csv(curve(1.0) * 0, 125, tmp_path / "curve.csv")
+    assert shell("in/one.mp4", "--curve", "curve.csv")[0] == 0
+    assert "hum or clap" not in capsys.readouterr().out, "who gives a curve knows it"
+
+
 def test_a_project_for_a_daw_and_a_loudness(shell, tmp_path, capsys):
     assert shell("in/one.mp4", "--project", "--loudness", "-30", "--wav")[0] == 0
     said = capsys.readouterr().out

@@ -12,10 +12,12 @@ from tqdm import tqdm
 from transformers.utils import logging as transformers_logging
 
 from vf.data import files, media, writing
-from vf.foley import command, curves, markers, project, record, vocabulary
+from vf.foley import alongside, command, curves, markers, project, record, vocabulary
 from vf.foley.render import Foley, VideoFoley
 from vf.foley.request import Request
 from vf.foley.table import Table
+
+WAYS = "Draw, hum or clap another: `make studio`, or --curve with a recording of a voice along with the film."
 
 
 def run(films: list[Path], wanted: argparse.Namespace) -> int:
@@ -85,6 +87,9 @@ def _film(maker, film, output, wanted, label, table, request):
         return
     made = one(maker, film, output, wanted, label)
     print(summary(film, made, output, wanted, maker))
+    predicted = not wanted.curve and not wanted.partial
+    if predicted and (why := alongside.doubt(made.wanted, film, maker.timeline, maker.model.classes.floor)):
+        print(f"{film.name}: {why} {WAYS}")
     if table:
         values = {"output": table.key(output), "seed": made.session["seed"], "request": digest}
         table.put(film, **values, **made.adherence["raw"], loudness=made.session["loudness_reached"])
