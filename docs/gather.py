@@ -19,6 +19,7 @@ PAGES = [  # caption of the menu, and its pages
         "Guides",
         [
             "docs/metrics.md",
+            "docs/real-films.md",
             "docs/paper-profile.md",
             "docs/scale.md",
             "docs/baselines.md",
