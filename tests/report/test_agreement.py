@@ -33,6 +33,7 @@ def test_what_differs_is_marked_and_the_furthest_named():
 def test_a_number_agrees_where_either_lies_in_the_others_interval():
     assert agreement.agree((1.0, (0.9, 1.1)), (2.0, (0.5, 2.5))) and agreement.agree((1.0, (0, 3)), (2, (1.9, 2.1)))
     assert not agreement.agree((1.0, (0.9, 1.1)), (2.0, (1.9, 2.1)))
+    assert agreement.agree((1.0, (2.0, 3.0)), (1.0, (2.0, 3.0))), "as KAD of the truth against itself"
 
 
 def test_the_command_says_what_is_missing(tmp_path, monkeypatch, capsys):

@@ -48,8 +48,11 @@ def _numbers(values: Any, at: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
 
 
 def agree(one: Measured, other: Measured) -> bool:
-    """Whether either value lies in the other's interval."""
-    return other[1][0] <= one[0] <= other[1][1] or one[1][0] <= other[0] <= one[1][1]
+    """Whether either value lies in the other's interval, or both are the same.
+
+    The interval of an unbiased distance, from films drawn with repetition, need not hold the distance itself.
+    """
+    return one[0] == other[0] or other[1][0] <= one[0] <= other[1][1] or one[1][0] <= other[0] <= one[1][1]
 
 
 def lines(own: dict, published: dict, run: str) -> list[str]:
