@@ -290,7 +290,8 @@ def encode(
     """
     parts = []
     index = list(range(len(maps)) if among is None else among)
-    for start in tqdm(range(0, len(index), batch), desc="frames", mininterval=2.0):
+    few = len(index) <= batch  # a window of a film, which has a bar of its own
+    for start in tqdm(range(0, len(index), batch), desc="frames", mininterval=2.0, disable=few):
         chosen = index[start : start + batch]
         seen = list(torch.from_numpy(np.array(maps[chosen])))
         if generator is not None:
