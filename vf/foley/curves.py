@@ -147,7 +147,7 @@ def amplify(curve: ArrayLike, decibels: float) -> np.ndarray:
     """
     if not (np.isfinite(decibels) and abs(decibels) <= 60):
         raise ValueError(f"level {decibels}; wanted dB between -60 and 60")
-    return np.minimum(1, check(curve) * np.float32(10 ** (decibels / 20)))
+    return scale(curve, 1.0, (0, len(np.asarray(curve))), 10 ** (decibels / 20))  # the span in values
 
 
 def scale(curve: ArrayLike, rate: float, span: Span, factor: float) -> np.ndarray:

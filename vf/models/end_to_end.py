@@ -147,10 +147,7 @@ def train(
         return _fit(both, maps, times, among, torch.from_numpy(targets), chance, kinds, settings, label)
 
     def measured(truth):
-        features = frame_encoder.encode(encoder, maps, among, times=times)
-        lags = film_lags(
-            truth, video2rms.predict(both.model, features, bins, "mean")[1].numpy(), films, options.most_lag
-        )
+        lags = film_lags(truth, _estimate(both, maps, times, among), films, options.most_lag)
         return {film: lag for film, lag in lags.items() if film not in synchronous}
 
     def correct(late):
@@ -171,6 +168,12 @@ def train(
     correct({rate: by + more.get(rate, 0) for rate, by in late.items()})
     both.model.interpolate(ahead=middle * to_frames)
     return both.model, losses
+
+
+def _estimate(both, maps, times, among):
+    """Curves (clips, n) that both networks predict."""
+    features = frame_encoder.encode(both.encoder, maps, among, times=times)
+    return video2rms.predict(both.model, features, both.model.classes, "mean")[1].numpy()
 
 
 def _fit(both, maps, times, among, targets, chance, kinds, options, label):

@@ -87,7 +87,7 @@ def distinct(
     clips: Sequence[torch.Tensor],
     times: np.ndarray | Sequence[np.ndarray] | None,
     fps: float,
-    late: Mapping[str, float] | None = None,
+    late: Mapping[str, float],
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Clips as FrameEncoder.forward takes them: each picture once, and the weights that bring it to the clock.
 
@@ -99,7 +99,7 @@ def distinct(
     """
     if times is None:
         return torch.stack(list(clips)), None
-    found = [motion.interpolation(at - (late or {}).get(str(motion.rate(at)), 0.0), fps) for at in times]
+    found = [motion.interpolation(at - late.get(str(motion.rate(at)), 0.0), fps) for at in times]
     most = max(len(index) for index, _ in found)
     maps = [clip[np.pad(index, (0, most - len(index)), mode="edge")] for clip, (index, _) in zip(clips, found)]
     weights = [np.pad(weight, ((0, 0), (0, most - weight.shape[1]))) for _, weight in found]
