@@ -43,8 +43,8 @@ demo: install           ## a sample film without sound, then with: runs/demo
 doctor:                 ## one page on this machine and checkout, the first thing wrong and its remedy at the top; installs nothing
 	@if test -x $(PY); then $(PY) -m vf.report.doctor; else $(PYTHON) -m vf.report.doctor; fi
 
-test: install           ## the fast tests
-	$(PY) -m pytest -m "not slow"
+test: install           ## the fast tests, in two processes of one thread
+	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow" -n 2 --dist worksteal
 
 KILLS ?= 200
 torture: install        ## kills and bad files, thousands, into runs/torture.csv; goes on where it stopped. KILLS=0: no kills
@@ -79,7 +79,7 @@ SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_fi
 	$(foreach v,bins_16 bins_32 bins_128 bins_256 width_1 width_5 width_10 width_20 wide normalised other_targets \
 		fixed_time,~ablation.video2rms.$(v)) \
 	$(foreach v,rgb both,~ablation.features.$(v)) \
-	$(foreach v,bins_4 bins_8 bins_16 bins_32 bins_128 bins_256 continuous guidance_1 guidance_3 guidance_5 guided_rms hold steps_5 steps_10 \
+	$(foreach v,bins_4 bins_8 bins_16 bins_32 bins_128 bins_256 continuous guidance_1 guidance_3 guidance_5 guided_rms dpm hold steps_5 steps_10 \
 		steps_50,~ablation.rms2sound.$(v))
 
 smoke: install          ## all but `speed`, which measures and does not test
@@ -141,6 +141,6 @@ wheel: install          ## what `pip install` takes, into `dist`, with the shipp
 	$(PY) -m build --no-isolation
 
 lint: install           ## style and types
-	$(PY) -m ruff check vf tests
-	$(PY) -m ruff format --check vf tests
+	$(PY) -m ruff check vf tests docs
+	$(PY) -m ruff format --check vf tests docs
 	$(PY) -m mypy

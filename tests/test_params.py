@@ -185,6 +185,8 @@ BAD = [  # the key, what stands in its place, and a word of the one line that an
     ("small.sounds.valid_share", "valid_share: 0", "above 0"),
     ("small.generate.num_inference_steps", "num_inference_steps: 1001", "at most 1000"),
     ("small.generate.eta", "eta: 1.5", "at most 1"),
+    ("small.generate.spacing", "spacing: 0.5", "at least 1"),
+    ("small.generate.spacing", "spacing: 1.5", "spacing is 1.5; wanted 1, as the steps of ddim are even"),
     ("small.repeats.seeds", "seeds: 0", "seeds is 0"),
     ("seed", "seed: abc", 'seed is "abc"; wanted a whole number'),
     ("seed", "seed: -1", "seed is -1"),

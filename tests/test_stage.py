@@ -110,6 +110,12 @@ def test_a_wrong_params_yaml_stops_a_single_stage(project):
     assert not (project / "ran").exists()
 
 
+def test_a_notebook_that_is_not_there_is_named_beside_those_that_are(project):
+    notebook(project / "notebooks/01_s.ipynb", "pass")
+    with pytest.raises(stage.StageError, match="notebooks/02_s.ipynb: no such notebook; wanted one of .* 01_s.ipynb"):
+        stage.run(project, "notebooks/02_s.ipynb")
+
+
 def test_a_cell_that_fails_leaves_a_whole_notebook_and_its_error(project):
     notebook(project / "notebooks/01_s.ipynb", "print(3)", "1 / 0")
     _, said = (process := entry("notebooks/01_s.ipynb")).communicate(timeout=120)

@@ -345,6 +345,7 @@ class Generate(Block):
     batch: Count
     films: Whole
     scheduler: Literal["ddim", "dpm"]
+    spacing: Annotated[float, Field(ge=1, le=4)]
 
 
 class Studio(Block):
@@ -561,6 +562,12 @@ RULES = [
             (
                 ("rms_controlnet.train.kernel", "timeline.latent_stride"),
                 lambda kernel, stride: None if kernel <= stride else f"timeline.latent_stride, {stride}, at most",
+            ),
+            (
+                ("generate.spacing", "generate.scheduler"),
+                lambda spacing, scheduler: (
+                    None if spacing == 1 or scheduler == "dpm" else "1, as the steps of ddim are even"
+                ),
             ),
         )
     ),

@@ -72,6 +72,9 @@ def run(root: Path, source: str, name: str | None = None, **values: str) -> None
     with lock(p.folder(""), stage):
         before = _print_of(p, stage)
         if source.endswith(".ipynb"):
+            if not (root / source).is_file():
+                there = ", ".join(path.name for path in sorted((root / "notebooks").glob("*.ipynb")))
+                raise StageError(f"{source}: no such notebook; wanted one of notebooks/: {there}")
             output = p.folder("notebooks") / f"{name or Path(source).stem}.ipynb"
             partial = p.folder(UNFINISHED) / f"{stage}.ipynb"
             execute(root / source, output, partial, {"profile": p.profile, **values})

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from vf.backends import tensors
 from vf.backends.nets.griffin_lim import GriffinLim, frame_level, train_level
 from vf.backends.nets.linear_start import linear_start
-from vf.backends.small import backbone
+from vf.backends.small import backbone, embedders, frame_encoder, frames
 from vf.backends.small.backbone import UNetOptions, VAEOptions
 from vf.signal.fit import Training
 from vf.signal.mel import log_mel
@@ -143,23 +143,36 @@ def test_sounds_without_captions_are_refused():
         backbone.prepare(sounds(), CAPTIONS[:-1], vae={}, clap={}, unet={}, vocoder={})
 
 
-SHIPPED = ROOT / "pretrained/video-foley/rms2sound"
+SHIPPED = {  # a folder of each kind, and what loads it
+    "video-foley/rms2sound": backbone.load,
+    "embedders": embedders.load,
+    "frame_encoder": lambda folder: frame_encoder.load(folder, frames.Reader(("difference",), 2)),
+}
 
 
 @pytest.mark.parametrize(
-    "part, do, said",
+    "folder, part, do, said",
     [
-        ("vocoder/*.safetensors", "a tensor", "vocoder: lacks 1 tensors of GriffinLim"),
-        ("clap/*.safetensors", "NaN", "holds NaN or infinite weights"),
-        ("vae/*.safetensors", "one byte short", "is no whole file of tensors"),
-        ("scheduler/*.json", "gone", "cannot be loaded"),
-        ("tokenizer/tokenizer.json", "cut", "tokenizer.json: is no JSON"),
+        ("video-foley/rms2sound", "vocoder/*.safetensors", "a tensor", "vocoder: lacks 1 tensors of GriffinLim"),
+        ("video-foley/rms2sound", "clap/*.safetensors", "NaN", "holds NaN or infinite weights"),
+        ("video-foley/rms2sound", "vae/*.safetensors", "one byte short", "is no whole file of tensors"),
+        ("video-foley/rms2sound", "scheduler/*.json", "gone", "cannot be loaded"),
+        ("video-foley/rms2sound", "tokenizer/tokenizer.json", "cut", "tokenizer.json: is no JSON"),
+        ("embedders", "tagger/*.safetensors", "a tensor", "tagger: lacks 1 tensors of Tagger"),
+        ("embedders", "clap/*.safetensors", "NaN", "holds NaN or infinite weights"),
+        ("embedders", "clap/config.json", "cut", "config.json: is no JSON"),
+        ("embedders", "tagger/config.json", "gone", "cannot be loaded"),
+        ("embedders", "tokenizer/tokenizer.json", "cut", "tokenizer.json: is no JSON"),
+        ("frame_encoder", "*.safetensors", "one byte short", "is no whole file of tensors"),
+        ("frame_encoder", "config.json", "cut", "config.json: is no JSON"),
+        ("frame_encoder", "config.json", "gone", "cannot be loaded"),
     ],
 )
-def test_a_backbone_that_lacks_a_part_is_refused_in_one_line(tmp_path, part, do, said):
-    shutil.copytree(SHIPPED, tmp_path / "backbone", ignore=shutil.ignore_patterns("controlnet"))
-    assert {"vae", "unet", "clap"} < set(backbone.load(tmp_path / "backbone"))
-    path = next((tmp_path / "backbone").glob(part))
+def test_a_damaged_folder_is_refused_in_one_line(tmp_path, folder, part, do, said):
+    load, damaged = SHIPPED[folder], tmp_path / "damaged"
+    shutil.copytree(ROOT / "pretrained" / folder, damaged, ignore=shutil.ignore_patterns("controlnet"))
+    assert load(damaged)
+    path = next(damaged.glob(part))
     if do == "gone":
         path.unlink()
     elif do in wild.DAMAGES:
@@ -172,5 +185,5 @@ def test_a_backbone_that_lacks_a_part_is_refused_in_one_line(tmp_path, part, do,
             del values[name]
         save_file(values, path)
     with pytest.raises(tensors.CheckpointError, match=said) as caught:
-        backbone.load(tmp_path / "backbone")
+        load(damaged)
     assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)

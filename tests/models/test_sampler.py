@@ -37,6 +37,8 @@ def pipeline():
         ("num_inference_steps", 0),
         ("guidance_scale", np.nan),
         ("scheduler", "euler"),
+        ("spacing", 0.5),
+        ("spacing", 2.0),  # beside ddim
     ],
 )
 def test_a_setting_out_of_range_is_named(name, value):
@@ -48,6 +50,18 @@ def test_settings_come_from_the_block_of_params_yaml():
     block = {"guidance_scale": 2.0, "num_inference_steps": 20, "eta": 1.0, "precision": "bf16", "batch": 20, "films": 6}
     assert Settings.of(block) == Settings(2.0, 20, 1.0, "bf16", 20, guide_rms=False, hold=0.0)
     assert Settings.of(block, hold=0.5).hold == 0.5
+
+
+def test_times_are_even_or_denser_where_less_noise_is_left():
+    even = sampler.times(1000, Settings(num_inference_steps=20, scheduler="dpm"))
+    scheduler = DDIMScheduler(timestep_spacing="trailing")
+    scheduler.set_timesteps(20)
+    assert even == scheduler.timesteps.tolist()
+    denser = sampler.times(1000, Settings(num_inference_steps=20, scheduler="dpm", spacing=1.5))
+    assert len(denser) == 20 and (denser[0], denser[-1]) == (999, 10)
+    assert (np.diff(denser, 2) >= -1).all() and denser[10] == round(1000 * 0.5**1.5) - 1
+    every = sampler.times(1000, Settings(num_inference_steps=1000, scheduler="dpm", spacing=2.0))
+    assert every[-1] == 0 and (np.diff(every) < 0).all(), "no time twice"
 
 
 # noise

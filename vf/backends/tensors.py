@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -125,6 +126,24 @@ def check_loaded(model: torch.nn.Module, folder: str | Path) -> None:
                 "fetch it again from its source, or save it again"
             )
     _check_numbers(dict(model.named_parameters()), folder)
+
+
+def load_folder(folder: str | Path, readers: dict[str, Callable[[Path], Any]], wanted: str) -> dict[str, Any]:
+    """Read the parts of a folder, networks in eval mode.
+
+    readers: {name of a part: function of its folder}. wanted: the end of the error's line, what was and how to get it.
+    Raises CheckpointError for a folder that is damaged or lacks a file or a weight.
+    """
+    folder = Path(folder)
+    check_folder(folder)
+    try:
+        parts = {name: read(folder / name) for name, read in readers.items()}
+    except Exception as error:  # diffusers and transformers raise many kinds, of many lines
+        raise CheckpointError(f"{folder}: cannot be loaded ({reason(error)}); wanted {wanted}") from error
+    for name, part in parts.items():
+        if isinstance(part, torch.nn.Module):
+            check_loaded(part.eval(), folder / name)
+    return parts
 
 
 def _check_numbers(tensors, source):

@@ -6,6 +6,7 @@ interface of the large one. Code written for this backbone therefore runs with t
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -264,26 +265,18 @@ def load(folder: str | Path) -> dict:
         raise FileNotFoundError(
             f"{folder}: no trained backbone there; wanted one that `make pretrain` wrote, or backbone.weights: null"
         )
-    tensors.check_folder(folder)
-    try:
-        parts = {
-            "vae": AutoencoderKL.from_pretrained(folder / "vae"),
-            "unet": UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32),
-            "clap": SmallClap.from_pretrained(folder / "clap").eval(),
-            "tokenizer": RobertaTokenizer.from_pretrained(folder / "tokenizer"),
-            "feature_extractor": ClapFeatureExtractor.from_pretrained(folder / "feature_extractor"),
-            "vocoder": GriffinLim.from_pretrained(folder / "vocoder"),
-            "scheduler": DDIMScheduler.from_pretrained(folder / "scheduler"),
-        }
-    except Exception as error:  # diffusers and transformers raise many kinds, of many lines
-        raise tensors.CheckpointError(
-            f"{folder}: cannot be loaded ({tensors.reason(error)}); "
-            "wanted a backbone that `make pretrain` wrote: run it, or fetch the folder again"
-        ) from error
-    for name, part in parts.items():
-        if isinstance(part, torch.nn.Module):
-            tensors.check_loaded(part, folder / name)
-    return parts
+    readers = {
+        "vae": AutoencoderKL.from_pretrained,
+        "unet": partial(UNet2DConditionModel.from_pretrained, torch_dtype=torch.float32),
+        "clap": SmallClap.from_pretrained,
+        "tokenizer": RobertaTokenizer.from_pretrained,
+        "feature_extractor": ClapFeatureExtractor.from_pretrained,
+        "vocoder": GriffinLim.from_pretrained,
+        "scheduler": DDIMScheduler.from_pretrained,
+    }
+    return tensors.load_folder(
+        folder, readers, "a backbone that `make pretrain` wrote: run it, or fetch the folder again"
+    )
 
 
 def prepare(

@@ -203,7 +203,8 @@ class Embedders:
 def load(folder: str | Path, device: str | torch.device = "cpu") -> Embedders:
     """Read a folder that `Embedders.save` wrote. device: not used; these small networks stay on the CPU.
 
-    Raises FileNotFoundError where the folder lacks one, and tensors.CheckpointError where it lacks a weight.
+    Raises FileNotFoundError where the folder lacks one, and tensors.CheckpointError where it is damaged or lacks a
+    weight.
     """
     folder = Path(folder)
     for part in ("tagger", "clap", "tokenizer"):
@@ -212,11 +213,13 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Embedders:
                 f"{folder}: has no {part} of the metrics; run `make pretrain`, or the stage backbone with "
                 "embedders.weights: null"
             )
-    tagger = Tagger.from_pretrained(folder / "tagger")
-    clap = SmallClap.from_pretrained(folder / "clap")
-    tensors.check_loaded(tagger, folder / "tagger")
-    tensors.check_loaded(clap, folder / "clap")
-    return Embedders(tagger.eval(), clap.eval(), RobertaTokenizer.from_pretrained(folder / "tokenizer"))
+    readers = {
+        "tagger": Tagger.from_pretrained,
+        "clap": SmallClap.from_pretrained,
+        "tokenizer": RobertaTokenizer.from_pretrained,
+    }
+    wanted = "the metrics' networks that `make pretrain` wrote: run it, or fetch the folder again"
+    return Embedders(**tensors.load_folder(folder, readers, wanted))
 
 
 def prepare(

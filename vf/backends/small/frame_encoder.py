@@ -259,10 +259,9 @@ def _trained(folder, channels):
 
 
 def _read(folder):
-    """A frozen encoder. Raises tensors.CheckpointError for a folder that lacks weights."""
-    encoder = FrameEncoder.from_pretrained(folder).eval()
-    tensors.check_loaded(encoder, folder)
-    return encoder
+    """A frozen encoder. Raises tensors.CheckpointError for a folder that is damaged or lacks weights."""
+    wanted = "a frame encoder that `make pretrain` wrote: run it, or fetch the folder again"
+    return tensors.load_folder(folder, {".": FrameEncoder.from_pretrained}, wanted)["."]
 
 
 def features_of(
