@@ -14,7 +14,7 @@ export DVC_NO_ANALYTICS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export MPLBACKEND := agg
 
-.PHONY: repro demo paper-figures check publish tries params doctor test test-slow torture fuzz lab studio smoke real pretrain greatest-hits weights install lock lint docs wheel
+.PHONY: repro demo paper-figures check plots publish tries params doctor test test-slow torture fuzz lab studio smoke real pretrain greatest-hits weights install lock lint docs wheel
 
 repro: params           ## the small profile: both stages, sound, tables, report
 	$(DVC) repro report
@@ -25,6 +25,10 @@ paper-figures: params   ## `make repro`, then every seed and every ablation, and
 
 check: install          ## whether this run agrees with the published one, in ten lines
 	@$(PY) -m vf.report.agreement
+
+REVISIONS ?= HEAD workspace
+plots: install          ## `dvc plots diff` of REVISIONS as one page that needs no network: runs/plots/index.html
+	@$(PY) -m vf.report.plots $(REVISIONS)
 
 publish: install        ## the published run once more, results/small, which git tracks; params.yaml stays as it is
 	$(PY) -m vf.aside run=small profile=small
