@@ -14,6 +14,7 @@ PAGE = (
     '<!DOCTYPE html><html><head><meta charset="utf-8"><title>Plots</title><script>{code}</script></head>'
     "<body>{{plot_divs}}</body></html>"
 )
+SHOWN = "window.vegaEmbed = vegaEmbed;"  # what DVC's plots call
 
 
 def draw(root: Path, revisions: list[str], out: Path) -> int:
@@ -24,7 +25,7 @@ def draw(root: Path, revisions: list[str], out: Path) -> int:
     import vl_convert  # here, as only this needs its 30 MB
 
     template = out / "template.html"
-    files.write_text(template, PAGE.format(code=vl_convert.javascript_bundle(None)))
+    files.write_text(template, PAGE.format(code=vl_convert.javascript_bundle(SHOWN)))
     words = ["plots", "diff", *revisions, "--html-template", str(template), "--out", str(out)]
     return subprocess.run([sys.executable, "-m", "dvc", *words], cwd=root).returncode
 
