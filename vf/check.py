@@ -1,6 +1,7 @@
 """Holds params.yaml against `vf.schema`: all that is wrong with it at once, one line each."""
 
 import json
+import math
 import re
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,16 +23,24 @@ class ParamsError(ValueError):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as DVC reads it: yes, no, on and off are texts. `dvc exp run -S` writes "no" without its quotes."""
+    """YAML 1.2, as DVC reads it: yes, no, on and off are texts, and so are 1:30 and 010, which 1.1 takes for numbers.
+
+    `dvc exp run -S` writes "no" without its quotes.
+    """
 
 
+_PATTERNS = {  # of values, and the characters that they begin with
+    "bool": ("^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    "int": ("^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
+    "float": (r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+][0-9]+)?$|^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$",
+        "-+.0123456789"),
+}  # fmt: skip
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in _PATTERNS]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
+for _kind, (_pattern, _first) in _PATTERNS.items():
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(_pattern), list(_first))
 
 
 def read(path: Path) -> tuple[dict, dict[tuple, int], list[tuple[int, str]]]:
@@ -55,7 +64,7 @@ def read(path: Path) -> tuple[dict, dict[tuple, int], list[tuple[int, str]]]:
         raise ParamsError(
             [f"{path.name}, line {line}: byte {error.object[error.start]:#x} is not UTF-8; save the file as UTF-8"]
         ) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:  # KeyError: of a tag, `!!bool 3`
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ParamsError(
@@ -204,6 +213,8 @@ def _remedy(value, node):
         try:
             number = float(value)
         except ValueError:
+            return ""
+        if not math.isfinite(number):
             return ""
         if "integer" in kinds and number == round(number):
             return f": write {number:.0f}"

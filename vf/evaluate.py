@@ -1,6 +1,11 @@
 """`python -m vf.evaluate`: scores folders of sounds or films against a reference."""
 
-from vf.evaluation.folders import main
+import sys
 
 if __name__ == "__main__":
-    main()
+    try:
+        from vf.evaluation.folders import main  # here, as it takes seconds, in which one may stop it
+
+        main()
+    except KeyboardInterrupt:
+        sys.exit("stopped")

@@ -1,4 +1,5 @@
 import json
+import os
 import resource
 
 import matplotlib.pyplot as plt
@@ -116,10 +117,34 @@ def test_what_is_no_json_is_named_in_a_line(tmp_path, text):
     assert str(caught.value).isprintable() and len(str(caught.value)) < 300
 
 
+def test_a_row_with_more_cells_than_headers_is_named(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("time,name,\n0.5,wood,\n")
+    assert files.read_rows(path) == [(1, ["time", "name", ""]), (2, ["0.5", "wood", ""])]
+    path.write_text("time,name\n1.5,wood,,\n0,5,wood\n")
+    for read in (files.read_rows, files.read_table):
+        with pytest.raises(ValueError, match="t.csv, line 3: 0,5,wood has more cells than headers, 2; wanted as many"):
+            read(path)
+
+
+def test_columns_are_parted_as_in_the_first_line_that_is_not_blank(tmp_path):
+    (tmp_path / "t.csv").write_text("\n  \na;b\n1,5;2\n")
+    assert files.read_rows(tmp_path / "t.csv")[-1] == (4, ["1,5", "2"])
+
+
+def test_a_device_is_not_replaced_by_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="is a device or a pipe, not a file"):
+        files.write_text(tmp_path / "pipe", "a")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"] and not (tmp_path / "pipe").is_file()
+
+
 def test_a_table_without_headers_or_with_rows_too_long_is_named(tmp_path):
     for text in ("", "a,b\n1,2,3\n4,5,6,7,8\n"):
         (tmp_path / "t.csv").write_text(text)
-        with pytest.raises(ValueError, match="t.csv: cannot be read as a table"):
+        with pytest.raises(
+            ValueError, match="t.csv: cannot be read as a table|line 2: 1,2,3 has more cells than headers, 2"
+        ):
             files.read_table(tmp_path / "t.csv")
 
 

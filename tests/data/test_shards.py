@@ -265,7 +265,7 @@ def test_captions_may_be_parted_by_other_signs(folder, text):
 @pytest.mark.parametrize(
     "row, said",
     [
-        ("dog/a.wav,A dog, small.", "line 2: has not 2 fields"),
+        ("dog/a.wav,A dog, small.", "line 2: dog/a.wav,A dog, small. has more cells than headers, 2"),
         ("dog/a.wav", "line 2: has not 2 fields"),
         ("dog/a.wav,one\ndog/a.wav,two", "line 3: file 'dog/a.wav'; wanted a file of the folder, each once"),
         (",none", "line 2: file ''"),

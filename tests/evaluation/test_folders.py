@@ -6,7 +6,7 @@ import scipy.linalg
 import soundfile
 from scipy.signal import ellip, filtfilt
 
-from vf.evaluation import catalogue, folders, metrics, pairing, sets
+from vf.evaluation import catalogue, folders, metrics, pairing, sets, systems
 from vf.signal import onsets, rms
 from vf.signal.timeline import Timeline
 
@@ -355,9 +355,70 @@ def test_sounds_that_cannot_be_judged_are_named(two_folders):
 
     with pytest.raises(ValueError, match=r"ours/film0_00.wav: the embedders cannot take it \(kernel size 12\); wanted"):
         folders.evaluate(ours, truth, Deaf())
-    for seconds in (0, -1, np.nan):
+    for seconds in (0, -1, np.nan, np.inf):
         with pytest.raises(ValueError, match="seconds is .*; wanted 0.1 or more"):
             folders.evaluate(ours, truth, reading=pairing.Reading(seconds=seconds))
+
+
+def test_huge_samples_and_files_too_short_are_named(two_folders):
+    for folder in ("ours", "truth"):
+        soundfile.write(two_folders / folder / "film0_00.wav", np.full(RATE, 1e18, np.float32), RATE, subtype="FLOAT")
+    with pytest.raises(ValueError, match="film0_00.wav: has samples of up to 1e[+]18"):
+        folders.evaluate(two_folders / "ours", two_folders / "truth")
+    soundfile.write(two_folders / "one.wav", np.zeros(1), 48000)
+    with pytest.raises(ValueError, match="one.wav: has no samples"):
+        systems.read_sound(two_folders / "one.wav", 8)
+
+
+@pytest.mark.parametrize("tolerance", [np.nan, -1.0, np.inf])
+def test_a_tolerance_that_can_be_none_is_refused(two_folders, tolerance):
+    reading = pairing.Reading(tolerance=tolerance)
+    with pytest.raises(ValueError, match="tolerance .* s; wanted 0 or more"):
+        pairing.pairs(two_folders / "ours", two_folders / "truth", reading)
+
+
+def test_what_is_read_is_never_written_over(two_folders, capsys):
+    """Tables of the command, whichever of its inputs they would lie over; and devices."""
+    (two_folders / "table.csv").write_text("generated,reference\nfilm0_00,film0_00\n")
+    (two_folders / "fad.csv").write_text("system,fad\nours,1\n")
+    before = {path: path.read_bytes() for path in two_folders.rglob("*.*")}
+    base = [str(two_folders / "ours"), str(two_folders / "truth"), "--no-embedders", "--out"]
+    for words in (
+        [str(two_folders / "table.csv"), "--map", str(two_folders / "table.csv")],
+        [str(two_folders / "fad.csv"), "--results", str(two_folders / "fad.csv")],
+        [str(two_folders / "truth/film0_00.wav")],
+        ["/dev/null"],
+    ):
+        with pytest.raises(SystemExit):
+            folders.main([*base, *words])
+        said = capsys.readouterr().err
+        assert "wanted the name of a new table" in said and said.count("\n") == 1
+    assert {path: path.read_bytes() for path in two_folders.rglob("*.*")} == before
+
+
+def test_companions_and_folders_are_no_clips_and_names_must_be_text(two_folders):
+    ours, truth = two_folders / "ours", two_folders / "truth"
+    (ours / "._film0_00.wav").write_bytes(b"mac")
+    (ours / "folder.wav").mkdir()
+    assert len(pairing.pairs(ours, truth)) == 4
+    (ours / b"caf\xe9.wav".decode("utf-8", "surrogateescape")).write_bytes(b"")
+    with pytest.raises(ValueError, match=r"caf\\udce9.wav has a name that is no UTF-8; rename it"):
+        pairing.pairs(ours, truth)
+
+
+def test_a_mapping_with_clips_called_na_none_at_all_or_cells_too_many(two_folders):
+    ours, truth, table = two_folders / "ours", two_folders / "truth", two_folders / "map.csv"
+    for folder in (ours, truth):
+        (folder / "film0_00.wav").rename(folder / "NA.wav")
+    table.write_text("generated,reference,\nNA,NA,\n")
+    assert [name for name, *_ in pairing.pairs(ours, truth, pairing.Reading(table))] == ["NA"]
+    for rows in ("", "NA,NA,other\n"):
+        table.write_text("generated,reference,system\n" + rows)
+        with pytest.raises(ValueError, match="map.csv: names no clip of .*ours; wanted rows of generated"):
+            pairing.pairs(ours, truth, pairing.Reading(table))
+    table.write_text("generated,reference\nNA,film0_01,film0_01\n")
+    with pytest.raises(ValueError, match="line 2: NA,film0_01,film0_01 has more cells than headers, 2"):
+        pairing.pairs(ours, truth, pairing.Reading(table))
 
 
 @pytest.mark.parametrize(

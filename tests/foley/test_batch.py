@@ -2,13 +2,16 @@
 
 import csv
 import json
+import os
+import sys
 
+import numpy as np
 import pytest
 import soundfile
 from echo import curve, film
 from echo import studio as maker
 
-from vf.foley import command, curves, markers
+from vf.foley import batch, command, curves, markers
 from vf.foley.render import VideoFoley
 from vf.foley.table import NAME
 
@@ -109,6 +112,82 @@ def test_two_films_of_one_name_do_not_overwrite_each_other(shell, tmp_path, caps
     assert "over the sound of in/one.mov" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("in/one.mp4", "--audio", "hit.wav", "--output", "hit.mp4", "--wav"),
+        ("in/one.mp4", "--audio", "hit.wav", "--output", "hit.wav"),
+        ("in/one.mp4", "--curve", "hit.wav", "--output", "hit.mp4", "--wav"),
+        ("in/one.mp4", "--regions", "regions.json", "--output", "regions.mp4"),
+        ("in/one.mp4", "in/two.mp4", "--output", "in/two.mp4"),
+        ("in/one.mp4", "in/one-foley.mp4"),
+    ],
+)
+def test_what_is_given_to_read_is_never_written_over(shell, tmp_path, capsys, words):
+    film(tmp_path / "in/one-foley.mp4", 1.0)
+    soundfile.write(tmp_path / "hit.wav", 0.5 * np.ones(8000), 16000)
+    markers.write(tmp_path / "regions.json", [markers.Marker(0.2, "b", 0.6)])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    assert shell(*words)[0] == 1
+    assert "wanted" in capsys.readouterr().err
+    assert before.items() <= {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}.items()
+
+
+def test_a_session_keeps_the_sound_it_names(tmp_path):
+    soundfile.write(tmp_path / "hit.wav", 0.5 * np.ones(16000), 16000)
+    made = maker().render(film(tmp_path / "film.mp4", 1.0), audio=tmp_path / "hit.wav")
+    before = (tmp_path / "hit.wav").read_bytes()
+    with pytest.raises(ValueError, match="hit.wav: is the sound that gives the timbre"):
+        made.save(tmp_path / "hit.mp4", wav=True)
+    assert (tmp_path / "hit.wav").read_bytes() == before and not (tmp_path / "hit.mp4").exists()
+
+
+def test_a_glob_started_again_and_a_folder_pass_over_results_hidden_files_and_folders(shell, tmp_path):
+    (tmp_path / "in/._one.mp4").write_bytes(b"mac")
+    (tmp_path / "in/.one.12.partial.mp4").write_bytes(b"left")
+    (tmp_path / "in/folder.mp4").mkdir()
+    for words in ("in/*.mp4", "in/.*mp4", "in"):
+        if words == "in/.*mp4":
+            assert shell(words) == (1, [])
+            continue
+        assert shell(words, "--prompt", "a")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "in").glob("*-foley*.mp4")) == [
+        "one-foley.mp4", "two-foley.mp4", "wéird 'name'-foley.mp4"
+    ]  # fmt: skip
+    assert shell("in/*.mp4", "--prompt", "a") == (0, [])
+
+
+def test_links_in_a_circle_stop_no_other_film_and_a_linked_film_has_a_row_of_its_own(shell, tmp_path, capsys):
+    (tmp_path / "in/loop.mp4").symlink_to("loop.mp4")
+    (tmp_path / "in/other.mp4").symlink_to("one.mp4")
+    assert shell("in", "--prompt", "a")[0] == 0
+    assert {"one.mp4", "other.mp4"} <= set(table(tmp_path / "in"))
+    assert shell("in/one.mp4", "--output", "in/loop.mp4")[0] == 0 and (tmp_path / "in/loop.mp4").stat().st_size
+
+
+def test_home_is_written_out_in_every_path(shell, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert shell("in/one.mp4", "--output=~/made.mp4")[0] == 0
+    assert (tmp_path / "made.mp4").exists() and not (tmp_path / "~").exists()
+    with pytest.raises(SystemExit):
+        shell("in/one.mp4", "--output", "")
+
+
+def test_an_output_that_nobody_reads_and_a_stop_at_once_are_one_line(shell, monkeypatch, capsys):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "films_of", stopped)
+    assert shell("in/one.mp4") == (130, []) and capsys.readouterr().err == "video-foley: stopped\n"
+    monkeypatch.undo()
+    monkeypatch.setattr(command, "films_of", lambda _: print("written"))
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        monkeypatch.setattr(batch, "run", lambda *_: 0)
+        assert command.main(["film.mp4"]) == 1
+    assert capsys.readouterr().err == "video-foley: standard output cannot be written to (No space left on device)\n"
+
+
 def test_one_film_has_no_table_and_is_made_again(shell, tmp_path):
     for _ in range(2):
         assert shell("in/one.mp4", "--prompt", "a") == (0, ["one.mp4"])
@@ -167,9 +246,16 @@ def test_what_it_says_before_it_renders(shell, capsys):
         (("--negative", " "), "--negative is empty"),
         (("--level", "99"), "wanted dB between -60 and 60"),
         (("--regions", "none.csv"), "none.csv"),
+        (("--seed", str(2**53 + 1)), "seeds of 0 to"),
+        (("--seed", str(2**53), "--best-of", "2"), "seeds of 0 to"),
+        (("",), "a film's name is empty"),
+        (("dangling.mp4",), "is a link to a film that is not there"),
+        (("pipe.mp4",), "is a device or a pipe"),
     ],
 )
-def test_choices_that_cannot_be_are_one_line(shell, capsys, words, answer):
+def test_choices_that_cannot_be_are_one_line(shell, tmp_path, capsys, words, answer):
+    (tmp_path / "dangling.mp4").symlink_to("nowhere.mp4")
+    os.mkfifo(tmp_path / "pipe.mp4")
     assert shell("in/one.mp4", *words) == (1, [])
     error = capsys.readouterr().err
     assert answer in error and error.count("\n") == 1

@@ -1,5 +1,7 @@
 """A curve is bent as a hand means it, and comes back from sound, table and list as it went out."""
 
+import re
+
 import numpy as np
 import pytest
 import soundfile
@@ -144,6 +146,10 @@ def test_a_table_in_decibels_with_few_rows_and_other_columns(tmp_path):
         ("time,level\n2,0\n1,0\n", "order of time"),
         ("time,level\n1,nan\n", "line 2: 1,nan; wanted two numbers"),
         ("time,level\n1,2\n", "level is 0 to 1"),
+        ("time,level\n0,0,1\n", "line 2: 0,0,1 has more cells than headers"),
+        ("time,level\n30,0.1\n40,0.2\n", "its times are 30 to 40, the film's 0 to"),
+        ("time,level\n0,0.1\n9000,0.5\n", "in milliseconds"),
+        ("time,name\n30,hit\n", "its times are 30 to 30"),
     ],
 )
 def test_a_bad_table_is_named(tmp_path, text, words):
@@ -192,6 +198,21 @@ def test_a_rendered_films_own_onsets_are_a_curve(tmp_path):
 def test_a_bad_list_of_onsets_is_named(tmp_path, line):
     (tmp_path / "times.txt").write_text(line + "\n")
     with pytest.raises(ValueError, match="times.txt, line"):
+        curves.from_onsets(tmp_path / "times.txt", RATE, 2.0)
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("0,5 wood\n1,5 metal\n", "line 1: 0,5 wood; wanted a time in seconds first, as 0.5 and not as 0,5"),
+        ("", "names no time"),
+        ("# time\n\n", "names no time"),
+        ("500\n1500\n", "its times are 500 to 1500, the film's 0 to 2.00 s; wanted seconds within the film"),
+    ],
+)
+def test_onsets_that_name_no_time_of_the_film_are_refused(tmp_path, text, said):
+    (tmp_path / "times.txt").write_text(text)
+    with pytest.raises(ValueError, match=re.escape(said)):
         curves.from_onsets(tmp_path / "times.txt", RATE, 2.0)
 
 

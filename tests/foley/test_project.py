@@ -216,3 +216,18 @@ def test_the_corners_of_a_curve_are_few_and_near():
     drawn = np.interp(np.arange(len(wanted)) / 125, *points.T)
     assert np.abs(drawn - wanted).max() <= 0.002 + 1e-6 and len(points) < len(wanted) / 4
     assert curves.corners(np.zeros(100, np.float32), 125, 0.001) == [(0.0, 0.0), (99 / 125, 0.0)]
+
+
+@pytest.mark.parametrize("row", ["0.5,wood,0", "0.5,wood,0.2", "0.5,wood,0.5", "0,5,wood,1"])
+def test_regions_that_end_before_they_begin_and_rows_with_a_comma_too_many_are_named(tmp_path, row):
+    (tmp_path / "m.csv").write_text(f"time,name,end\n{row}\n")
+    with pytest.raises(ValueError, match=f"m.csv, line 2: {row}"):
+        markers.read(tmp_path / "m.csv")
+
+
+def test_regions_that_all_lie_behind_the_film_are_refused():
+    found = [Marker(500.0, "wood", 900.0), Marker(1000.0, "metal", 1500.0)]
+    with pytest.raises(ValueError, match="regions begin at 500 s or later, the film ends at 2.00 s"):
+        markers.regions(found, 2.0)
+    assert [r.prompt for r in markers.regions([Marker(1.0, "wood", 1.5), *found], 2.0)] == ["wood"]
+    assert markers.regions([], 2.0) == []

@@ -55,22 +55,33 @@ def read_json(path: str | Path, wanted: str = "a file that was saved here: save 
 
 def separator(text: str) -> str:
     """What parts the columns of a table by its first line: a comma, a semicolon or a tab, whichever is there most."""
-    return max(",;\t", key=text.split("\n", 1)[0].count)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return max(",;\t", key=first.count)
 
 
 def read_rows(path: str | Path) -> list[tuple[int, list[str]]]:
     """Rows of a CSV, those that are empty left out: (number of its last line, its cells).
 
     Columns are parted by commas, semicolons or tabs. Raises ValueError, which names the file, and the line where there
-    is one, for what cannot be read as a table.
+    is one, for what cannot be read as a table, and for a row with more cells than the first, the headers: a name or a
+    number with a comma in it has moved the others.
     """
     text = read_text(path)
-    rows, reader = [], csv.reader(io.StringIO(text, newline=""), delimiter=separator(text), strict=True)
+    rows: list[tuple[int, list[str]]] = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator(text), strict=True)
     begin = 1
     try:
         for row in reader:
-            if row:
-                rows.append((reader.line_num, row))
+            if not any(cell.strip() for cell in row):
+                begin = reader.line_num + 1
+                continue
+            width = len(rows[0][1]) if rows else len(row)
+            if any(cell.strip() for cell in row[width:]):
+                raise ValueError(
+                    f"{path}, line {reader.line_num}: {excerpt(','.join(row))} has more cells than headers, {width}; "
+                    "wanted as many: quote a text that holds a comma, write numbers with a point"
+                )
+            rows.append((reader.line_num, row[:width]))
             begin = reader.line_num + 1
     except csv.Error as error:
         raise ValueError(f"{path}, line {begin}: {error}; wanted a table of short texts: close every quote") from error
@@ -80,13 +91,14 @@ def read_rows(path: str | Path) -> list[tuple[int, list[str]]]:
 def read_table(path: str | Path, **options: Any) -> "pd.DataFrame":
     """A CSV as a DataFrame. Columns are parted as in `read_rows`. options: of pandas.read_csv.
 
-    Raises ValueError, which names the file, for what cannot be read as a table.
+    Raises ValueError, which names the file, for what `read_rows` and pandas cannot read as a table.
     """
     import pandas as pd  # here, as it takes its time
 
+    read_rows(path)
     text = read_text(path)
     try:
-        return pd.read_csv(io.StringIO(text), sep=separator(text), **options)
+        return pd.read_csv(io.StringIO(text), sep=separator(text), index_col=False, **options)
     except (ValueError, OverflowError) as error:  # pandas' own errors are such ones
         why = excerpt(str(error).strip())
         raise ValueError(f"{path}: cannot be read as a table ({why}); wanted a CSV with a line of headers") from error
@@ -96,6 +108,11 @@ def excerpt(text: object, most: int = 120) -> str:
     """What an error shows of a text that is not its own: printable, and cut where it is longer than `most`."""
     shown = printable(str(text))
     return shown if len(shown) <= most else f"{shown[: most - 3]}..."
+
+
+def is_utf8(name: str) -> bool:
+    """Whether a file's name is text that a table can hold; names in other encodings come in as halves of characters."""
+    return not any("\ud800" <= c <= "\udfff" for c in name)
 
 
 def printable(text: str) -> str:
@@ -112,6 +129,8 @@ def whole(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     partial = beside(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a folder is refused by the last step
+        raise OSError(errno.EINVAL, "is a device or a pipe, not a file", str(path))
     try:
         yield partial
         partial.replace(path)

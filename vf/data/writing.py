@@ -236,7 +236,8 @@ def _check_names(film, output, partial):
 
     Raises MediaError for an output that is the film, or that is neither a film nor a sound by its name.
     """
-    if output.resolve() == film.resolve() or output.exists() and film.exists() and output.samefile(film):
+    same = os.path.realpath(output) == os.path.realpath(film)  # Path.resolve fails at links that lead in a circle
+    if same or output.exists() and film.exists() and output.samefile(film):
         raise MediaError(f"{output}: is the film itself; wanted another name, so that the original stays")
     seconds, pictures = _readable(film) if partial else (None, None)
     if pictures is None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import soundfile
 
@@ -47,6 +48,8 @@ def export(
     for a folder that is there already.
     """
     out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out}: is a file; wanted a new folder: name another")
     if out.exists() and any(out.iterdir()):
         raise ValueError(f"{out}: is there and not empty; wanted a new folder: name another, or remove it")
     if "reference" in folders or "videos" in folders:
@@ -73,18 +76,20 @@ def export(
 
 
 def _write(path, source, seconds):
-    """A sound as mono WAV of 16 bits at its own rate, `seconds` long."""
+    """A sound as mono WAV at its own rate, `seconds` long; of 16 bits, or of floats where it is louder than those."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     rate = media.sound_rate(source)
     wave = systems.read_sound(source, rate)[: round(seconds * rate)]
-    soundfile.write(path, wave, rate, subtype="PCM_16")
+    soundfile.write(path, wave, rate, subtype="PCM_16" if np.abs(wave).max(initial=0) <= 1 else "FLOAT")
 
 
 def _captions(path, names):
     """Captions of the clips as a DataFrame (name, caption). Raises ValueError where one is missing."""
-    table = files.read_table(path, dtype=str).rename(columns={"clip": "name", "prompt": "caption"})
+    table = files.read_table(path, dtype=str, keep_default_na=False, na_values=[""]).rename(
+        columns={"clip": "name", "prompt": "caption"}
+    )
     if not {"name", "caption"} <= set(table):
         raise ValueError(
             f"{path}: has the columns {files.excerpt(', '.join(table))}; wanted name and caption: name them so"

@@ -5,7 +5,10 @@ python -m vf.evaluate FOLDER [FOLDER ...] REFERENCE --out table.csv
 
 import argparse
 import importlib
+import io
+import os
 import re
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -85,7 +88,7 @@ def evaluate(
 
     Raises ValueError for files that are missing, doubled, of different lengths, too short or unreadable.
     """
-    if reading.seconds is not None and not reading.seconds >= pairing.SHORTEST:
+    if reading.seconds is not None and not pairing.SHORTEST <= reading.seconds < float("inf"):
         raise ValueError(
             f"seconds is {reading.seconds:g}; wanted {pairing.SHORTEST} or more: ask for more, or leave it out for "
             "whole files"
@@ -271,6 +274,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--run", help="which run they come from (that of params.yaml)")
     parser.add_argument("--no-embedders", action="store_true", help="leave CLAP, FAD and KAD out")
     args = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a console need not show a dash
     reading = pairing.Reading(args.map, args.common, args.seconds, args.tolerance)
     try:
         folders = _by_system(args.folder)
@@ -278,7 +283,7 @@ def main(arguments: list[str] | None = None) -> None:
             print(exchange.export(folders, args.reference, args.export, args.captions, reading))
             return
         out = Path(args.out)
-        _check_out(out)
+        _check_out(out, [args.map, *args.results], [*args.folder, args.reference, args.train])
         added = [exchange.read_results(path) for path in args.results]
         listen = None if args.no_embedders else embedders(args.profile, args.run)
         table, per_clip = evaluate(
@@ -286,11 +291,10 @@ def main(arguments: list[str] | None = None) -> None:
         )
         table = exchange.add_results(table, added)
         said = legend(table.columns)
+        for path, content in zip(_tables(out), (table, per_clip, said)):
+            files.write_csv(path, content)
         print(readable(table).to_string())
         print("\n" + "\n".join(f"{row.column}: {row.meaning}" for row in said.itertuples()))
-        files.write_csv(out, table)
-        files.write_csv(out.with_suffix(".per_clip.csv"), per_clip)
-        files.write_csv(out.with_suffix(".legend.csv"), said)
     except (ValueError, OSError) as error:
         parser.exit(2, f"{error}\n")
 
@@ -306,10 +310,25 @@ def _by_system(folders):
     return dict(zip(names, folders))
 
 
-def _check_out(out):
-    """Raises ValueError where no table can be written, before minutes go into it."""
+def _tables(out):
+    """The files of the command: the table, the scores of each clip, what the columns mean."""
+    return out, out.with_suffix(".per_clip.csv"), out.with_suffix(".legend.csv")
+
+
+def _check_out(out, inputs, folders):
+    """Raises ValueError where no table can be written, before minutes go into it, and where it would be over an input.
+
+    inputs, folders: files and folders that are read; None for one that is not.
+    """
     if not out.name or out.is_dir():
         raise ValueError(f"{out}: is a folder; wanted the name of a new table: add one, such as {out / 'table.csv'}")
+    given = {os.path.realpath(path) for path in inputs if path}
+    given |= {os.path.realpath(path) for folder in folders if folder for path in Path(folder).glob("*")}
+    for path in _tables(out):
+        if os.path.realpath(path) in given:
+            raise ValueError(f"{path}: is read and would be written over; wanted the name of a new table: set --out")
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ValueError(f"{path}: is a device or a pipe; wanted the name of a new table: set --out")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=out.parent).close()

@@ -44,8 +44,11 @@ def pair_all(
 
     The clips, which are named after the references, are the same for all systems and sorted. Prints what
     `reading.common` leaves out. Raises ValueError for a folder that is missing or empty, for a name that two files of
-    one folder share, for clips that only some folders have, and for a mapping that cannot be read.
+    one folder share, for clips that only some folders have, for a mapping that cannot be read or leaves no clip, and
+    for a tolerance that can be none.
     """
+    if not 0 <= reading.tolerance < float("inf"):
+        raise ValueError(f"tolerance {reading.tolerance:g} s; wanted 0 or more: give a number of seconds")
     theirs = systems.named(reference)
     found = {name: systems.named(folder) for name, folder in folders.items()}
     if reading.mapping is not None:
@@ -62,6 +65,11 @@ def pair_all(
             f"{' and '.join(faults)}; wanted the same names in both: add or remove files, say which belong "
             f"together in a CSV with the columns generated and reference: --map, {remedy}"
         )
+    if not shared:
+        raise ValueError(
+            f"{reading.mapping}: names no clip of {', '.join(map(str, folders.values()))}; "
+            "wanted rows of generated and reference (and system, a folder's name): add them"
+        )
     if faults:
         out = sorted({name for names in lacking.values() for name in names})
         print(f"left out, as not all folders have them: {len(out)} clips ({', '.join(out)})\n")
@@ -74,7 +82,8 @@ def _some(names):
 
 def _mapping(path):
     """The mapping as a DataFrame of texts. Raises ValueError where it cannot be read or has other columns."""
-    table = files.read_table(path, dtype=str, skipinitialspace=True)
+    # a clip may be called NA
+    table = files.read_table(path, dtype=str, skipinitialspace=True, keep_default_na=False, na_values=[""])
     if not {"generated", "reference"} <= set(table) or table[["generated", "reference"]].isna().any(axis=None):
         raise ValueError(
             f"{path}: has the columns {files.excerpt(', '.join(table))}; "

@@ -41,6 +41,7 @@ JOINS = {
 STEPS = (2.0, 160 * 256 / 22050)  # seconds: a step of CondFoleyGen, and the 160 frames of 256 samples its code keeps
 PROMPTS = ("none", "audio", "text")
 KEYS = {"folder", "join", "files", "rate", "fps", "prompt", "paper", "train"}
+LOUDEST = 1e6  # no scale on which people write sound goes further; squares of more are infinite
 SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a"} | media.SUFFIXES
 # test films of the official split that lie in a system's own training split (of 242): read off its released lists
 LEAKAGE = {"condfoleygen": 212, "syncfusion": 172}
@@ -202,10 +203,15 @@ def _whole_steps(name, path, seconds):
 
 
 def read_sound(path: str | Path, sample_rate: int) -> np.ndarray:
-    """`media.read_sound` of a file that others made: float32 (s,). Raises ValueError where a sample is not finite."""
+    """`media.read_sound` of a file that others made: float32 (s,). Raises ValueError for a file of no or of
+    huge samples."""
     sound = media.read_sound(path, sample_rate)
-    if not np.isfinite(sound).all():
-        raise ValueError(f"{path}: has NaN or infinite samples; wanted numbers in [-1, 1]: write the file again")
+    if not len(sound):
+        raise ValueError(f"{path}: has no samples at {sample_rate} Hz; wanted a longer sound")
+    if not (np.abs(sound) <= LOUDEST).all():
+        raise ValueError(
+            f"{path}: has samples of up to {np.abs(sound).max():.3g}; wanted numbers in [-1, 1]: write the file again"
+        )
     return sound
 
 
@@ -218,7 +224,9 @@ def named(folder: str | Path, suffixes: Iterable[str] = SUFFIXES) -> dict[str, P
         raise ValueError(f"{folder}: no such folder; wanted one of sounds or films: check the path")
     found: dict[str, Path] = {}
     for path in sorted(Path(folder).iterdir()):
-        if path.suffix.lower() in suffixes:
+        if path.suffix.lower() in suffixes and path.is_file() and not path.name.startswith("."):
+            if not files.is_utf8(path.name):
+                raise ValueError(f"{folder}: {files.printable(path.name)} has a name that is no UTF-8; rename it")
             if path.stem in found:
                 raise ValueError(
                     f"{folder}: {found[path.stem].name} and {path.name} have one name; wanted one file each: remove one"

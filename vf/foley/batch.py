@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -47,7 +48,7 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
             name = files.printable(film.name)  # it need not be text
             label = f"{k + 1}/{len(films)} {name}" if several else name
             try:
-                _check_own(k, films, outputs)
+                _check_own(k, films, outputs, wanted)
                 _film(maker, film, output, wanted, label, table, request)
             except Exception as error:  # whatever it is, the other films get their sound
                 failed.append(film)
@@ -125,8 +126,16 @@ def one(maker: VideoFoley, film: Path, output: Path, wanted: argparse.Namespace,
     return made
 
 
-def _check_own(k, films, outputs):
-    """Raises ValueError where the sound of film k would be written over that of one before it."""
+def _check_own(k, films, outputs, wanted):
+    """Raises ValueError where what is made of film k would be written over that of one before it, or over an input."""
+    inputs = [*films, *(path for key in ("audio", "curve", "regions") if (path := getattr(wanted, key)))]
+    given = {os.path.realpath(path): path for path in inputs if path != films[k]}
+    for path in _files(outputs[k], wanted):
+        if over := given.get(os.path.realpath(path)):
+            raise ValueError(
+                f"{films[k]}: {path} would be written over {over}, which is given to read; "
+                "wanted another name: give it an --output of its own"
+            )
     for film, output in zip(films[:k], outputs):
         if output.with_suffix("") == outputs[k].with_suffix(""):
             raise ValueError(

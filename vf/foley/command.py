@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from vf.data import files, media
+from vf.foley.request import LARGEST_SEED
 
 SUFFIXES = (*sorted(media.SUFFIXES), ".gif")  # of the films that a folder is searched for
 
@@ -30,6 +31,13 @@ curve is the volume envelope of a track of its own. Both tables come back in, by
 """
 
 
+def _path(text: str) -> Path:
+    """A path of the command line, `~` written out. Raises argparse.ArgumentTypeError for none, as of an unset name."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty; wanted a path")
+    return Path(text).expanduser()
+
+
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     p = argparse.ArgumentParser(
@@ -41,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("films", nargs="+", metavar="FILM", help="a film, a folder of films, or a glob in quotes")
     timbre = p.add_mutually_exclusive_group()
     timbre.add_argument("--prompt", metavar="TEXT", help="what is to be heard, in words")
-    timbre.add_argument("--audio", metavar="FILE", type=Path, help="a sound or film whose timbre to take")
+    timbre.add_argument("--audio", metavar="FILE", type=_path, help="a sound or film whose timbre to take")
     p.add_argument(
         "--negative",
         metavar="TEXT",
@@ -50,13 +58,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--output",
         metavar="PATH",
-        type=Path,
+        type=_path,
         help="film to write, or folder where there are several (default: NAME-foley beside each)",
     )
     p.add_argument(
         "--curve",
         metavar="FILE",
-        type=Path,
+        type=_path,
         help="loudness to follow instead of the predicted: a .csv of time and level, or of markers (a hit at each), "
         "a .txt of onsets, or a sound",
     )
@@ -70,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--regions",
         metavar="FILE",
-        type=Path,
+        type=_path,
         help="markers (.csv: time, name, and perhaps end, as REAPER exports them too); their names are prompts",
     )
     p.add_argument(
@@ -113,23 +121,28 @@ def parser() -> argparse.ArgumentParser:
 def films_of(names: list[str]) -> list[Path]:
     """The films that are named on a command line: a file, the films of a folder, or the matches of a glob.
 
-    Raises ValueError where a name matches nothing.
+    Of a folder or a glob films that this command made (NAME-foley) and hidden files are left out. Raises ValueError
+    where a name matches nothing, and for what is no file.
     """
     found: list[Path] = []
     for name in names:
         path = Path(name).expanduser()
+        if not name.strip():
+            raise ValueError("a film's name is empty; wanted a film, a folder or a glob in quotes: check the command")
         if os.path.isdir(path):  # which takes a name that is too long for a missing one
-            matches = sorted(
-                p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.stem.endswith("-foley")
-            )
+            matches = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and _is_given(p))
         elif os.path.exists(path):
+            if not os.path.isfile(path):
+                raise ValueError(f"{files.excerpt(name, 300)}: is a device or a pipe; wanted a film: save it as a file")
             matches = [path]
         else:
-            matches = sorted(Path(p) for p in glob.glob(str(path)))
+            matches = sorted(p for p in map(Path, glob.glob(str(path))) if _is_given(p))
         if not matches:
             what = (
-                f"has no film ({', '.join(SUFFIXES)})"
+                f"has no film ({', '.join(SUFFIXES)}; NAME-foley and hidden files are passed over)"
                 if os.path.isdir(path)
+                else "is a link to a film that is not there"
+                if os.path.islink(path)
                 else "no such film, and no film matches it"
             )
             raise ValueError(
@@ -137,6 +150,11 @@ def films_of(names: list[str]) -> list[Path]:
             )
         found += [p for p in matches if p not in found]
     return found
+
+
+def _is_given(path):
+    """Whether a file of a folder or a glob is a film to work on: no result of an earlier run, nothing hidden."""
+    return not path.stem.endswith("-foley") and not path.name.startswith(".") and path.is_file()
 
 
 def target(film: Path, output: Path | None, several: bool) -> Path:
@@ -168,14 +186,33 @@ def _made(folder):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command. Returns 0, or 1 where a film got no sound; a line for each such film says why."""
+    """Run the command.
+
+    Returns 0, 1 where a film got no sound, of which a line says why, or 130 where it was stopped.
+    """
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:  # in the seconds before the first film
+        print("video-foley: stopped", file=sys.stderr)
+        return 130
+    except OSError as error:  # every other one is met where it arises
+        print(f"video-foley: standard output cannot be written to ({error.strerror})", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more when it ends
+        return 1
+
+
+def _run(arguments):
     wanted = parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):  # and no stream that a notebook put there
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
     try:
         films = films_of(wanted.films)
-        if wanted.best_of < 1 or wanted.seed < 0:
-            raise ValueError(f"--best-of {wanted.best_of}, --seed {wanted.seed}; wanted at least 1 and at least 0")
+        if wanted.best_of < 1 or not 0 <= wanted.seed <= LARGEST_SEED - wanted.best_of + 1:
+            raise ValueError(
+                f"--best-of {wanted.best_of}, --seed {wanted.seed}; wanted at least 1, and seeds of 0 to {LARGEST_SEED}"
+            )
         if wanted.loudness is not None and not -70 < wanted.loudness < 0:
             raise ValueError(f"--loudness {wanted.loudness:g}; wanted LUFS between -70 and 0, such as -23")
         if not abs(wanted.level) <= 60:

@@ -5,6 +5,7 @@ A curve is (n,) float32: RMS in [0, 1], `rate` values a second, value k at k / r
 
 import math
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -203,7 +204,7 @@ def from_csv(path: str | Path, rate: float, seconds: float) -> np.ndarray:
     rate: values a second. seconds: length of the curve. It is linear between the rows, and silent before the first row
     and after the last. A table of markers, `time` and `name` (see `markers.read`), gives a hit at each that has no end.
     Raises ValueError for a file that cannot be read, for other headers, for a row that is not two numbers, for times
-    that fall, and for markers among which there is no point.
+    that fall or do not lie in the film, and for markers among which there is no point.
     """
     lines = files.read_rows(path)
     header = [name.strip().lower() for name in lines[0][1]] if lines else []
@@ -212,6 +213,7 @@ def from_csv(path: str | Path, rate: float, seconds: float) -> np.ndarray:
         starts = [m.time for m in markers.read(path) if m.end is None]
         if not starts:
             raise ValueError(f"{path}: every marker has an end; wanted points, at which hits begin")
+        _check_inside(path, starts, seconds)
         return hits(starts, rate, seconds)
     if "time" not in header or unit is None:
         raise ValueError(
@@ -235,23 +237,37 @@ def from_csv(path: str | Path, rate: float, seconds: float) -> np.ndarray:
     times, levels = np.array(rows or np.zeros((0, 2))).T
     if not len(times) or (np.diff(times) < 0).any():
         raise ValueError(f"{path}: {len(times)} rows; wanted at least one, and all in the order of time")
+    _check_inside(path, times, seconds)
     points = np.arange(_frames(rate, seconds)) / rate
     return check(np.interp(points, times, levels, left=0, right=0))
+
+
+def _check_inside(path, times, seconds):
+    """Raises ValueError where all times lie outside the film, or so far behind it that they can be no seconds."""
+    first, last = min(times), max(times)
+    if last < 0 or first > seconds or last > max(1000.0, 100 * seconds):
+        raise ValueError(
+            f"{path}: its times are {first:g} to {last:g}, the film's 0 to {seconds:.2f} s; wanted seconds within the "
+            "film: is it another film's, or in milliseconds?"
+        )
 
 
 def from_onsets(path: str | Path, rate: float, seconds: float, level: float = 0.2, length: float = 0.3) -> np.ndarray:
     """A hit at each onset of a list. Each line begins with a time in seconds, as in Greatest Hits' `_times.txt`.
 
     rate: values a second. seconds: length of the curve; later onsets are left out. level: RMS at the onset. length:
-    seconds of a hit. Where two hits overlap the louder value counts. Raises ValueError for a file that cannot be read,
-    and for a line that does not begin with a time.
+    seconds of a hit. Where two hits overlap the louder value counts. Raises ValueError for a file that cannot be read
+    or names no time within the film, and for a line that does not begin with a time.
     """
     times = []
     for number, line in enumerate(files.read_text(path).splitlines(), 1):
-        words = line.split("#")[0].replace(",", " ").split()
+        text = line.split("#")[0]
+        words = text.replace(",", " ").split()
         if not words:
             continue
         said = files.excerpt(line.strip())
+        if re.match(r"\s*-?\d+,\d", text):
+            raise ValueError(f"{path}, line {number}: {said}; wanted a time in seconds first, as 0.5 and not as 0,5")
         try:
             onset = float(words[0])
         except ValueError as error:
@@ -259,6 +275,9 @@ def from_onsets(path: str | Path, rate: float, seconds: float, level: float = 0.
         if not 0 <= onset <= markers.LONGEST:
             raise ValueError(f"{path}, line {number}: {said}; wanted a time that is not negative")
         times.append(onset)
+    if not times:
+        raise ValueError(f"{path}: names no time; wanted an onset a line, in seconds")
+    _check_inside(path, times, seconds)
     return hits(times, rate, seconds, level, length)
 
 

@@ -76,10 +76,15 @@ def read(path: str | Path) -> list[Marker]:
         cells = dict(zip(header, row))
         try:
             end = seconds(cells["end"]) if cells.get("end", "").strip() else None
-            found.append(Marker(seconds(cells[begin]), cells.get("name", "").strip(), end))
+            start = seconds(cells[begin])
+            if end is not None and end <= start:
+                raise ValueError("ends before it begins")
+            found.append(Marker(start, cells.get("name", "").strip(), end))
         except (ValueError, KeyError) as error:
             said = files.excerpt(",".join(row))
-            raise ValueError(f"{path}, line {number}: {said}; wanted seconds or h:m:s, then a name") from error
+            raise ValueError(
+                f"{path}, line {number}: {said}; wanted seconds or h:m:s, a name, and an end, if any, behind its start"
+            ) from error
     if not found:
         raise ValueError(f"{path}: no markers; wanted at least one below the headers")
     return sorted(found, key=lambda m: m.time)
@@ -107,6 +112,7 @@ def regions(found: Sequence[Marker], length: float) -> list[Region]:
 
     Markers with an end are regions, and points beside them are not. Where none has an end, each begins a region that
     lasts to the next one. length: of the film, seconds; what begins behind it is left out, what ends there is cut.
+    Raises ValueError where all of them begin behind it.
     """
     spans = [m for m in found if m.end is not None]
     if not spans:
@@ -114,8 +120,13 @@ def regions(found: Sequence[Marker], length: float) -> list[Region]:
         spans = [Marker(m.time, m.name, end) for m, end in zip(found, ends)]
     places = []
     for m in spans:
-        end = min(length, m.end or length)
+        end = length if m.end is None else min(length, m.end)
         if m.time < end:
             prompt = None if not m.name or m.name.startswith("[") else m.name
             places.append(Region(m.time, end, prompt))
+    if found and not places:
+        raise ValueError(
+            f"regions begin at {found[0].time:g} s or later, the film ends at {length:.2f} s; wanted seconds in it: "
+            "are they another film's, or in milliseconds?"
+        )
     return places

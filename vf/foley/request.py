@@ -117,7 +117,7 @@ def check_prompt(prompt: object, audio: object) -> None:
 
 def _is_text(words: object) -> TypeGuard[str]:
     """Whether a value is a text that UTF-8 can hold. Bytes of a shell that are none come in as halves of characters."""
-    return isinstance(words, str) and not any("\ud800" <= c <= "\udfff" for c in words)
+    return isinstance(words, str) and files.is_utf8(words)
 
 
 def check_seed(seed: object) -> None:

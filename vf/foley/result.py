@@ -1,5 +1,6 @@
 """A film's new sound, and how it is saved."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,11 +45,13 @@ class Foley:
 
         The picture is copied, the original stays. wav: the sound beside it too, 48 kHz and 24 bit, resampled from the
         model's rate. project_folder: all that a DAW takes, in a folder beside it (see `project.write`). Returns the
-        path. Raises media.MediaError where it cannot be written.
+        path. Raises media.MediaError where it cannot be written, ValueError where it would be written over a sound that
+        the session names.
         """
         output = Path(output)
         sound = output.with_suffix(".wav")
         picture = output if self.film and output.suffix.lower() in writing.FORMATS else self.film
+        _check_inputs(self.session, [output, output.with_suffix(".json"), *([sound] if wav else [])])
         if project_folder:
             project.check(output)
         if self.film:
@@ -63,3 +66,14 @@ class Foley:
             regions = self.session["regions"]
             project.write(output, picture, self.waveform, self.sample_rate, self.wanted, regions)
         return output
+
+
+def _check_inputs(session, written):
+    """Raises ValueError where a sound that a session names, and needs to be made again, would be written over."""
+    sounds = [part["audio"]["path"] for part in (session, *session["regions"]) if "path" in (part["audio"] or {})]
+    given = {os.path.realpath(path) for path in sounds}
+    for path in written:
+        if os.path.realpath(path) in given:
+            raise ValueError(
+                f"{path}: is the sound that gives the timbre, and would be written over; wanted another name"
+            )

@@ -34,7 +34,8 @@ class Table:
 
     def key(self, file: Path) -> str:
         """A file as the table names it: its path from the table's folder, odd characters escaped."""
-        return files.printable(os.path.relpath(file.resolve(), self.path.parent.resolve()))
+        at = os.path.join(os.path.realpath(file.parent), file.name)  # the name itself may be a link, and is kept
+        return files.printable(os.path.relpath(at, os.path.realpath(self.path.parent)))
 
     def done(self, film: Path, request: str) -> bool:
         """Whether a film has the sound of this very request. request: a digest of all that the sound depends on."""

@@ -173,7 +173,8 @@ class SeededNoise:
             return latest[2]
         generator, drawn = self._generators.get((sound, span, k), (None, step))
         if drawn >= step:
-            generator, drawn = torch.Generator().manual_seed(self.spans[span][0] * 100_003 + self.clips[sound] + k), -2
+            seed = (self.spans[span][0] * 100_003 + self.clips[sound] + k) % 2**63  # no generator takes more
+            generator, drawn = torch.Generator().manual_seed(seed), -2
         for _ in range(drawn, step):
             values = torch.randn(self.shape, generator=generator, dtype=dtype)
         self._generators[sound, span, k] = generator, step
