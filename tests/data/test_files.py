@@ -132,6 +132,15 @@ def test_columns_are_parted_as_in_the_first_line_that_is_not_blank(tmp_path):
     assert files.read_rows(tmp_path / "t.csv")[-1] == (4, ["1,5", "2"])
 
 
+def test_hidden_files_and_folders_are_not_listed(tmp_path):
+    for name in ("b.wav", "a.WAV", "c.txt", "._a.wav", ".a.12.partial.wav", "in/d.wav", "in/._d.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "folder.wav").mkdir()
+    assert [p.name for p in files.listed(tmp_path, {".wav"})] == ["a.WAV", "b.wav"]
+    assert [p.name for p in files.listed(tmp_path, {".wav"}, below=True)] == ["a.WAV", "b.wav", "d.wav"]
+
+
 def test_a_device_is_not_replaced_by_a_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="is a device or a pipe, not a file"):

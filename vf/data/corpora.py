@@ -57,7 +57,8 @@ class FilmCorpus:
         if self.source == "folder":
             return {path.stem: path for path in reversed(_films_in(self.folder))}
         ending = f"_{self.audio}.mp4"
-        return {path.name.removesuffix(ending): path for path in sorted(self.folder.glob(f"*{ending}"))}
+        found = [path for path in files.listed(self.folder, [".mp4"]) if path.name.endswith(ending)]
+        return {path.name.removesuffix(ending): path for path in found}
 
     def listed(self, split: str) -> list[str]:
         """The names in the folder's list of a split, one a line; none where there is no list."""
@@ -146,7 +147,7 @@ def films(
 
 def _films_in(folder):
     """The films in a folder, sorted."""
-    return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in media.SUFFIXES and path.is_file()]
+    return files.listed(folder, media.SUFFIXES)
 
 
 def _no_film(corpus):
@@ -398,7 +399,7 @@ def _folder_sounds(corpus, timeline, seed, left_out):
     root, samples = Path(corpus.root), timeline.sound_samples
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder; set audio.root to the folder of the sounds")
-    paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in shards.SUFFIXES)
+    paths = files.listed(root, shards.SUFFIXES, below=True)
     drawn = random.Random(seed).sample(paths, round(corpus.valid_share * len(paths)))
     valid = {p for p in paths if fnmatch(p.stem, corpus.held_out)} if corpus.held_out else set(drawn)
     used = {}

@@ -11,7 +11,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,6 +108,15 @@ def excerpt(text: object, most: int = 120) -> str:
     """What an error shows of a text that is not its own: printable, and cut where it is longer than `most`."""
     shown = printable(str(text))
     return shown if len(shown) <= most else f"{shown[: most - 3]}..."
+
+
+def listed(folder: str | Path, suffixes: Collection[str], below: bool = False) -> list[Path]:
+    """Files of a folder whose suffix, in lower case, is one of `suffixes`, sorted. below: those of folders in it too.
+
+    Folders and hidden files are passed over: half-written ones, and what other systems keep beside a file (`._a.wav`).
+    """
+    paths = Path(folder).rglob("*") if below else Path(folder).iterdir()
+    return sorted(p for p in paths if p.suffix.lower() in suffixes and not p.name.startswith(".") and p.is_file())
 
 
 def is_utf8(name: str) -> bool:

@@ -70,7 +70,7 @@ def recordings(
     audio = Path(audio)
     if not audio.is_dir():
         raise ValueError(f"{audio}: no such folder; wanted the folder of the sound files")
-    paths = sorted(p for p in audio.rglob("*") if p.suffix.lower() in SUFFIXES)
+    paths = files.listed(audio, SUFFIXES, below=True)
     corpus = _of_wavcaps(audio, paths, captions) if captions else _of_folder(audio, paths)
     if exclude:
         try:

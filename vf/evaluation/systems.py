@@ -70,7 +70,7 @@ def load(
             f"{name}: {folder} is no folder; set benchmark.systems.{name}.folder to the folder of its output"
         )
     how = JOINS[join]._replace(**{k: entry[k] for k in ("files", "rate") if entry.get(k) is not None})
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    found = files.listed(folder, SUFFIXES)
     if not found:
         raise ValueError(
             f"{name}: {folder} has no sound or film; wanted files named {how.files} of {', '.join(sorted(SUFFIXES))}"
@@ -223,15 +223,14 @@ def named(folder: str | Path, suffixes: Iterable[str] = SUFFIXES) -> dict[str, P
     if not Path(folder).is_dir():
         raise ValueError(f"{folder}: no such folder; wanted one of sounds or films: check the path")
     found: dict[str, Path] = {}
-    for path in sorted(Path(folder).iterdir()):
-        if path.suffix.lower() in suffixes and path.is_file() and not path.name.startswith("."):
-            if not files.is_utf8(path.name):
-                raise ValueError(f"{folder}: {files.printable(path.name)} has a name that is no UTF-8; rename it")
-            if path.stem in found:
-                raise ValueError(
-                    f"{folder}: {found[path.stem].name} and {path.name} have one name; wanted one file each: remove one"
-                )
-            found[path.stem] = path
+    for path in files.listed(folder, tuple(suffixes)):
+        if not files.is_utf8(path.name):
+            raise ValueError(f"{folder}: {files.printable(path.name)} has a name that is no UTF-8; rename it")
+        if path.stem in found:
+            raise ValueError(
+                f"{folder}: {found[path.stem].name} and {path.name} have one name; wanted one file each: remove one"
+            )
+        found[path.stem] = path
     if not found:
         raise ValueError(
             f"{folder}: has no sound or film; wanted files of {', '.join(sorted(suffixes))}: check the path"

@@ -130,7 +130,7 @@ def films_of(names: list[str]) -> list[Path]:
         if not name.strip():
             raise ValueError("a film's name is empty; wanted a film, a folder or a glob in quotes: check the command")
         if os.path.isdir(path):  # which takes a name that is too long for a missing one
-            matches = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and _is_given(p))
+            matches = [p for p in files.listed(path, SUFFIXES) if _is_given(p)]
         elif os.path.exists(path):
             if not os.path.isfile(path):
                 raise ValueError(f"{files.excerpt(name, 300)}: is a device or a pipe; wanted a film: save it as a file")

@@ -206,7 +206,7 @@ def sounds(root: Path) -> Iterator[Finding]:
     from vf.data import shards
 
     p = _params(root)
-    folder, wanted = p.path(p.audio.root), set(p.audio.sources) & {"folder", "shards"}
+    folder, wanted = p.path(p.audio.root), set(p.audio.sources) - {"render", "films"}
     if not folder.is_dir():
         remedy = "set audio.root to the folder of the sounds" if wanted else ""
         text = "" if wanted else f", nor needed: audio.sources is {', '.join(p.audio.sources)}"
