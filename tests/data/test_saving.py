@@ -113,6 +113,31 @@ def test_what_a_container_would_lose_is_said_before(tmp_path):
     assert not (tmp_path / "out.avi").exists()
 
 
+def transparent(path):
+    """A film of VP9 with an alpha channel."""
+    with av.open(str(path), "w") as container:
+        track = container.add_stream("libvpx-vp9", rate=25, options={"deadline": "realtime", "cpu-used": "8"})
+        track.width, track.height, track.pix_fmt = 64, 48, "yuva420p"
+        for k in range(10):
+            picture = np.dstack([wild.picture(k), np.full((48, 64), 20 * k, np.uint8)])
+            container.mux(track.encode(av.VideoFrame.from_ndarray(picture, format="rgba").reformat(format="yuva420p")))
+        container.mux(track.encode(None))
+    return path
+
+
+def test_transparency_is_kept_or_said_to_be_lost(tmp_path):
+    source, sound = transparent(tmp_path / "clear.webm"), np.zeros(16000, np.float32)
+    for name, before in (("a.mkv", source), ("b.webm", tmp_path / "a.mkv")):
+        writing.replace_sound(before, tmp_path / name, sound, 16000)
+        with av.open(str(tmp_path / name)) as container:
+            stream = container.streams.video[0]
+            tags = {key.lower(): value for key, value in stream.metadata.items()}
+            packet = next(container.demux(stream))
+            assert tags["alpha_mode"] == "1" and [*packet.iter_sidedata()], "the second picture lies beside the packet"
+    with pytest.raises(media.MediaError, match="loses its transparency.* name it c.webm"):
+        writing.check_output(source, tmp_path / "c.mp4")
+
+
 def test_a_gif_gets_a_way_that_works(tmp_path):
     film = wild.film(tmp_path / "film.gif", "gif", frames=30, rate=10, sound=None)
     for suffix in ("gif", "mp4", "mkv", "webm"):

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+import wild
 from echo import curve, film
 from echo import studio as maker
 
@@ -296,3 +297,11 @@ def test_a_name_that_is_no_text_is_a_name(shell, tmp_path, capsys):
     assert shell("in", "--prompt", "a", "--project", "--wav")[0] == 0
     assert (tmp_path / "in" / name.replace(".", "-foley.")).exists() and "caf\\udce9.mp4" in table(tmp_path / "in")
     assert shell("in", "--prompt", "a", "--wav", "--project") == (0, [])
+
+
+def test_films_of_any_container_are_found_in_a_folder(shell, tmp_path):
+    (tmp_path / "mixed").mkdir()
+    wild.film(tmp_path / "mixed/stream.ts")
+    film(tmp_path / "mixed/one.mp4", 1.0)
+    assert shell("mixed", "--prompt", "a") == (0, ["one.mp4", "stream.ts"])
+    assert (tmp_path / "mixed/stream-foley.mkv").exists()

@@ -322,6 +322,11 @@ def _copy(film, output, target, wave, sample_rate, pictures=None):
         if codec not in container.supported_codecs:
             raise _Unfit(output, f"takes no {codec}")
         track = container.add_stream_from_template(picture, opaque=True)
+        tags = {key.lower(): value for key, value in picture.metadata.items()}
+        if clear := tags.get("alpha_mode"):  # VP8 and VP9: a second picture beside each packet
+            if output.suffix.lower() not in (".webm", ".mkv"):
+                raise _Unfit(output, "loses its transparency")
+            track.metadata["alpha_mode"] = clear
         sound = _add_sound(container, sample_rate)
         limit = None if pictures is None else pictures + _hidden(film)
         shown, shift, begin = _times_shown(film) if media.by_order(source) else {}, None, 0

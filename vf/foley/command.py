@@ -13,7 +13,8 @@ from pathlib import Path
 from vf.data import files, media
 from vf.foley.request import LARGEST_SEED
 
-SUFFIXES = (*sorted(media.SUFFIXES), ".gif")  # of the films that a folder is searched for
+OTHERS = (".3gp", ".flv", ".gif", ".m2ts", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".wmv")
+SUFFIXES = (*sorted(media.SUFFIXES), *OTHERS)  # of the films that a folder is searched for
 
 EPILOG = """\
 examples:
