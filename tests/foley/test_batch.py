@@ -305,3 +305,14 @@ def test_films_of_any_container_are_found_in_a_folder(shell, tmp_path):
     film(tmp_path / "mixed/one.mp4", 1.0)
     assert shell("mixed", "--prompt", "a") == (0, ["one.mp4", "stream.ts"])
     assert (tmp_path / "mixed/stream-foley.mkv").exists()
+
+
+def test_a_folder_that_cannot_be_read_is_one_line(shell, monkeypatch, capsys):
+    def forbidden(path, *_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(command.files, "listed", forbidden)
+    assert shell("in") == (1, [])
+    assert capsys.readouterr().err == (
+        "video-foley: in: cannot be read (Permission denied); wanted a folder: check its rights\n"
+    )

@@ -131,7 +131,12 @@ def films_of(names: list[str]) -> list[Path]:
         if not name.strip():
             raise ValueError("a film's name is empty; wanted a film, a folder or a glob in quotes: check the command")
         if os.path.isdir(path):  # which takes a name that is too long for a missing one
-            matches = [p for p in files.listed(path, SUFFIXES) if _is_given(p)]
+            try:
+                matches = [p for p in files.listed(path, SUFFIXES) if _is_given(p)]
+            except OSError as error:
+                raise ValueError(
+                    f"{path}: cannot be read ({error.strerror}); wanted a folder: check its rights"
+                ) from error
         elif os.path.exists(path):
             if not os.path.isfile(path):
                 raise ValueError(f"{files.excerpt(name, 300)}: is a device or a pipe; wanted a film: save it as a file")
