@@ -89,8 +89,12 @@ def _walk(node, at, places, twice):
     if isinstance(node, yaml.MappingNode):
         seen = {}
         for key, value in node.value:
-            line, name = key.start_mark.line + 1, (*at, key.value) if isinstance(key, yaml.ScalarNode) else at
-            if name in seen and name != at:
+            text = isinstance(key, yaml.ScalarNode) and (at or key.tag.rpartition(":")[2] in ("str", "merge"))
+            if not text or not key.value.isprintable():
+                held = _shown(getattr(key, "value", None))
+                raise yaml.MarkedYAMLError(problem=f"the key {held} is no name", problem_mark=key.start_mark)
+            line, name = key.start_mark.line + 1, (*at, key.value)
+            if name in seen:
                 twice.append(
                     (line, f"{_dotted(name)} is there twice, first in line {seen[name]}; wanted once: delete one")
                 )
