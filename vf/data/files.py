@@ -11,7 +11,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +66,10 @@ def read_rows(path: str | Path) -> list[tuple[int, list[str]]]:
     is one, for what cannot be read as a table, and for a row with more cells than the first, the headers: a name or a
     number with a comma in it has moved the others.
     """
-    text = read_text(path)
+    return _rows(path, read_text(path))
+
+
+def _rows(path, text):
     rows: list[tuple[int, list[str]]] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator(text), strict=True)
     begin = 1
@@ -95,8 +98,8 @@ def read_table(path: str | Path, **options: Any) -> "pd.DataFrame":
     """
     import pandas as pd  # here, as it takes its time
 
-    read_rows(path)
     text = read_text(path)
+    _rows(path, text)
     try:
         return pd.read_csv(io.StringIO(text), sep=separator(text), index_col=False, **options)
     except (ValueError, OverflowError) as error:  # pandas' own errors are such ones
@@ -117,6 +120,12 @@ def listed(folder: str | Path, suffixes: Collection[str], below: bool = False) -
     """
     paths = Path(folder).rglob("*") if below else Path(folder).iterdir()
     return sorted(p for p in paths if p.suffix.lower() in suffixes and not p.name.startswith(".") and p.is_file())
+
+
+def over(written: Iterable[str | Path], read: Iterable[str | Path]) -> tuple[Path, Path] | None:
+    """The first path that would be written over one that is read, and that one, links followed; None where none is."""
+    given = {os.path.realpath(path): Path(path) for path in read}
+    return next(((Path(p), given[real]) for p in written if (real := os.path.realpath(p)) in given), None)
 
 
 def is_utf8(name: str) -> bool:

@@ -6,7 +6,6 @@ python -m vf.evaluate FOLDER [FOLDER ...] REFERENCE --out table.csv
 import argparse
 import importlib
 import io
-import os
 import re
 import sys
 import tempfile
@@ -322,11 +321,11 @@ def _check_out(out, inputs, folders):
     """
     if not out.name or out.is_dir():
         raise ValueError(f"{out}: is a folder; wanted the name of a new table: add one, such as {out / 'table.csv'}")
-    given = {os.path.realpath(path) for path in inputs if path}
-    given |= {os.path.realpath(path) for folder in folders if folder for path in Path(folder).glob("*")}
+    given = [path for path in inputs if path]
+    given += [path for folder in folders if folder for path in Path(folder).glob("*")]
+    if found := files.over(_tables(out), given):
+        raise ValueError(f"{found[0]}: is read and would be written over; wanted the name of a new table: set --out")
     for path in _tables(out):
-        if os.path.realpath(path) in given:
-            raise ValueError(f"{path}: is read and would be written over; wanted the name of a new table: set --out")
         if path.exists() and not path.is_file() and not path.is_dir():
             raise ValueError(f"{path}: is a device or a pipe; wanted the name of a new table: set --out")
     try:

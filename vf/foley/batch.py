@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import json
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -129,13 +128,11 @@ def one(maker: VideoFoley, film: Path, output: Path, wanted: argparse.Namespace,
 def _check_own(k, films, outputs, wanted):
     """Raises ValueError where what is made of film k would be written over that of one before it, or over an input."""
     inputs = [*films, *(path for key in ("audio", "curve", "regions") if (path := getattr(wanted, key)))]
-    given = {os.path.realpath(path): path for path in inputs if path != films[k]}
-    for path in _files(outputs[k], wanted):
-        if over := given.get(os.path.realpath(path)):
-            raise ValueError(
-                f"{films[k]}: {path} would be written over {over}, which is given to read; "
-                "wanted another name: give it an --output of its own"
-            )
+    if found := files.over(_files(outputs[k], wanted), (path for path in inputs if path != films[k])):
+        raise ValueError(
+            f"{films[k]}: {found[0]} would be written over {found[1]}, which is given to read; "
+            "wanted another name: give it an --output of its own"
+        )
     for film, output in zip(films[:k], outputs):
         if output.with_suffix("") == outputs[k].with_suffix(""):
             raise ValueError(

@@ -66,16 +66,9 @@ def _stages(first, second):
         raise tensors.CheckpointError(
             f"{words}: lacks tokenizer.json; wanted the tokenizer that was saved there: save or fetch the folder again"
         )
-    for folder in (first, second):
-        tensors.check_folder(folder)
-    try:
-        model, pipeline = video2rms.Video2RMS.from_pretrained(first).eval(), RMS2Sound.from_pretrained(second)
-    except Exception as error:  # diffusers and transformers raise many kinds, of many lines
-        raise tensors.CheckpointError(
-            f"{first.parent}: cannot be loaded ({tensors.reason(error)}); "
-            "wanted what was saved there: save or fetch the folder again"
-        ) from error
-    tensors.check_loaded(model, first)
+    wanted = "what was saved there: save or fetch the folder again"
+    model = tensors.load_folder(first, {".": video2rms.Video2RMS.from_pretrained}, wanted)["."]
+    pipeline = tensors.load_folder(second, {".": RMS2Sound.from_pretrained}, wanted)["."]
     for name, part in pipeline.components.items():
         if isinstance(part, torch.nn.Module):
             tensors.check_loaded(part, second / name)

@@ -1,12 +1,11 @@
 """A film's new sound, and how it is saved."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from vf.data import writing
+from vf.data import files, writing
 from vf.evaluation import adherence
 from vf.foley import project, record
 
@@ -71,9 +70,7 @@ class Foley:
 def _check_inputs(session, written):
     """Raises ValueError where a sound that a session names, and needs to be made again, would be written over."""
     sounds = [part["audio"]["path"] for part in (session, *session["regions"]) if "path" in (part["audio"] or {})]
-    given = {os.path.realpath(path) for path in sounds}
-    for path in written:
-        if os.path.realpath(path) in given:
-            raise ValueError(
-                f"{path}: is the sound that gives the timbre, and would be written over; wanted another name"
-            )
+    if found := files.over(written, sounds):
+        raise ValueError(
+            f"{found[0]}: is the sound that gives the timbre, and would be written over; wanted another name"
+        )
