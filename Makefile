@@ -129,6 +129,8 @@ install: .venv/installed
 	$(PY) -m pip install --quiet uv
 	$(PY) -m uv pip install --quiet --python $(PY) -r requirements.txt
 	$(PY) -m uv pip install --quiet --python $(PY) --no-deps -e .
+	@# librosa's compiled functions are cached when first imported; two processes that do so at once spoil the cache
+	$(PY) -c "import librosa; librosa.onset, librosa.feature.mfcc, librosa.zero_crossings"
 	touch $@
 
 lock:                   ## requirements.in -> requirements.txt
