@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import soundfile
 from echo import curve, studio
 
-from vf.foley import loudness
+from vf.foley import loudness, project
 
 
 def sine(seconds, dbfs, rate=48000, hertz=997.0):
@@ -53,6 +54,17 @@ def test_silence_and_clips_shorter_than_a_block():
         loudness.integrated(np.zeros(6240), 16000)
 
 
+def test_the_true_peak_lies_between_samples(monkeypatch):
+    """A sine of a quarter of the rate, sampled at 45 degrees: its samples are 3 dB below it."""
+    wave = np.sin(np.pi / 2 * np.arange(8000) + np.pi / 4)
+    assert np.abs(wave).max() == pytest.approx(0.7071, abs=1e-4)
+    faded = wave * np.minimum(1, np.minimum(np.arange(8000), np.arange(8000)[::-1]) / 1000)
+    assert loudness.true_peak(faded) == pytest.approx(1, abs=0.01)
+    monkeypatch.setattr(loudness, "PIECE", 999)
+    assert loudness.true_peak(faded) == pytest.approx(1, abs=0.01)
+    assert loudness.true_peak(np.zeros(0)) == 0
+
+
 def test_a_render_is_brought_to_it_and_the_session_says_so():
     maker = studio()
     quiet = np.full(375, 0.02, np.float32)
@@ -66,11 +78,13 @@ def test_a_render_is_brought_to_it_and_the_session_says_so():
     assert plain.session["loudness"] is None and plain.uncorrected is None
 
 
-def test_it_stays_below_clipping_and_says_how_loud_it_is():
+def test_it_stays_below_clipping_and_says_how_loud_it_is(tmp_path):
     wanted = np.zeros(375, np.float32)
     wanted[100:104] = 0.3
     made = studio().render(None, wanted=wanted, prompt="a", loudness=-1.0)
-    assert np.abs(made.waveform).max() == pytest.approx(1, abs=1e-6)
+    assert loudness.true_peak(made.waveform) == pytest.approx(10 ** (-1 / 20), abs=1e-5)
+    project.write_wav(tmp_path / "a.wav", made.waveform, 16000)
+    assert np.abs(soundfile.read(tmp_path / "a.wav")[0]).max() < 0.95
     reached = made.session["loudness_reached"]
     assert reached < -3 and loudness.integrated(made.waveform, 16000) == pytest.approx(reached, abs=0.01)
 

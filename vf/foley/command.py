@@ -93,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
         "--loudness",
         metavar="LUFS",
         type=float,
-        help="integrated loudness of the sound, such as -23 (EBU R128); less where it would clip",
+        help="integrated loudness of the sound, such as -23 (EBU R128); less where its true peak would pass -1 dB",
     )
     p.add_argument(
         "--project",
