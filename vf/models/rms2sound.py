@@ -164,7 +164,7 @@ class RMS2Sound(DiffusionPipeline):
             return None
         if self.controlnet is None:
             raise ValueError("rms was given but this pipeline has no control net; load one, or run train_controlnet")
-        rms = torch.as_tensor(rms, device=self.device).to(self.unet.dtype)
+        rms = torch.as_tensor(rms)
         rms = rms[None] if rms.ndim == 1 else rms
         if rms.ndim != 2:
             raise ValueError(f"rms is {tuple(rms.shape)}; wanted (b, n)")
@@ -177,7 +177,7 @@ class RMS2Sound(DiffusionPipeline):
             )
         if not torch.isfinite(rms).all() or (rms < 0).any():
             raise ValueError("rms has negative or non-finite values; wanted loudness in [0, 1]: check its source")
-        return rms
+        return rms.to(self.unet.dtype).to(self.device)  # in this order: a GPU of Apple has no float64
 
 
 @dataclass(frozen=True)
