@@ -83,7 +83,7 @@ SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_fi
 	$(foreach v,bins_16 bins_32 bins_128 bins_256 width_1 width_5 width_10 width_20 wide normalised other_targets \
 		fixed_time,~ablation.video2rms.$(v)) \
 	$(foreach v,rgb both,~ablation.features.$(v)) \
-	$(foreach v,bins_4 bins_8 bins_16 bins_32 bins_128 bins_256 continuous guidance_1 guidance_3 guidance_5 guided_rms dpm hold steps_5 steps_10 \
+	$(foreach v,bins_4 bins_8 bins_16 bins_32 bins_128 bins_256 continuous guidance_1 guidance_3 guidance_5 guided_rms ddim hold steps_5 steps_10 \
 		steps_50,~ablation.rms2sound.$(v))
 
 smoke: install          ## all but `speed`, which measures and does not test

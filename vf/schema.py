@@ -570,6 +570,10 @@ RULES = [
                     None if spacing == 1 or scheduler == "dpm" else "1, as the steps of ddim are even"
                 ),
             ),
+            (
+                ("generate.eta", "generate.scheduler"),
+                lambda eta, scheduler: None if eta == 0 or scheduler == "ddim" else "0, as dpm adds no noise",
+            ),
         )
     ),
     Rule(("small.features.size", "small.features.pool"), _maps),

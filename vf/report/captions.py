@@ -91,8 +91,8 @@ ROWS = {
     "mean_decode, other_targets, fixed_time, regression": "the curve as the mean of the classes; the low-passed "
     "curve as target (or the raw one, where the profile learns the low-passed); time by interpolation; L2 on the "
     "curve.",
-    "guided_rms, dpm, hold, onsets": "guidance on the curve as on the prompt; DPM-Solver++ in as many steps, more of "
-    "them where little noise is left; the sampler held to the curve (vf/models/sampler.py); a net that hears onsets in "
+    "guided_rms, ddim, hold, onsets": "guidance on the curve as on the prompt; DDIM, the paper's sampler, in as many "
+    "steps, even ones; the sampler held to the curve (vf/models/sampler.py); a net that hears onsets in "
     "place of the curve.",
 }
 
