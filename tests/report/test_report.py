@@ -103,6 +103,9 @@ def test_a_verdict_on_sets_follows_their_difference():
 
 def test_other_systems_have_claims_once_they_are_scored():
     assert told({})["listeners prefer Video-Foley (MOS)"][1] == "needs listeners"
+    theirs = {claim: said for _, claim, said, *_ in claims({}, {"silent_share": 0.8, "apart": {}}, {})}
+    # App. C: Diff-Foley has a high PEAVS and a low opinion
+    assert theirs["PEAVS does not follow MOS (Table 3)"] == "Diff-Foley 2.25 (MOS 1.86), Video-Foley 1.70 (MOS 4.40)"
     row = {"Video-Foley minus SyncFusion": {"e_l1": -0.01, "e_l1_interval": [-0.02, -0.005]}}
     rows = told({}, benchmark=row)
     assert (
