@@ -284,6 +284,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         "video-foley export",
         description="Write folders as av-benchmark, fadtk and audio-aes read them, and the commands that score them.",
+        epilog="To put sound on a film or folder of that name: video-foley ./export",
     )
     parser.add_argument("folder", nargs="+", help="sounds or films to judge, a folder for each system")
     parser.add_argument("reference", help="their references, under the same names (else see --map)")
