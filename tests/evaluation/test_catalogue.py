@@ -27,6 +27,24 @@ def test_no_two_metrics_share_a_key_or_a_label():
     assert len(catalogue.METRICS) == len(every) == len({metric.label for metric in every})
 
 
+def test_every_metric_has_an_entry_in_the_documentation():
+    """Its key in code's letters, in a heading or a table of docs/metrics.md."""
+    text = (ROOT / "docs/metrics.md").read_text()
+    assert [key for key in catalogue.METRICS if f"`{key}`" not in text] == []
+
+
+def test_a_metric_is_known_by_its_label_too_and_one_of_another_tool_is_not_lost():
+    assert [catalogue.key_of(name) for name in ("PEAVS", "E-L1", "acc@5", "loudness")] == [
+        "peavs",
+        "e_l1",
+        "acc@5",
+        "loudness",
+    ]
+    found = catalogue.find("loudness (LUFS) (judges, 2026-01-31)")
+    assert (found.label, found.better, found.definition) == ("loudness (LUFS)", "neither", "judges")
+    assert not catalogue.known("loudness (LUFS)")
+
+
 def test_a_tools_column_is_named_after_its_metric_the_tool_and_the_day():
     assert catalogue.find("FAD-inf clap-2023 (fadtk, 2026-01-31)").key == "FAD-inf"
     assert catalogue.known("KL-PASST-softmax (av-benchmark, 2026-01-31)") and not catalogue.known("system")

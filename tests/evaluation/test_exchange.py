@@ -11,6 +11,8 @@ import soundfile
 
 from vf.data import writing
 from vf.evaluation import catalogue, exchange, pairing
+from vf.evaluation import folders as judging
+from vf.foley import command
 
 TIME = datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp()
 
@@ -44,6 +46,11 @@ def test_folders_are_as_the_tools_read_them(folders):
     assert f"--pred_audio {out}/theirs --pred_cache {out}/theirs/cache --audio_length=1.9" in said
     assert "--skip_video_related --skip_clap" in said
     assert f"fadtk panns-wavegram-logmel {out}/reference {out}/theirs fad.csv --inf" in said
+    sounds = [f"{out}/{name}/clip_{i}.wav" for name in ("reference", "theirs") for i in range(3)]
+    assert [json.loads(line) for line in (out / "audiobox.jsonl").read_text().splitlines()] == [
+        {"path": path} for path in sounds
+    ]
+    assert f"audio-aes {out}/audiobox.jsonl > {out}/audiobox.out.jsonl" in said
     with pytest.raises(ValueError, match="is there and not empty"):
         exchange.export({"theirs": folders / "theirs"}, folders / "truth", out)
 
@@ -120,9 +127,76 @@ def test_one_system_takes_the_results_of_the_only_one(tmp_path):
         exchange.add_results(pd.DataFrame({"system": ["ours"]}), [results])
 
 
+def audiobox(folder, made, *names):
+    """What audio-aes reads and writes: a list, and a line of scores a sound after one of its own."""
+    (folder / "in.jsonl").write_text("".join(json.dumps({"path": f"/x/{name}.wav"}) + "\n" for name in names))
+    lines = [json.dumps({"CE": ce, "CU": 5.0, "PC": 2, "PQ": 7.0}) for ce in made]
+    (folder / "out.jsonl").write_text("\n".join(["using precision bf16", *lines]) + "\n")
+    os.utime(folder / "out.jsonl", (TIME, TIME))
+    return folder / "out.jsonl"
+
+
+def test_audiobox_scores_are_means_over_the_sounds_of_each_folder(tmp_path):
+    made = audiobox(tmp_path, [3.0, 6.0, 4.0], "ours/a", "reference/a", "ours/b")
+    (tmp_path / "other.jsonl").write_text('{"x": 1}\n' * 3)
+    table = pd.DataFrame({"system": ["estimate", "truth", "silence"], "e_l1": [1.0, 0.0, 2.0]})
+    rows = exchange.add_results(table, [exchange.read_results(made)]).set_index("system")
+    column = "CE (audiobox-aesthetics, 2026-01-31)"
+    assert rows.loc[["estimate", "truth"], column].tolist() == [3.5, 6.0] and pd.isna(rows.loc["silence", column])
+    assert rows.loc["estimate", "PQ (audiobox-aesthetics, 2026-01-31)"] == 7.0
+    assert catalogue.find(column).better == "higher" and catalogue.find(column.replace("CE", "PC")).better == "neither"
+
+
+def test_audiobox_scores_whose_list_is_not_beside_them_are_refused(tmp_path):
+    made = audiobox(tmp_path, [3.0, 6.0], "ours/a", "ours/b", "ours/c")
+    with pytest.raises(ValueError, match="out.jsonl: has 2 sounds, and beside it no lists name as many"):
+        exchange.read_results(made)
+    made = audiobox(tmp_path, [3.0, 6.0], "ours/a", "ours/b")
+    (tmp_path / "copy.jsonl").write_text((tmp_path / "in.jsonl").read_text())
+    with pytest.raises(ValueError, match="beside it 2 lists name as many"):
+        exchange.read_results(made)
+    with pytest.raises(ValueError, match="in.jsonl: has a line without numbers CE, CU, PC, PQ"):
+        exchange.read_results(tmp_path / "in.jsonl")
+
+
+def test_a_table_of_any_tool_adds_its_columns_by_the_name_of_the_file(tmp_path):
+    path = tmp_path / "judges.csv"
+    path.write_text("system,PEAVS,loudness (LUFS),CLAP\nours,2.25,-23,\ntruth,1.5,-20,0.7\n")
+    os.utime(path, (TIME, TIME))
+    table = pd.DataFrame({"system": ["estimate", "truth"], "e_l1": [1.0, 0.0]})
+    table = exchange.add_results(table, [exchange.read_results(path)])
+    names = [f"{name} (judges, 2026-01-31)" for name in ("peavs", "loudness (LUFS)", "clap")]
+    assert set(names) == {*table} - {"system", "e_l1"}
+    assert table[names].iloc[0, :2].tolist() == [2.25, -23.0] and pd.isna(table[names].iloc[0, 2])
+    said = judging.legend(names).set_index("column")
+    assert (
+        said["better"].tolist() == ["higher", "neither", "higher"] and said.loc[names[1], "label"] == "loudness (LUFS)"
+    )
+    assert judging.readable(table).loc[names[1], "estimate"] == "-23", "what is not known here is shown as well"
+
+
+def test_the_command_writes_what_the_function_does_or_says_why_not(folders, capsys, monkeypatch):
+    words = ["export", *map(str, (folders / name for name in ("theirs", "truth", "out")))]
+    assert command.main(words) == 0
+    assert "audio-aes" in capsys.readouterr().out and (folders / "out/estimate/clip_0.wav").exists()
+    assert command.main([*words, "--common"]) == 1, "the folder is there by now"
+    error = capsys.readouterr().err
+    assert error.startswith("video-foley export: ") and "is there and not empty" in error and error.count("\n") == 1
+    assert "video-foley export FOLDER" in command.parser().format_help()
+    asked = []
+    monkeypatch.setattr(command, "films_of", lambda names: asked.extend(names) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        command.main(["./export", "--prompt", "x"])
+    assert asked == ["./export"], "a film of that name"
+
+
 @pytest.mark.parametrize(
     "name, text, said",
     [
+        ("a.csv", "system,x\nours,loud\n", "a.csv: the metrics have 'loud' in column x"),
+        ("a.csv", "system,x\nours,1\nours,2\n", "a.csv: the metrics have two rows for ours"),
+        ("a.csv", "system,x\n,1\n", "a.csv: has a row without a system"),
+        ("a.jsonl", '{"CE": 1,', "has a line that is no JSON"),
         ("a.csv", "x,y\n1,2\n", "has the columns x, y; wanted model"),
         ("a.json", "[1]", "is no mapping of names to numbers"),
         ("a.json", '{"Loudness": 1}', "has Loudness, which is no metric of av-benchmark"),

@@ -3,6 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.linalg
+import scipy.stats
 import soundfile
 from scipy.signal import ellip, filtfilt
 
@@ -94,7 +95,9 @@ def test_too_few_clips_for_fad_leave_it_empty_and_all_else_stands(two_folders, c
         "fad, fad_inf, fad_inf_fadtk left empty: 4 clips have 4 windows of 40"
     )
     assert "wanted 42 or more: give more clips" in said
-    assert list(fad_columns(table).index) == ["fad", "fad low", "fad high", "fad_inf", "fad_inf_fadtk"]
+    assert list(fad_columns(table).index) == [
+        f"{form}{end}" for form in ("fad", "fad_inf", "fad_inf_fadtk") for end in ("", " low", " high")
+    ]
     assert fad_columns(table).isna().all() and table.clap[1] == pytest.approx(1) and len(per_clip) == 16
     assert np.isfinite(table.kad[0]), "which needs no more items than two"
     rest = table.drop(columns=[c for c in table if c.startswith(("fad", "clap", "kad"))])
@@ -279,6 +282,38 @@ def test_fad_infinity_takes_away_what_a_small_set_adds():
 def test_fad_infinity_is_the_intercept_of_a_line(monkeypatch):
     monkeypatch.setattr(metrics, "frechet_distance", lambda r, e, few: 3 + 50 / len(e))
     assert metrics.frechet_infinity(*gaussians(800)) == pytest.approx(3)
+
+
+def test_the_interval_of_the_line_is_that_of_its_residuals(monkeypatch):
+    noise, drawn, widths = np.random.default_rng(4), [], []
+
+    def noisy(_, estimate, few):
+        drawn.append((1 / len(estimate), 3 + 50 / len(estimate) + noise.normal()))
+        return drawn[-1][1]
+
+    monkeypatch.setattr(metrics, "frechet_distance", noisy)
+    for items in (540, 2000):
+        drawn.clear()
+        value, (low, high) = metrics.frechet_line(*gaussians(items), replace=True)
+        line = scipy.stats.linregress(*zip(*drawn))
+        half = scipy.stats.t.ppf(0.975, 23) * line.intercept_stderr
+        assert (value, low, high) == pytest.approx((line.intercept, line.intercept - half, line.intercept + half))
+        widths.append(high - low)
+    assert widths[0] > 10 * widths[1], "sizes that lie close together say little"
+    monkeypatch.setattr(metrics, "frechet_distance", lambda r, e, few: 3.0)
+    value, interval = metrics.frechet_line(*gaussians(500), replace=True)
+    assert value == 3 and np.isnan(interval).all(), "one size has no line"
+
+
+def test_limits_are_of_all_windows_and_empty_where_there_are_too_few():
+    reference, estimate = (gaussians(60, seed, dims=4)[1].reshape(20, 3, 4) for seed in (2, 3))
+    found = sets.limits(reference, estimate, seed=1)
+    flat = reference.reshape(60, 4), estimate.reshape(60, 4)
+    assert found["inf"][0] == metrics.frechet_infinity(*flat, seed=1)
+    assert found["inf_fadtk"][0] == metrics.frechet_infinity(*flat, replace=True, seed=1)
+    assert all(low < value < high for value, (low, high) in found.values())
+    few = sets.limits(reference[:1], estimate[:1])
+    assert all(np.isnan([value, *interval]).all() for value, interval in few.values())
 
 
 def test_fad_infinity_begins_at_500_as_fadtk_does(monkeypatch):

@@ -10,7 +10,7 @@ import yaml
 from project import ROOT
 
 from vf import params
-from vf.evaluation import catalogue
+from vf.evaluation import catalogue, published
 from vf.report import content, page, paper, tables, text, verdicts
 from vf.report.claims import FAILS, HOLDS, claims, of_ablations, of_case_studies, tally
 from vf.report.verdicts import MISSING, OPEN
@@ -52,6 +52,15 @@ def test_tables_set_the_papers_values_beside_ours():
     assert t5.loc[("none", "text"), "E-L1 paper"] == 0.0276 and t5.loc[
         ("discretised", "audio"), "FAD-P low"
     ] == pytest.approx(0.099)
+    # the paper's FAD is fadtk's FAD-infinity; results that lack it and KAD have a dash
+    known = FOLEY["foley_audio"] | {"fad_inf_fadtk": 0.4, "fad_inf_fadtk_interval": [0.1, 0.7], "kad": 3.0}
+    shown = tables.readable(tables.table2(FOLEY | {"foley_audio": known}, {})).set_index("system")
+    assert shown.loc["foley_audio", "FAD-P-inf (fadtk) ↓"] == "0.4 [0.1, 0.7] (paper: 27.2)"
+    assert shown.loc["text_to_audio", "FAD-P-inf (fadtk) ↓"] == "– (paper: 59.8)"
+    assert shown.loc["foley_audio", "KAD ↓"] == "3" and shown.loc["silence", "KAD ↓"] == text.DASH
+    assert shown.loc["SyncFusion", "FAD-C-inf (fadtk) ↓"].tolist() == ["– (paper: 335)", "– (paper: 424)"]
+    t5 = tables.readable(tables.table5(RMS2SOUND)).set_index(["system", "prompt"])
+    assert t5.loc[("none", "text"), "FAD-P-inf (fadtk) ↓"] == "– (paper: 59.8)"
     view = tables.readable(t2.reset_index()).set_index("system")
     assert view.loc["ground_truth", "E-L1 ↓"].endswith("(paper: 0)")
     assert view.loc["foley_audio", "MOS temporal ↑"] == "– (paper: 4.4 ±0.11)"
@@ -103,6 +112,9 @@ def test_a_verdict_on_sets_follows_their_difference():
 
 def test_other_systems_have_claims_once_they_are_scored():
     assert told({})["listeners prefer Video-Foley (MOS)"][1] == "needs listeners"
+    theirs = {claim: said for _, claim, said, *_ in claims({}, {"silent_share": 0.8, "apart": {}}, {})}
+    # App. C: Diff-Foley has a high PEAVS and a low opinion
+    assert theirs["PEAVS does not follow MOS (Table 3)"] == "Diff-Foley 2.25 (MOS 1.86), Video-Foley 1.70 (MOS 4.40)"
     row = {"Video-Foley minus SyncFusion": {"e_l1": -0.01, "e_l1_interval": [-0.02, -0.005]}}
     rows = told({}, benchmark=row)
     assert (
@@ -184,6 +196,7 @@ CASES = {
     "prompts": {"own_minus_others": 0.3, "own_minus_others_interval": [0.1, 0.5], "own_is_nearest": 0.5,
         "own_is_nearest_interval": [0.3, 0.6]},
     "counterfactual: 6 dB softer": {"curve_level_db": -5.0, "curve_level_db_interval": [-6.0, -4.0]},
+    "counterfactual: other material": {"material_heard": 0.7, "material_heard_interval": [0.3, 1.0]},
 }  # fmt: skip
 
 
@@ -280,9 +293,22 @@ def test_timing_and_level_stand_beside_the_rows_that_know_nothing():
 def test_what_backs_the_case_studies_is_in_the_report():
     events, drawn, counterfactual = content.case_tables(CASES)
     assert counterfactual.rows[0][:3] == ["6 dB softer", text.DASH, "-5 [-6, -4]"]
+    heard = {row[0]: dict(zip(counterfactual.columns, row))["material_heard"] for row in counterfactual.rows}
+    assert heard == {"6 dB softer": text.DASH, "other material": "0.7 [0.3, 1]"}
     assert events.columns[:2] == ["system", "rank of levels ↑"] and events.rows[0][1] == "0.6 [0.5, 0.7]"
     assert ["correlation, V", "0.6 [0.4, 0.7]"] in drawn.rows
     assert ["own prompt nearest ↑, one curve, six prompts", "0.5 [0.3, 0.6]"] in drawn.rows
+
+
+def test_what_the_benchmark_measures_by_other_papers_stands_in_the_report():
+    scored = {"clips": 60, "energy_mae": 2.0, "energy_mae_interval": [1.8, 2.2], "onset_ap_mmaudio": 0.7}
+    saved = dict.fromkeys(content.BEYOND, {}) | {"benchmark": {"ours": scored, "of an older state": {"clips": 60}}}
+    others, theirs = content.beyond_tables("x", saved)
+    assert (others.key, theirs.key) == ("others", "published") and "KAD ↓" in others.columns
+    ours, older = (dict(zip(theirs.columns, row)) for row in theirs.rows)
+    assert ours["E-MAE ↓"] == "2 [1.8, 2.2]" and ours["onset AP (MMAudio) ↑"] == "0.7"
+    assert [*older.values()] == ["of an older state", "60", *[text.DASH] * (len(theirs.columns) - 2)]
+    assert set(published.CLIP_KEYS) <= set(content.PUBLISHED), "all that the notebook measures"
 
 
 def test_the_page_begins_with_one_screen_and_its_links_lead_somewhere(run):

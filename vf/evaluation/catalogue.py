@@ -3,6 +3,7 @@
 Tables, claims, verdicts, figures, the glossary of the report and `python -m vf.evaluate` read it here.
 """
 
+import re
 from typing import NamedTuple
 
 LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
@@ -174,14 +175,21 @@ ALL = (
         "The same with the embeddings of sound and picture joined; the picture's are the same for all systems.",
         "Eq. 6, section 3.2", True,
     ),
-    Metric(
-        "fad_inf", "FAD, endless", "", LOWER,
-        "FAD for endless many sounds: a line over 1 / N, subsets drawn without replacement.",
-        "Eq. 6", True,
-    ),
-    Metric(
-        "fad_inf_fadtk", "FAD, endless (fadtk)", "", LOWER, "The same drawn with replacement, as fadtk does.",
-        "Eq. 6", True,
+    *(
+        Metric(f"{key}_{form}", f"{name}-inf ({how})", "", LOWER, meaning, "Eq. 6, docs/metrics.md", True)
+        for key, name in (("fad", "FAD-P"), ("fad_c", "FAD-C"))
+        for form, how, meaning in (
+            (
+                "inf", "subsets",
+                f"{name} for endlessly many sounds: a line over 1 / N, subsets drawn without replacement; the interval "
+                "is the line's.",
+            ),
+            (
+                "inf_fadtk", "fadtk",
+                "The same drawn with replacement from 500 windows on, as fadtk does: the form of the paper's "
+                f"{name}.",
+            ),
+        )
     ),
     Metric(
         "kad", "KAD", "", LOWER,
@@ -272,7 +280,7 @@ ALL = (
     Metric("peavs", "PEAVS", "1 to 5", HIGHER, "Synchrony of picture and sound as a network judges it.", "App. C"),
     Metric("parameters", "parameters", "", NEITHER, "Weights that are trained.", "Fig. 2"),
 )  # fmt: skip
-TOOLS = tuple(  # what av-benchmark, fadtk and kadtk write (vf.evaluation.exchange), by their own names
+TOOLS = tuple(  # what av-benchmark, audio-aes, fadtk and kadtk write (vf.evaluation.exchange), by their own names
     Metric(key, label, unit, better, meaning, tool, of_sets)
     for tool, key, label, unit, better, meaning, of_sets in (
         *(
@@ -295,6 +303,15 @@ TOOLS = tuple(  # what av-benchmark, fadtk and kadtk write (vf.evaluation.exchan
             for of in ("LAION", "MS")
         ),
         *(
+            ("audiobox-aesthetics", key, label, "1 to 10", better, f"Opinion that Audiobox expects: {meaning}.", False)
+            for key, label, better, meaning in (
+                ("CE", "content enjoyment", HIGHER, "how enjoyable a sound is"),
+                ("CU", "content usefulness", HIGHER, "how useful it is to make something of"),
+                ("PC", "production complexity", NEITHER, "how many components it has"),
+                ("PQ", "production quality", HIGHER, "its technical quality"),
+            )
+        ),
+        *(
             (tool, f"{key}{more}", f"{key}{more} of {tool}", "", LOWER, meaning, True)
             for tool, key, name in (("fadtk", "FAD", "Frechet distance"), ("kadtk", "KAD", "Kernel audio distance"))
             for more, meaning in (
@@ -304,12 +321,19 @@ TOOLS = tuple(  # what av-benchmark, fadtk and kadtk write (vf.evaluation.exchan
         ),
     )
 )  # fmt: skip
+DATED = re.compile(r"(.+) \((.+), \d{4}-\d\d-\d\d\)")  # a column of another tool: METRIC (tool, date)
 METRICS = {metric.key: metric for metric in (*ALL, *TOOLS)}
+
+
+def key_of(text: str) -> str:
+    """The key of the metric that a text names by its key or label, in capitals or not; of no such, the text itself."""
+    named = {name.lower(): metric.key for metric in METRICS.values() for name in (metric.label, metric.key)}
+    return named.get(text.strip().lower(), text)
 
 
 def known(key: str) -> bool:
     """Whether a column is of a metric."""
-    return _name(key) in METRICS
+    return _name(key) in METRICS or bool(DATED.fullmatch(key))
 
 
 def _name(key):
@@ -322,11 +346,13 @@ def _name(key):
 def find(key: str) -> Metric:
     """The metric of a key; of a difference, `KEY minus ROW`, the metric that is compared.
 
-    Of a tool's column, `KEY model (tool, date)`, the tool's metric.
+    Of a tool's column, `KEY model (tool, date)`, the tool's metric; one that is not known here says whose it is.
 
     Raises ValueError for an unknown key.
     """
     name = _name(key)
+    if name not in METRICS and (column := DATED.fullmatch(key)):
+        return Metric(column[1], column[1], "", NEITHER, f"As {column[2]} has it; not known here.", column[2])
     if name not in METRICS:
         raise ValueError(
             f"{key!r} is no metric; wanted one of {', '.join(METRICS)}: add it to vf/evaluation/catalogue.py"

@@ -1,11 +1,18 @@
 """Folders as the field's tools read them, and the results that these tools write.
 
 av-benchmark (github.com/hkchengrex/av-benchmark) scores MMAudio and its peers; fadtk (github.com/microsoft/fadtk) is
-what the paper measures FAD with; kadtk is its like for KAD. None of them is part of this project.
+what the paper measures FAD with; kadtk is its like for KAD; audio-aes (github.com/facebookresearch/audiobox-aesthetics)
+judges sounds without a reference. None of them is part of this project.
+
+video-foley export FOLDER [FOLDER ...] REFERENCE OUT
 """
 
+import argparse
+import json
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,8 +22,11 @@ import soundfile
 
 from vf.data import files, media
 from vf.evaluation import catalogue, pairing, systems
+from vf.evaluation.listening import opinions
 
 RATE = 16000  # Hz, at which lengths are measured
+AXES = ("CE", "CU", "PC", "PQ")  # of a line that audio-aes writes
+CAPTIONS = "CSV with the columns name (or clip) and caption (or prompt)"
 COMMANDS = """\
 {count} clips of {folders} in {out}, {seconds:g} s or longer. With each tool installed by its own page:
 
@@ -24,7 +34,10 @@ av-benchmark (pictures and texts where there are any, then each system):
 {extract}{texts}{scored}
 fadtk, FAD-P and FAD-C as in the paper:
 {fadtk}
-Then add their numbers to a table: python -m vf.evaluate ... --results {results} fad.csv
+audio-aes, Audiobox's aesthetics of the sounds of all folders:
+audio-aes {where}/audiobox.jsonl > {where}/audiobox.out.jsonl
+
+Then add their numbers to a table: python -m vf.evaluate ... --results {results} fad.csv {out}/audiobox.out.jsonl
 """
 
 
@@ -35,13 +48,13 @@ def export(
     captions: str | Path | None = None,
     reading: pairing.Reading = pairing.Reading(),  # noqa: B008
 ) -> str:
-    """Write folders that av-benchmark and fadtk read as they are, and return the commands that score them.
+    """Write folders that av-benchmark, fadtk and audio-aes read as they are, and return the commands that score them.
 
     <out>/reference and <out>/<system> hold <clip>.wav and nothing else: fadtk takes each file of a folder for a sound.
     Mono, 16 bit, at the file's own sample rate, the level untouched, both of a pair cut to one length. av-benchmark
     pairs files by their stems; its --audio_length is the shortest clip, since it drops shorter ones without a word.
-    References that are .mp4 go to <out>/videos, captions to <out>/captions.csv (name, caption), the commands to
-    <out>/commands.txt.
+    References that are .mp4 go to <out>/videos, captions to <out>/captions.csv (name, caption), the list of all sounds
+    that audio-aes reads to <out>/audiobox.jsonl, the commands to <out>/commands.txt.
 
     folders: {system: folder}. captions: a CSV with the columns name and caption, or clip and prompt, as
     `python -m vf.systems` writes it. reading: how files pair. Raises ValueError for what cannot be paired or read, and
@@ -70,6 +83,8 @@ def export(
         shutil.copyfile(film, out / "videos" / f"{name}.mp4")
     if texts is not None:
         files.write_csv(out / "captions.csv", texts)
+    sounds = [str(path) for of in ("reference", *found) for path in sorted((out.resolve() / of).glob("*.wav"))]
+    files.write_text(out / "audiobox.jsonl", "".join(json.dumps({"path": path}) + "\n" for path in sounds))
     said = _commands(out, list(found), min(lengths.values()), len(lengths), bool(films), texts is not None)
     files.write_text(out / "commands.txt", said)
     return said
@@ -114,7 +129,7 @@ def _commands(out, names, seconds, count, films, texts):
     ]
     extract = f"python extract_video.py {cache} --video_path {where}/videos --audio_length={length}\n" if films else ""
     return COMMANDS.format(
-        count=count, folders=", ".join(["reference", *names]), out=out, seconds=length, extract=extract,
+        count=count, folders=", ".join(["reference", *names]), out=out, where=where, seconds=length, extract=extract,
         texts=f"python extract_text.py --text_csv {where}/captions.csv --output_cache_path {where}/gt_cache\n" * texts,
         scored="".join(scored), fadtk="".join(fads),
         results=" ".join(f"{out}/{name}/cache/output_metrics.json" for name in names),
@@ -124,20 +139,34 @@ def _commands(out, names, seconds, count, films, texts):
 def read_results(path: str | Path) -> pd.DataFrame:
     """The results of another tool: {system, column, value}, a column named after metric, tool and date (UTC).
 
-    path: `output_metrics.json` of av-benchmark, which lies in <system>/cache and has the date of the file; or a CSV of
-    fadtk (model, baseline, eval, score, inf_r2, time) or kadtk (the same without inf_r2), whose `eval` is the folder of
-    the system; of two lines for one column the later counts. kadtk does not write whether it measured KAD or FAD: it is
-    taken for KAD, unless the name of the file has `fad` in it. Raises ValueError for any other file.
+    path: one of these. All but fadtk's and kadtk's have the date of the file.
+    - `output_metrics.json` of av-benchmark, which lies in <system>/cache.
+    - The .jsonl that audio-aes wrote. The list that it read, which names the sounds, must lie beside it; a sound's
+      folder is its system. Values are means over the sounds of a system.
+    - A CSV of fadtk (model, baseline, eval, score, inf_r2, time) or kadtk (the same without inf_r2), whose `eval` is
+      the folder of the system; of two lines for one column the later counts. kadtk does not write whether it measured
+      KAD or FAD: it is taken for KAD, unless the name of the file has `fad` in it.
+    - A CSV with `system` and a column of numbers for each metric, of PEAVS or any other tool, as
+      `python -m vf.listening --metrics` takes it. The name of the file stands for the tool.
+    Raises ValueError for any other file.
     """
     path = Path(path)
     if path.suffix == ".json":
         return _av_benchmark(path)
-    table = files.read_table(path)
-    if not {"model", "baseline", "eval", "score", "time"} <= set(table):
-        raise ValueError(
-            f"{path}: has the columns {files.excerpt(', '.join(table))}; "
-            "wanted model, baseline, eval, score, time: give the CSV that fadtk or kadtk wrote"
-        )
+    if path.suffix == ".jsonl":
+        return _audiobox(path)
+    table = files.read_table(path, dtype={"system": str})
+    if {"model", "baseline", "eval", "score", "time"} <= set(table):
+        return _fadtk(path, table)
+    if "system" in table:
+        return _any_tool(path, table)
+    raise ValueError(
+        f"{path}: has the columns {files.excerpt(', '.join(table))}; wanted model, baseline, eval, score, time, as in "
+        "the CSV that fadtk or kadtk wrote, or system and a column for each metric: name them so"
+    )
+
+
+def _fadtk(path, table):
     tool = "fadtk" if "inf_r2" in table else "kadtk"
     rows = []
     for row in table.sort_values("time").to_dict("records"):
@@ -157,7 +186,7 @@ def read_results(path: str | Path) -> pd.DataFrame:
 
 def _av_benchmark(path):
     values = files.read_json(path, "output_metrics.json of av-benchmark: give the one that it wrote")
-    if not isinstance(values, dict) or not all(isinstance(v, int | float) and abs(v) < 1e300 for v in values.values()):
+    if not isinstance(values, dict) or not all(map(_is_number, values.values())):
         raise ValueError(f"{path}: is no mapping of names to numbers; wanted output_metrics.json of av-benchmark")
     unknown = [key for key in values if not catalogue.known(key)]
     if unknown:
@@ -165,26 +194,108 @@ def _av_benchmark(path):
             f"{path}: has {files.excerpt(unknown[0])}, which is no metric of av-benchmark that is known here; "
             "wanted one of vf/evaluation/catalogue.py: add it there"
         )
-    day = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
     folder = path.resolve().parent
     system = folder.parent.name if folder.name == "cache" else folder.name
-    rows = [(system, f"{key} (av-benchmark, {day})", float(value)) for key, value in values.items()]
+    rows = [(system, f"{key} (av-benchmark, {_day(path)})", float(value)) for key, value in values.items()]
+    return pd.DataFrame(rows, columns=["system", "column", "value"])
+
+
+def _day(path):
+    """The day on which a file was written (UTC)."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
+
+
+def _audiobox(path):
+    made = _json_lines(path)
+    if not made or not all(_is_number(row.get(axis)) for row in made for axis in AXES):
+        raise ValueError(f"{path}: has a line without numbers {', '.join(AXES)}; wanted what audio-aes wrote, whole")
+    lists = []
+    for other in sorted(set(path.parent.glob("*.jsonl")) - {path}):
+        with suppress(ValueError):  # another file of that suffix
+            rows = _json_lines(other)
+            lists += [rows] * (len(rows) == len(made) and all(isinstance(row.get("path"), str) for row in rows))
+    if len(lists) != 1:
+        raise ValueError(
+            f"{path}: has {len(made)} sounds, and beside it {len(lists) or 'no'} lists name as many; wanted the one "
+            "that audio-aes read, with the same lines in the same order: put it there, and others elsewhere"
+        )
+    folders = [Path(row["path"]).parent.name for row in lists[0]]
+    table = pd.DataFrame([{axis: row[axis] for axis in AXES} for row in made]).groupby(folders, sort=False).mean()
+    rows = [
+        (system, f"{axis} (audiobox-aesthetics, {_day(path)})", float(value))
+        for system, values in table.iterrows()
+        for axis, value in values.items()
+    ]
+    return pd.DataFrame(rows, columns=["system", "column", "value"])
+
+
+def _json_lines(path):
+    """Mappings of a file of JSON lines; others, such as what audio-aes says of itself, are passed over."""
+    lines = [line for line in files.read_text(path).split("\n") if line.startswith("{")]
+    try:
+        return [json.loads(line) for line in lines]
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: has a line that is no JSON ({error}); wanted it whole: make it again") from error
+
+
+def _is_number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+
+
+def _any_tool(path, table):
+    if table["system"].isna().any():
+        raise ValueError(f"{path}: has a row without a system; wanted a name in each: fill it in, or drop the row")
+    try:
+        names = opinions.metric_columns(table)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    rows = [
+        (system, f"{catalogue.key_of(name)} ({path.stem}, {_day(path)})", float(value))
+        for name in names
+        for system, value in zip(table["system"], pd.to_numeric(table[name]))
+        if not pd.isna(value)
+    ]
     return pd.DataFrame(rows, columns=["system", "column", "value"])
 
 
 def add_results(table: pd.DataFrame, results: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """A table of systems with the results of other tools as further columns.
 
-    Where the table has one system called `estimate`, it takes the results of the only system that they are of. Raises
-    ValueError for results of a system that the table lacks.
+    Results of a folder `reference`, as `export` calls it, are those of the truth. Where the table has one system called
+    `estimate`, it takes the results of the only other system that they are of. Raises ValueError for results of a
+    system that the table lacks.
     """
     if not results:
         return table
     found, names = pd.concat(results), list(table["system"])
-    if "estimate" in names and found["system"].nunique() == 1:
-        found = found.assign(system="estimate")
+    if "truth" in names:
+        found = found.replace({"system": {"reference": "truth"}})
     strangers = sorted(set(found["system"]) - set(names))
+    if "estimate" in names and len(strangers) == 1:
+        found, strangers = found.replace({"system": {strangers[0]: "estimate"}}), []
     if strangers:
         raise ValueError(f"results are of {strangers[0]}; wanted one of {', '.join(names)}: name its folder so")
     wide = found.groupby(["system", "column"], sort=False)["value"].last().unstack("column")
     return table.join(wide, on="system")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command `video-foley export`. Returns 0, or 1 where nothing was written, of which a line says why."""
+    parser = argparse.ArgumentParser(
+        "video-foley export",
+        description="Write folders as av-benchmark, fadtk and audio-aes read them, and the commands that score them.",
+        epilog="To put sound on a film or folder of that name: video-foley ./export",
+    )
+    parser.add_argument("folder", nargs="+", help="sounds or films to judge, a folder for each system")
+    parser.add_argument("reference", help="their references, under the same names (else see --map)")
+    parser.add_argument("out", help="new folder to write")
+    parser.add_argument("--captions", help=CAPTIONS)
+    pairing.add_options(parser)
+    args = parser.parse_args(arguments)
+    try:
+        said = export(pairing.by_system(args.folder), args.reference, args.out, args.captions, pairing.reading_of(args))
+    except (ValueError, OSError) as error:
+        print(f"video-foley export: {error}", file=sys.stderr)
+        return 1
+    print(said)
+    return 0

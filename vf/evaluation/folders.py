@@ -82,8 +82,8 @@ def evaluate(
     Returns two DataFrames. The first has a row for each system, and for comparison `truth`, `silence`, with `train` the
     best `constant`, and, of two clips or more, `mismatched`. Its columns (COLUMNS) are means over clips with the `low`
     and `high` of their bootstrap intervals, for which segments named <film>_<number> are drawn by film. FAD's interval
-    lies too high. Where there are too few clips for FAD, it is left empty and a line is printed. The second has a row
-    for each clip and system.
+    lies too high; those of FAD-infinity are of its line. Where there are too few clips for FAD, it is left empty and a
+    line is printed. The second has a row for each clip and system.
 
     Raises ValueError for files that are missing, doubled, of different lengths, too short or unreadable.
     """
@@ -259,25 +259,24 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--out", default="table.csv", help="the table; beside it <out>.per_clip.csv and <out>.legend.csv"
     )
-    parser.add_argument("--map", help="CSV with the columns generated, reference (and system): which files pair")
-    parser.add_argument("--common", action="store_true", help="judge only the clips that all folders have")
-    parser.add_argument("--seconds", type=float, help="judge only the first seconds of each file")
-    tolerance = "seconds by which two files may differ in length (%(default)s); the shorter one counts"
-    parser.add_argument("--tolerance", type=float, default=pairing.SLACK, help=tolerance)
+    pairing.add_options(parser)
     parser.add_argument("--train", help="training sounds, for the row of the best constant")
     parser.add_argument("--picture", action="store_true", help="measure AV-Align too; the references are films")
-    parser.add_argument("--results", nargs="+", default=[], help="results of av-benchmark, fadtk or kadtk to add")
-    parser.add_argument("--export", metavar="OUT", help="do not judge: write folders for av-benchmark and fadtk")
-    parser.add_argument("--captions", help="CSV with the columns name (or clip), caption (or prompt), for --export")
+    results = "results of av-benchmark, fadtk, kadtk or audio-aes to add, or a CSV with `system` and a column a metric"
+    parser.add_argument("--results", nargs="+", default=[], help=results)
+    parser.add_argument(
+        "--export", metavar="OUT", help="do not judge: write folders for other tools, as `video-foley export` does"
+    )
+    parser.add_argument("--captions", help=f"{exchange.CAPTIONS}, for --export")
     parser.add_argument("--profile", help="whose embedders measure CLAP, FAD and KAD (that of params.yaml)")
     parser.add_argument("--run", help="which run they come from (that of params.yaml)")
     parser.add_argument("--no-embedders", action="store_true", help="leave CLAP, FAD and KAD out")
     args = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a console need not show a dash
-    reading = pairing.Reading(args.map, args.common, args.seconds, args.tolerance)
+    reading = pairing.reading_of(args)
     try:
-        folders = _by_system(args.folder)
+        folders = pairing.by_system(args.folder)
         if args.export:
             print(exchange.export(folders, args.reference, args.export, args.captions, reading))
             return
@@ -296,17 +295,6 @@ def main(arguments: list[str] | None = None) -> None:
         print("\n" + "\n".join(f"{row.column}: {row.meaning}" for row in said.itertuples()))
     except (ValueError, OSError) as error:
         parser.exit(2, f"{error}\n")
-
-
-def _by_system(folders):
-    """Folders by the name of each; one alone is `estimate`. Raises ValueError for two of one name."""
-    if len(folders) == 1:
-        return {"estimate": folders[0]}
-    names = [Path(f).resolve().name for f in folders]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise ValueError(f"two folders are called {twice}; wanted a name for each system: rename one")
-    return dict(zip(names, folders))
 
 
 def _tables(out):

@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.linalg
+import scipy.special
 from numpy.typing import ArrayLike
+
+Interval = tuple[float, float]  # the low and the high end
 
 
 def _pair(reference: ArrayLike, estimate: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -169,6 +172,23 @@ def frechet_infinity(
     draws from fewer items than that have more items than the set. few: of `frechet_distance`. Returns a float, below 0
     where there is only noise. Raises ValueError where there are too few items for two sizes.
     """
+    return frechet_line(reference, estimate, steps, least, replace, seed, few)[0]
+
+
+def frechet_line(
+    reference: ArrayLike,
+    estimate: ArrayLike,
+    steps: int = 25,
+    least: int = 500,
+    replace: bool = False,
+    seed: int = 0,
+    few: bool = False,
+) -> tuple[float, Interval]:
+    """`frechet_infinity` and the 95% interval of the line's value at 0, by Student's t of its residuals.
+
+    It says how far another draw would move the line, which is far where the sizes lie close together, and nothing of
+    how far other films would. NaN where there is no line, as all draws are of one size.
+    """
     estimate = np.asarray(estimate, np.float64)
     fewest = 2 if few else estimate.shape[1] + 1
     if fewest >= len(estimate):
@@ -180,8 +200,10 @@ def frechet_infinity(
     sizes = np.linspace(least, len(estimate), steps).astype(int)
     drawn = [frechet_distance(reference, estimate[rng.choice(len(estimate), n, replace)], few) for n in sizes]
     if sizes[0] == sizes[-1]:
-        return float(np.mean(drawn))  # one size has no line
-    return float(np.polyfit(1 / sizes, drawn, 1)[1])
+        return float(np.mean(drawn)), (np.nan, np.nan)  # one size has no line
+    (_, value), covariance = np.polyfit(1 / sizes, drawn, 1, cov=True)
+    half = scipy.special.stdtrit(steps - 2, 0.975) * np.sqrt(covariance[1, 1])
+    return float(value), (float(value - half), float(value + half))
 
 
 def cosine(reference: ArrayLike, estimate: ArrayLike) -> np.ndarray:

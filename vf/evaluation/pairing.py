@@ -1,5 +1,6 @@
 """Which file of a system belongs to which reference, and the two sounds at one length."""
 
+import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +29,31 @@ class Reading(NamedTuple):
     common: bool = False
     seconds: float | None = None
     tolerance: float = SLACK
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of a command line that say how files pair: see `reading_of`."""
+    parser.add_argument("--map", help="CSV with the columns generated, reference (and system): which files pair")
+    parser.add_argument("--common", action="store_true", help="take only the clips that all folders have")
+    parser.add_argument("--seconds", type=float, help="take only the first seconds of each file")
+    tolerance = "seconds by which two files may differ in length (%(default)s); the shorter one counts"
+    parser.add_argument("--tolerance", type=float, default=SLACK, help=tolerance)
+
+
+def reading_of(args: argparse.Namespace) -> Reading:
+    """What `add_options` read."""
+    return Reading(args.map, args.common, args.seconds, args.tolerance)
+
+
+def by_system(folders: Sequence[str]) -> dict[str, str]:
+    """Folders by the name of each; one alone is `estimate`. Raises ValueError for two of one name."""
+    if len(folders) == 1:
+        return {"estimate": folders[0]}
+    names = [Path(f).resolve().name for f in folders]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise ValueError(f"two folders are called {twice}; wanted a name for each system: rename one")
+    return dict(zip(names, folders))
 
 
 def pairs(folder: str | Path, reference: str | Path, reading: Reading = Reading()) -> list[Pair]:  # noqa: B008

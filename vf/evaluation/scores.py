@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 
 from vf.data import clips
 from vf.evaluation import metrics, timing
+from vf.evaluation.metrics import Interval
 from vf.signal import onsets, rms
 from vf.signal.timeline import Timeline
 
-Interval = tuple[float, float]  # the low and the high end
 PerClip = dict[str, np.ndarray]  # {metric: (b,)}
 
 

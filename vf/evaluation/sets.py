@@ -8,7 +8,7 @@ import numpy as np
 from vf.evaluation import kernels, metrics
 
 FADTK_LEAST = 500  # embeddings at which fadtk's line over 1 / N begins
-KEYS = ("fad", "fad_inf", "fad_inf_fadtk", "kad")
+LIMITS = {"inf": False, "inf_fadtk": True}  # forms of FAD-infinity: whether sounds are drawn with replacement
 
 
 def set_scores(
@@ -22,7 +22,7 @@ def set_scores(
     """FAD of two lists of window embeddings (w, e), one a clip, its limit for endlessly many sounds, and KAD.
 
     groups: the film of each clip, for the intervals; that of FAD lies too high (see `catalogue`). few: of
-    `metrics.frechet_distance`. Returns {fad, fad_interval, fad_inf, fad_inf_fadtk, kad, kad_interval}; FAD is NaN where
+    `metrics.frechet_distance`. Returns {fad, fad_inf, fad_inf_fadtk, kad} and the `_interval` of each; FAD is NaN where
     there are too few windows (see `least_windows`), KAD for fewer than two. A draw of FAD's interval that has too few
     is left out.
     """
@@ -33,22 +33,33 @@ def set_scores(
         sets = [np.concatenate([x[i] for i in np.asarray(clips, int)]) for x in (reference, estimate)]
         return metrics.frechet_distance(*sets, few) if min(map(len, sets)) >= least - 1 else np.nan
 
-    def endless(replace):
-        enough = min(len(true), len(made)) >= least
-        return metrics.frechet_infinity(true, made, replace=replace, seed=seed, few=few) if enough else np.nan
-
     fad, kad, kad_interval = distance(order), np.nan, (np.nan, np.nan)
     if min(len(true), len(made)) > 1:
         kad, kad_interval = kernels.kad_with_interval(reference, estimate, groups, seed, resamples)
-    return {
+    result = {
         "fad": fad,
         "fad_interval": (fad, fad)
         if np.isnan(fad)
         else metrics.bootstrap(order, groups, distance, resamples, seed=seed),
-        "fad_inf": endless(False),
-        "fad_inf_fadtk": endless(True),
-        "kad": kad,
-        "kad_interval": kad_interval,
+    }
+    for form, (value, interval) in limits(true, made, seed, few).items():
+        result |= {f"fad_{form}": value, f"fad_{form}_interval": interval}
+    return result | {"kad": kad, "kad_interval": kad_interval}
+
+
+def limits(
+    reference: np.ndarray, estimate: np.ndarray, seed: int = 0, few: bool = False
+) -> dict[str, tuple[float, metrics.Interval]]:
+    """FAD-infinity in both forms: {inf: (value, (low, high)), inf_fadtk: ...}, intervals as of `metrics.frechet_line`.
+
+    `inf_fadtk` is the paper's; `inf` draws subsets. reference, estimate: embeddings (..., e), windows of all clips.
+    few: of `metrics.frechet_distance`. NaN where there are too few windows (see `least_windows`).
+    """
+    true, made = (np.asarray(x).reshape(-1, np.shape(x)[-1]) for x in (reference, estimate))
+    if min(len(true), len(made)) < least_windows(true.shape[1], few):
+        return {form: (np.nan, (np.nan, np.nan)) for form in LIMITS}
+    return {
+        form: metrics.frechet_line(true, made, replace=replace, seed=seed, few=few) for form, replace in LIMITS.items()
     }
 
 

@@ -5,6 +5,7 @@ Nothing heavy is imported before a film is at hand, so that `video-foley --help`
 
 import argparse
 import glob
+import importlib
 import io
 import os
 import sys
@@ -29,6 +30,11 @@ films foley-scores.csv, beside the new films, holds the scores; the same command
 --project adds a folder NAME-foley-project for a DAW: the sound and a stem for each region (48 kHz, 24 bit, resampled
 from the model's 16 kHz), markers.csv (time, name, end), curve.csv (time, level) and a REAPER project, in which the
 curve is the volume envelope of a track of its own. Both tables come back in, by --curve and --regions.
+
+other command:
+  video-foley export FOLDER [FOLDER ...] REFERENCE OUT
+                        folders of sounds as av-benchmark, fadtk and audio-aes read them, and the commands that score
+                        them (video-foley export --help); a film called export is ./export
 """
 
 
@@ -196,8 +202,11 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns 0, 1 where a film got no sound, of which a line says why, or 130 where it was stopped.
     """
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        status = _run(arguments)
+        if isinstance(sys.stdout, io.TextIOWrapper):  # and no stream that a notebook put there
+            sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
+        status = _export(words[1:]) if words[:1] == ["export"] else _run(words)
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:  # in the seconds before the first film
@@ -209,10 +218,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
+def _export(arguments):
+    # here, as torch takes seconds; by its name, so that the studio, which imports this module, depends on no metrics
+    return importlib.import_module("vf.evaluation.exchange").main(arguments)
+
+
 def _run(arguments):
     wanted = parser().parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # and no stream that a notebook put there
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
     try:
         films = films_of(wanted.films)
         if wanted.best_of < 1 or not 0 <= wanted.seed <= LARGEST_SEED - wanted.best_of + 1:

@@ -13,7 +13,9 @@ TABLES = {  # title, remark
         "Table 2: Video-Foley",
         "E-L1 is of all frames. FAD, CLAP and FAVD of the small profile come from networks trained here, not from"
         " PANNs, CLAP, VGGish and I3D as the paper's; FAVD's part of the picture is the same for all systems, so "
-        "that it follows FAD. Opinions (MOS) need listeners: docs/listening.md.",
+        "that it follows FAD. FAD-inf is fadtk's FAD-infinity, the form of the paper's own FAD: a line over 1 / N from "
+        "500 windows on, with the interval of that line; of hardly more windows than that, as in the small profile, it "
+        "says little. KAD has no bias from the number of sounds. Opinions (MOS) need listeners: docs/listening.md.",
     ),
     "table3": ("Table 3: PEAVS and opinions on timing", "Needs listeners and PEAVS's own network: docs/listening.md."),
     "table4": (
@@ -76,7 +78,8 @@ DRAWN = (
 COUNTERFACTUAL = (
     "Six test films rendered once more with one thing changed and all else, chance included, as it was; the mean over "
     "films of what that changes. true: the film's own sound; curve: Video2RMS's; sound: Video-Foley's, by text. "
-    "level_db: of the events; lag_ms, correlation: of the two curves at the lag where they agree most."
+    "level_db: of the events; lag_ms, correlation: of the two curves at the lag where they agree most; material_heard: "
+    "share of sounds in which a tagger hears the new material."
 )
 
 ROWS = {

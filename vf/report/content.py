@@ -39,8 +39,12 @@ SOUNDS = (
 )
 EVENTS = ("level_rank", "start_ms", "end_ms", "length_ms", "hit_seconds", "scratch_seconds")
 OTHERS = (
-    "prompt", "clips", "e_l1", "silence e_l1", "fad", "favd", "clap", "onset_f1_50ms", "onset_f1_100ms", "lag",
-    "correlation_at_lag", "level_error_db", "trained on",
+    "prompt", "clips", "e_l1", "silence e_l1", "fad", "fad_inf_fadtk", "kad", "favd", "clap", "onset_f1_50ms",
+    "onset_f1_100ms", "lag", "correlation_at_lag", "level_error_db", "trained on",
+)  # fmt: skip
+PUBLISHED = (  # metrics of other papers, of the same systems
+    "clips", "energy_mae", "mfcc_similarity", "onset_accuracy_condfoleygen", "onset_ap_condfoleygen",
+    "onset_accuracy_mmaudio", "onset_ap_mmaudio", "onset_f1_mmaudio",
 )  # fmt: skip
 MINUTES = ("stage", "budget (minutes)", "took")
 
@@ -202,6 +206,7 @@ def case_tables(case: dict) -> list[Section]:
 def _counterfactual(case):
     """The table of counterfactual films."""
     keys = [f"{kind}_{what}" for what in ("level_db", "lag_ms", "correlation") for kind in ("true", "curve", "sound")]
+    keys.append("material_heard")
     start = "counterfactual: "
     changed = {name[len(start) :]: row for name, row in case.items() if name.startswith(start)}
     rows = [[name, *(text.cell(row, key) for key in keys)] for name, row in changed.items()]
@@ -231,6 +236,7 @@ def beyond_tables(run: str, saved: dict) -> list[Section]:
         ("seeds1", "Video2RMS over seeds", saved["video2rms_repeats"], CURVES),
         ("seeds2", "RMS2Sound over seeds", repeats, SOUNDS),
         ("others", "Systems of others", saved["benchmark"], OTHERS),
+        ("published", "Systems of others, by metrics of other papers", saved["benchmark"], PUBLISHED),
     ):
         if rows:
             cells = [[name, *(text.cell(row, metric) for metric in shown)] for name, row in rows.items()]

@@ -98,7 +98,7 @@ def correlate(scores: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     rows of metric, criterion, rho and systems; rho is NaN under three systems, and of a handful of systems it proves
     little. Raises ValueError without a common system, for a system with two rows, and for a cell that is no number.
     """
-    names = _metrics(measured)
+    names = metric_columns(measured)
     both = scores.merge(measured, on="system", suffixes=("", " measured"))
     if both.empty:
         raise ValueError(
@@ -116,7 +116,7 @@ def correlate(scores: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _metrics(measured):
+def metric_columns(measured: pd.DataFrame) -> list[str]:
     """Names of the columns of a table of metrics, checked: see `correlate`."""
     if "system" not in measured:
         columns = files.excerpt(", ".join(map(str, measured.columns)))
@@ -146,7 +146,7 @@ def markdown(scores: pd.DataFrame, measured: pd.DataFrame | None = None) -> str:
     extra: list[str] = []
     rows = scores.set_index("system")
     if measured is not None:
-        extra = _metrics(measured)
+        extra = metric_columns(measured)
         both = scores.merge(measured, on="system", how="outer", suffixes=("", " measured")).set_index("system")
         rows = both.loc[list(dict.fromkeys([*scores.system, *measured.system]))]
     lines = [f"| {' | '.join(['system', *extra, *CRITERIA])} |", "|---" * (len(extra) + len(CRITERIA) + 1) + "|"]
