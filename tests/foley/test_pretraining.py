@@ -148,3 +148,5 @@ def test_what_was_interrupted_ends_as_what_was_not(real, tmp_path, monkeypatch):
     again, first = (torch.load(p.state / "unet" / "state.pt", weights_only=True) for p in (cut, whole))
     assert again["history"] == first["history"]
     assert all(torch.equal(a, b) for a, b in zip(again["model"].values(), first["model"].values()))
+    whole.unet()  # finished: it only leaves the network
+    assert pd.read_csv(whole.state / "unet.csv")["step"].tolist() == [2, 4], "each stop once"

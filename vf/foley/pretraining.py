@@ -87,10 +87,15 @@ class Pretraining:
         return self.state / "parts" / name
 
     def log(self, part: str, **row) -> None:
-        """Add a line to the history of a part: the time in seconds since 1970, and the values of `row`."""
+        """Add a line to the history of a part: the time in seconds since 1970, and the values of `row`.
+
+        A step that is there already is not added again: a training that goes on passes its earlier stops, too.
+        """
         if not fit.is_main():
             return
         path = self.state / f"{part}.csv"
+        if path.exists() and str(row["step"]) in {line["step"] for line in csv.DictReader(path.open(newline=""))}:
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         new = not path.exists()
         with path.open("a", newline="") as file:
@@ -355,6 +360,8 @@ class Pretraining:
     def _rounds(self, part: str, steps: int, rounds: int) -> range:
         """Rounds of a training that are not finished; the last one always, as its call leaves the network."""
         done = checkpoint.steps_done(self.state / part)
+        if not done and fit.is_main():
+            (self.state / f"{part}.csv").unlink(missing_ok=True)  # of a training whose state was taken away
         return range(min(rounds - 1, sum(done >= steps * (k + 1) // rounds for k in range(rounds))), rounds)
 
     @torch.no_grad()
