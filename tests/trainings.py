@@ -7,12 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import tiny_pipeline
 import torch
+from accelerate import notebook_launcher
 from tiny_pipeline import CAPTIONS, sounds
 
 from vf.backends.small import backbone, embedders, frame_encoder
 from vf.models import examples, onset_baseline, video2rms
 from vf.models.rms2sound import ControlNetOptions, RMS2Sound, train_controlnet
 from vf.signal import fit
+from vf.signal.checkpoint import steps_done
 from vf.signal.rms import Bins, rms_curve
 from vf.signal.timeline import Timeline
 
@@ -126,6 +128,28 @@ def embedded(pipeline_folder, folder):
     films = SimpleNamespace(wave=lambda index: sounds()[index])
     arrays = examples.examples(RMS2Sound.from_pretrained(pipeline_folder), films, [0, 2, 3, 4], Timeline(), folder, 2)
     return [a.shape for a in arrays], float(sum(a.sum() for a in arrays)), len(wrote)
+
+
+def killed(where, folder):
+    """The first process is killed, while it embeds sounds or reads a state, and the others wait for it."""
+
+    def kill(*_):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if where == "embedding":
+        examples.measure = kill
+        films = SimpleNamespace(wave=lambda index: sounds()[index])
+        examples.examples(None, films, [0, 1], Timeline(), folder)
+    if fit.is_main():
+        fit.State.load = kill
+    return regression(folder)
+
+
+def in_a_notebook(folder):
+    """Losses of a process that used a device and trained before, of two that it launches, and of what it reads then."""
+    before = fit.device().type, fit.is_main(), regression(steps=2)
+    notebook_launcher(regression, (folder,), num_processes=2, use_port=os.environ["MASTER_PORT"])
+    return before, steps_done(folder), regression(folder)
 
 
 def alone_after_training():

@@ -7,7 +7,7 @@ import torch
 import trainings
 from launch import launch
 
-from vf.signal import batches
+from vf.signal import batches, fit
 from vf.signal.batches import Part
 from vf.signal.checkpoint import steps_done
 
@@ -102,6 +102,22 @@ def test_a_killed_process_ends_the_others_with_one_line(tmp_path):
     message = str(main["it"])
     assert "another process of this training has ended" in message and "\n" not in message
     assert steps_done(tmp_path) == 4
+
+
+@pytest.mark.parametrize("where", ["embedding", "reading"])
+def test_those_that_wait_for_a_killed_process_end_with_the_same_line(tmp_path, where):
+    (killed, other), codes = launch({"it": partial(trainings.killed, where, tmp_path)})
+    assert codes == [-9, 0] and killed is None
+    message = str(other["it"])
+    assert message.startswith("another process of this training has ended (") and "\n" not in message
+
+
+def test_a_notebook_launches_a_training_after_it_has_used_a_device(one, tmp_path):
+    ([results], codes) = launch({"it": partial(trainings.in_a_notebook, tmp_path)}, processes=1)
+    assert codes == [0]
+    (device, is_main, alone), done, after = results["it"]
+    assert (device, is_main, len(alone)) == (fit.device().type, True, 2)
+    assert done == 8 and after == near(one["plain"])
 
 
 def test_a_loss_that_is_no_number_in_one_process_stops_them_all(two, folder):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from vf.signal import group
 from vf.signal.batches import Part
 from vf.signal.checkpoint import steps_done
 from vf.signal.fit import Training, fit
@@ -140,6 +141,44 @@ def test_parts_of_one_process_may_differ_in_precision():
     assert all(p.dtype == torch.float32 for p in model.parameters())
     with pytest.raises(ValueError, match="wanted 'no' or 'bf16'"):
         training(1, precision="fp16")
+
+
+@pytest.mark.parametrize(
+    "variable, value, message",
+    [
+        ("ACCELERATE_USE_FSDP", "true", "asks for FSDP"),
+        ("ACCELERATE_USE_DEEPSPEED", "true", "asks for DeepSpeed"),
+        ("ACCELERATE_DYNAMO_BACKEND", "INDUCTOR", "asks for torch.compile"),
+        ("ACCELERATE_MIXED_PRECISION", "fp16", "asks for mixed precision 'fp16'; wanted 'no'"),
+        ("ACCELERATE_MIXED_PRECISION", "bf16", "asks for mixed precision 'bf16'; wanted 'no'"),
+        ("MIXED_PRECISION", "fp16", "asks for mixed precision 'fp16'; wanted 'no'"),
+    ],
+)
+def test_what_a_launcher_asks_for_and_no_training_does_is_refused(monkeypatch, variable, value, message):
+    monkeypatch.setenv(variable, value)
+    model, loss = problem()
+    with pytest.raises(ValueError, match=message) as error:
+        fit(model, loss, training(1))
+    assert "\n" not in str(error.value)
+
+
+def test_a_launcher_that_asks_for_nothing_or_for_the_trainings_own_precision_is_followed(monkeypatch):
+    """As `accelerate launch` does by default."""
+    for variable in ("ACCELERATE_MIXED_PRECISION", "ACCELERATE_DYNAMO_BACKEND"):
+        monkeypatch.setenv(variable, "no")
+    model, loss = problem()
+    fit(model, loss, training(1))
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    fit(model, loss, training(1, precision="bf16"))
+
+
+def test_processes_of_which_accelerate_does_not_know_are_refused(monkeypatch):
+    """Or each would train by itself."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(group, "PartialState", lambda **_: SimpleNamespace(num_processes=1))
+    model, loss = problem()
+    with pytest.raises(RuntimeError, match="one process where WORLD_SIZE is 2"):
+        fit(model, loss, training(1))
 
 
 def test_an_unknown_schedule_is_refused():
