@@ -2,7 +2,6 @@
 
 import os
 import signal
-from types import SimpleNamespace
 
 import numpy as np
 import tiny_pipeline
@@ -11,6 +10,7 @@ from accelerate import notebook_launcher
 from tiny_pipeline import CAPTIONS, sounds
 
 from vf.backends.small import backbone, embedders, frame_encoder
+from vf.data.clips import ClipSet, to_int16
 from vf.models import examples, onset_baseline, video2rms
 from vf.models.rms2sound import ControlNetOptions, RMS2Sound, train_controlnet
 from vf.signal import fit
@@ -125,8 +125,8 @@ def embedded(pipeline_folder, folder):
     """Examples of sounds on disk, and how often this process wrote some."""
     wrote, write = [], examples.files.write_text
     examples.files.write_text = lambda path, text: (wrote.append(text), write(path, text))
-    films = SimpleNamespace(wave=lambda index: sounds()[index])
-    arrays = examples.examples(RMS2Sound.from_pretrained(pipeline_folder), films, [0, 2, 3, 4], Timeline(), folder, 2)
+    pipeline, among = RMS2Sound.from_pretrained(pipeline_folder), [0, 2, 3, 4]
+    arrays = examples.examples(pipeline, ClipSet([], to_int16(sounds()), 16000), among, Timeline(), folder, 2)
     return [a.shape for a in arrays], float(sum(a.sum() for a in arrays)), len(wrote)
 
 
@@ -137,9 +137,8 @@ def killed(where, folder):
         os.kill(os.getpid(), signal.SIGKILL)
 
     if where == "embedding":
-        examples.measure = kill
-        films = SimpleNamespace(wave=lambda index: sounds()[index])
-        examples.examples(None, films, [0, 1], Timeline(), folder)
+        examples.measure, examples.key = kill, lambda *_: "key"
+        examples.examples(None, ClipSet([], to_int16(sounds()), 16000), [0, 1], Timeline(), folder)
     if fit.is_main():
         fit.State.load = kill
     return regression(folder)

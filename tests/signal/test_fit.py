@@ -294,3 +294,41 @@ def test_progress_goes_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.setenv("VF_TRACK", "wandb")
     with pytest.raises(ValueError, match="VF_TRACK is 'wandb'; wanted dvclive or tensorboard"):
         fit(model, loss, training(1))
+
+
+def test_tensorboard_is_one_key_away(tmp_path, monkeypatch):
+    """By accelerate's own tracker, to a writer that stands for TensorBoard's, which the project does not install."""
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            assert folder == str(tmp_path / "net")
+
+        def add_scalar(self, name, value, global_step):
+            written.append((global_step, name, value))
+
+        def flush(self):
+            written.append("flushed")
+
+        def close(self):
+            written.append("closed")
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
+    monkeypatch.setattr("vf.signal.track.importlib.util.find_spec", lambda name: name)
+    monkeypatch.setenv("VF_TRACK", f"tensorboard:{tmp_path}")
+    model, loss = problem()
+    history = fit(model, loss, training(25), label="net")
+    losses = [entry[::2] for entry in written if entry[1] == "loss"]
+    assert losses == [(step, history[step]) for step in (0, 20, 24)] and written[-1] == "closed"
+    names = {entry[1] for entry in written if isinstance(entry, tuple)}
+    assert names == {"loss", "learning_rate", "samples_per_second", "remaining_seconds"}
+
+
+def test_by_default_nothing_is_tracked(tmp_path, monkeypatch):
+    monkeypatch.delenv("VF_TRACK", raising=False)
+    monkeypatch.chdir(tmp_path)
+    for name in ("TensorBoardTracker", "DVCLiveTracker"):
+        monkeypatch.setattr(f"vf.signal.track.{name}", lambda *_, **__: pytest.fail("tracked"))
+    model, loss = problem()
+    fit(model, loss, training(2))
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,11 @@
 """What RMS-ControlNet learns from (section 2.2), and the prompts and true curves of the tables (section 3.2)."""
 
+import fcntl
+import hashlib
+import inspect
+import os
+import shutil
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,7 +17,7 @@ from tqdm.auto import tqdm
 from vf.data import clips, files
 from vf.data.clips import ClipSet
 from vf.models.rms2sound import RMS2Sound
-from vf.signal import fit, rms
+from vf.signal import checkpoint, fit, mel, rms
 from vf.signal.timeline import Timeline
 
 
@@ -48,9 +54,10 @@ def examples(
 ) -> list:
     """Latents, timbres and curves of sounds, for `rms2sound.train_controlnet`: three array-likes with a row a sound.
 
-    among: indices of the sounds. folder: where the arrays are kept; they are written `batch` rows at a time, and an
-    interrupted call is continued by the next. Of several processes the first writes, and the others wait and read.
-    Without a folder, each row is computed whenever it is read.
+    among: indices of the sounds. folder: where the arrays are kept, in a folder by their `key`; others there, of other
+    sounds or weights, are removed. They are written `batch` rows at a time, and an interrupted call is continued by the
+    next. Of several processes the first writes, and the others wait and read. Without a folder, each row is computed
+    whenever it is read.
     """
     if folder is None:
 
@@ -58,11 +65,37 @@ def examples(
             return Live(lambda i: measure(pipeline, sounds.wave([among[i]]), timeline)[k][0], len(among))
 
         return [column(k) for k in range(3)]
-    paths = [Path(folder) / f"{name}.npy" for name in ("latents", "timbres", "curves")]
+    kept = Path(folder) / key(pipeline, sounds, among, timeline)
+    paths = [kept / f"{name}.npy" for name in ("latents", "timbres", "curves")]
     if fit.is_main():
-        _write(pipeline, sounds, among, timeline, paths, batch)
+        kept.mkdir(parents=True, exist_ok=True)
+        for old in kept.parent.glob("*/lock"):
+            if old.parent != kept:
+                shutil.rmtree(old.parent)
+        with (kept / "lock").open("w") as lock:  # another stage may be writing the same
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _write(pipeline, sounds, among, timeline, paths, batch)
     fit.wait()
     return [np.load(path, mmap_mode="r") for path in paths]
+
+
+def key(pipeline: RMS2Sound, sounds: ClipSet, among: Sequence[int], timeline: Timeline) -> str:
+    """Tells arrays of `examples` apart by all that they depend on, so that another learning rate embeds nothing again.
+
+    That is the weights of VAE and CLAP, what computes with them, the sounds and the window of the curves. Sounds on
+    disk are told apart by size and time, as reading them would take as long as embedding them on a fast GPU.
+    """
+    vae, rate = pipeline.vae.config, pipeline.vocoder.config.sampling_rate
+    scale = [vae.scaling_factor, vae.latents_mean, vae.latents_std]
+    parts = [sys.modules[type(x).__module__] for x in (pipeline, pipeline.clap, pipeline.feature_extractor)]
+    own = {m.__name__: m for m in (mel, rms, *parts) if m.__name__.startswith("vf.")}
+    file = getattr(sounds.waves, "filename", None)
+    waves = [os.path.getsize(file), os.stat(file).st_mtime_ns] if file else np.ascontiguousarray(sounds.waves)
+    total = hashlib.sha256(checkpoint.digest(pipeline.vae, pipeline.clap).encode())
+    for value in (scale, rate, [inspect.getsource(own[name]) for name in sorted(own)], waves, list(among)):
+        total.update(value if isinstance(value, np.ndarray) else repr(value).encode())
+    total.update(repr((timeline.sound_window, timeline.sound_hop)).encode())
+    return total.hexdigest()[:16]
 
 
 def _write(pipeline, sounds, among, timeline, paths, batch):

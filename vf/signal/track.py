@@ -56,6 +56,5 @@ def _tracker(name: str, done: int) -> Any:
         tracker: Any = DVCLiveTracker(name, **own)  # all of it in its folder: neither git nor dvc.yaml is touched
     else:
         tracker = TensorBoardTracker(name, logging_dir=str(path))
-    tracker.main_process_only = False  # only the first process has one; asking would make accelerate's state
     tracker.start()
     return tracker
