@@ -32,7 +32,7 @@ def test_cached_and_live_examples_give_the_same_loss(trained, corpus, tmp_path):
 
 def test_an_interrupted_cache_goes_on_where_it_stopped(trained, corpus, tmp_path):  # noqa: F811
     pipeline, among = trained[0], list(range(6))
-    whole = [np.array(x) for x in examples.examples(pipeline, corpus, among, TIMELINE, tmp_path / "a", batch=2)]
+    whole = [np.array(x) for x in examples.examples(pipeline, corpus, among, TIMELINE, tmp_path / "a", batch=2, size=2)]
     encode, calls = pipeline.encode, []
 
     def stops(wave):
@@ -43,11 +43,11 @@ def test_an_interrupted_cache_goes_on_where_it_stopped(trained, corpus, tmp_path
 
     pipeline.encode = stops
     with pytest.raises(KeyboardInterrupt):
-        examples.examples(pipeline, corpus, among, TIMELINE, tmp_path / "b", batch=2)
-    again = examples.examples(pipeline, corpus, among, TIMELINE, tmp_path / "b", batch=2)
+        examples.examples(pipeline, corpus, among, TIMELINE, tmp_path / "b", batch=2, size=2)
+    again = examples.examples(pipeline, corpus, among, TIMELINE, tmp_path / "b", batch=2, size=2)
     del pipeline.encode
     assert len(calls) == 4, "two batches were kept"
-    assert all(np.array_equal(x, y) for x, y in zip(whole, again))
+    assert all(np.array_equal(x, np.array(y)) for x, y in zip(whole, again))
 
 
 def test_another_learning_rate_embeds_nothing_again(trained, corpus, tmp_path, monkeypatch):  # noqa: F811

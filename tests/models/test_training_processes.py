@@ -129,9 +129,12 @@ def test_a_batch_that_cannot_be_divided_is_refused(two):
     assert "regression: a batch of 7 for 2 processes of 1 passes; wanted a multiple of 2" in str(two[0]["odd"])
 
 
-def test_one_process_writes_the_examples(two):
+def test_processes_divide_the_shards_of_the_examples(two, folder, tmp_path):
+    """Five sounds, two a shard: the first process has the first and the third shard. Nothing is embedded twice."""
     first, second = (results["examples"] for results in two)
-    assert first[:2] == second[:2] and (first[2], second[2]) == (2, 0)
+    assert first[:2] == second[:2] and (first[2], second[2]) == ([3, 0], [2, 0])
+    shapes, total, _ = trainings.embedded(folder / "pipeline", tmp_path)
+    assert first[0] == shapes and first[1] == pytest.approx(total, rel=1e-5)
 
 
 def test_one_process_goes_on_after_training():

@@ -49,7 +49,7 @@ def _check():
 def _state() -> PartialState | None:
     """accelerate's view of the processes, made on the first call; None where this one was started by itself.
 
-    The others wait up to a day for one process, as it may embed a whole corpus before all of them train on it.
+    Processes wait up to a day for each other, as one may render or embed a corpus before all of them train on it.
     Raises ValueError for a configuration that no training follows, and RuntimeError where accelerate was used before
     the launch.
     """
