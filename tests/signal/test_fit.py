@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import sys
 from types import SimpleNamespace
@@ -255,6 +256,12 @@ def test_a_finished_training_is_not_trained_again(tmp_path):
     assert torch.equal(weights(again), weights(model))
 
 
+def installed(monkeypatch, *names):
+    """Let packages count as installed that are not."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: name if name in names else find(name, *more))
+
+
 def test_progress_goes_where_the_environment_says(tmp_path, monkeypatch):
     class Live:
         """Stands for dvclive's, which the project does not install: writes each step's metrics to a line."""
@@ -281,7 +288,9 @@ def test_progress_goes_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.setattr("vf.signal.track.importlib.util.find_spec", lambda name: None)
     with pytest.raises(ValueError, match="dvclive', which is not installed; run `pip install dvclive`"):
         fit(model, loss, training(1))
-    monkeypatch.setattr("vf.signal.track.importlib.util.find_spec", lambda name: name)
+    monkeypatch.undo()
+    monkeypatch.setenv("VF_TRACK", f"dvclive:{tmp_path / 'seen'}")
+    installed(monkeypatch, "dvclive")
     for name, module in fakes.items():
         monkeypatch.setitem(sys.modules, name, module)
     history = fit(model, loss, training(30), label="two words")
@@ -314,7 +323,7 @@ def test_tensorboard_is_one_key_away(tmp_path, monkeypatch):
             written.append("closed")
 
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
-    monkeypatch.setattr("vf.signal.track.importlib.util.find_spec", lambda name: name)
+    installed(monkeypatch, "tensorboard")
     monkeypatch.setenv("VF_TRACK", f"tensorboard:{tmp_path}")
     model, loss = problem()
     history = fit(model, loss, training(25), label="net")
