@@ -93,6 +93,17 @@ def test_a_finished_stage_leaves_the_states_of_others(tmp_path):
     kept[0].finished("s")
 
 
+def test_a_cache_outlives_its_stage_and_another_learning_rate(tmp_path):
+    p = params.load(root=project(tmp_path))
+    p.checkpoint("s", "m").mkdir(parents=True)
+    p.cache("examples").mkdir(parents=True)
+    p.finished("s")
+    assert p.cache("examples").exists() and not p.checkpoint("s", "m").exists()
+    block = yaml.safe_load(PARAMS)["small"]
+    block["rms_controlnet"]["train"]["lr"] = 1e-5
+    assert params.load(root=project(tmp_path, small=block)).cache("examples") == p.cache("examples")
+
+
 def test_a_sentence_of_a_notebook_keeps_its_training_state(tmp_path):
     project(tmp_path)
     stage = {"cmd": "x", "deps": ["runs/${run}/code/01_a.py"], "params": ["seed"]}

@@ -2,17 +2,19 @@
 
 import os
 import signal
-from types import SimpleNamespace
 
 import numpy as np
 import tiny_pipeline
 import torch
+from accelerate import notebook_launcher
 from tiny_pipeline import CAPTIONS, sounds
 
 from vf.backends.small import backbone, embedders, frame_encoder
+from vf.data.clips import ClipSet, to_int16
 from vf.models import examples, onset_baseline, video2rms
 from vf.models.rms2sound import ControlNetOptions, RMS2Sound, train_controlnet
 from vf.signal import fit
+from vf.signal.checkpoint import steps_done
 from vf.signal.rms import Bins, rms_curve
 from vf.signal.timeline import Timeline
 
@@ -120,12 +122,40 @@ def regression(folder=None, at=None, what=None, **options):
 
 
 def embedded(pipeline_folder, folder):
-    """Examples of sounds on disk, and how often this process wrote some."""
-    wrote, write = [], examples.files.write_text
-    examples.files.write_text = lambda path, text: (wrote.append(text), write(path, text))
-    films = SimpleNamespace(wave=lambda index: sounds()[index])
-    arrays = examples.examples(RMS2Sound.from_pretrained(pipeline_folder), films, [0, 2, 3, 4], Timeline(), folder, 2)
-    return [a.shape for a in arrays], float(sum(a.sum() for a in arrays)), len(wrote)
+    """Examples of sounds on disk, and how many sounds this process embedded, in a first and in a second call."""
+    counts, measure = [0, 0], examples.measure
+    pipeline, films = RMS2Sound.from_pretrained(pipeline_folder), ClipSet([], to_int16(sounds()), 16000)
+    for call in range(2):
+
+        def counted(pipeline, waves, timeline, call=call):
+            counts[call] += len(waves)
+            return measure(pipeline, waves, timeline)
+
+        examples.measure = counted
+        arrays = [np.array(x) for x in examples.examples(pipeline, films, range(5), Timeline(), folder, 2, 2)]
+    examples.measure = measure
+    return [a.shape for a in arrays], float(sum(a.sum() for a in arrays)), counts
+
+
+def killed(where, folder):
+    """The first process is killed, while it embeds sounds or reads a state, and the others wait for it."""
+
+    def kill(*_):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if where == "embedding":
+        examples.measure, examples.key = kill, lambda *_: "key"
+        examples.examples(None, ClipSet([], to_int16(sounds()), 16000), [0, 1], Timeline(), folder)
+    if fit.is_main():
+        fit.State.load = kill
+    return regression(folder)
+
+
+def in_a_notebook(folder):
+    """Losses of a process that used a device and trained before, of two that it launches, and of what it reads then."""
+    before = fit.device().type, fit.is_main(), regression(steps=2)
+    notebook_launcher(regression, (folder,), num_processes=2, use_port=os.environ["MASTER_PORT"])
+    return before, steps_done(folder), regression(folder)
 
 
 def alone_after_training():

@@ -84,6 +84,10 @@ class Params(Block):
         """Remove a stage's training state; to be called when its outputs are written."""
         shutil.rmtree(self._checkpoints(stage), ignore_errors=True)
 
+    def cache(self, name: str) -> Path:
+        """Folder for what stages of this run compute once and keep. Whoever writes it removes what it replaces."""
+        return self.root / "runs" / ".cache" / self.run / name
+
     def _checkpoints(self, stage):
         return self.root / "runs" / ".checkpoints" / self.run / stage
 

@@ -15,7 +15,7 @@ from vf import params
 from vf.data import media
 from vf.foley import record, session
 from vf.foley.render import Region, VideoFoley
-from vf.signal import rms
+from vf.signal import checkpoint, rms
 
 TRAINED = params.load("small").folder("rms2sound")
 
@@ -124,9 +124,9 @@ def test_a_session_of_another_version_is_refused(made, tmp_path, version):
 def test_the_digest_is_that_of_the_weights():
     one, two = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
     two.load_state_dict(one.state_dict())
-    assert record.digest(one) == record.digest(two) != record.digest(one, two)
+    assert checkpoint.digest(one) == checkpoint.digest(two) != checkpoint.digest(one, two)
     two.bias.data[0] += 1e-3
-    assert record.digest(one) != record.digest(two)
+    assert checkpoint.digest(one) != checkpoint.digest(two)
 
 
 UNREAD = ("candidates", "adherence", "uncorrected")  # what a session tells a reader, and a render does not need

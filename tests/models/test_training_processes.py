@@ -7,7 +7,7 @@ import torch
 import trainings
 from launch import launch
 
-from vf.signal import batches
+from vf.signal import batches, fit
 from vf.signal.batches import Part
 from vf.signal.checkpoint import steps_done
 
@@ -104,6 +104,22 @@ def test_a_killed_process_ends_the_others_with_one_line(tmp_path):
     assert steps_done(tmp_path) == 4
 
 
+@pytest.mark.parametrize("where", ["embedding", "reading"])
+def test_those_that_wait_for_a_killed_process_end_with_the_same_line(tmp_path, where):
+    (killed, other), codes = launch({"it": partial(trainings.killed, where, tmp_path)})
+    assert codes == [-9, 0] and killed is None
+    message = str(other["it"])
+    assert message.startswith("another process of this training has ended (") and "\n" not in message
+
+
+def test_a_notebook_launches_a_training_after_it_has_used_a_device(one, tmp_path):
+    ([results], codes) = launch({"it": partial(trainings.in_a_notebook, tmp_path)}, processes=1)
+    assert codes == [0]
+    (device, is_main, alone), done, after = results["it"]
+    assert (device, is_main, len(alone)) == (fit.device().type, True, 2)
+    assert done == 8 and after == near(one["plain"])
+
+
 def test_a_loss_that_is_no_number_in_one_process_stops_them_all(two, folder):
     assert all("regression: loss is nan at step 5; " in str(results["nan"]) for results in two)
     assert steps_done(folder / "nan") == 4
@@ -113,9 +129,12 @@ def test_a_batch_that_cannot_be_divided_is_refused(two):
     assert "regression: a batch of 7 for 2 processes of 1 passes; wanted a multiple of 2" in str(two[0]["odd"])
 
 
-def test_one_process_writes_the_examples(two):
+def test_processes_divide_the_shards_of_the_examples(two, folder, tmp_path):
+    """Five sounds, two a shard: the first process has the first and the third shard. Nothing is embedded twice."""
     first, second = (results["examples"] for results in two)
-    assert first[:2] == second[:2] and (first[2], second[2]) == (2, 0)
+    assert first[:2] == second[:2] and (first[2], second[2]) == ([3, 0], [2, 0])
+    shapes, total, _ = trainings.embedded(folder / "pipeline", tmp_path)
+    assert first[0] == shapes and first[1] == pytest.approx(total, rel=1e-5)
 
 
 def test_one_process_goes_on_after_training():

@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import sys
 from types import SimpleNamespace
@@ -5,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from vf.signal import group
 from vf.signal.batches import Part
 from vf.signal.checkpoint import steps_done
 from vf.signal.fit import Training, fit
@@ -142,6 +144,44 @@ def test_parts_of_one_process_may_differ_in_precision():
         training(1, precision="fp16")
 
 
+@pytest.mark.parametrize(
+    "variable, value, message",
+    [
+        ("ACCELERATE_USE_FSDP", "true", "asks for FSDP"),
+        ("ACCELERATE_USE_DEEPSPEED", "true", "asks for DeepSpeed"),
+        ("ACCELERATE_DYNAMO_BACKEND", "INDUCTOR", "asks for torch.compile"),
+        ("ACCELERATE_MIXED_PRECISION", "fp16", "asks for mixed precision 'fp16'; wanted 'no'"),
+        ("ACCELERATE_MIXED_PRECISION", "bf16", "asks for mixed precision 'bf16'; wanted 'no'"),
+        ("MIXED_PRECISION", "fp16", "asks for mixed precision 'fp16'; wanted 'no'"),
+    ],
+)
+def test_what_a_launcher_asks_for_and_no_training_does_is_refused(monkeypatch, variable, value, message):
+    monkeypatch.setenv(variable, value)
+    model, loss = problem()
+    with pytest.raises(ValueError, match=message) as error:
+        fit(model, loss, training(1))
+    assert "\n" not in str(error.value)
+
+
+def test_a_launcher_that_asks_for_nothing_or_for_the_trainings_own_precision_is_followed(monkeypatch):
+    """As `accelerate launch` does by default."""
+    for variable in ("ACCELERATE_MIXED_PRECISION", "ACCELERATE_DYNAMO_BACKEND"):
+        monkeypatch.setenv(variable, "no")
+    model, loss = problem()
+    fit(model, loss, training(1))
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    fit(model, loss, training(1, precision="bf16"))
+
+
+def test_processes_of_which_accelerate_does_not_know_are_refused(monkeypatch):
+    """Or each would train by itself."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(group, "PartialState", lambda **_: SimpleNamespace(num_processes=1))
+    model, loss = problem()
+    with pytest.raises(RuntimeError, match="one process where WORLD_SIZE is 2"):
+        fit(model, loss, training(1))
+
+
 def test_an_unknown_schedule_is_refused():
     with pytest.raises(ValueError, match="wanted one of cosine, step, hold"):
         training(1, schedule="linear")
@@ -216,6 +256,12 @@ def test_a_finished_training_is_not_trained_again(tmp_path):
     assert torch.equal(weights(again), weights(model))
 
 
+def installed(monkeypatch, *names):
+    """Let packages count as installed that are not."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: name if name in names else find(name, *more))
+
+
 def test_progress_goes_where_the_environment_says(tmp_path, monkeypatch):
     class Live:
         """Stands for dvclive's, which the project does not install: writes each step's metrics to a line."""
@@ -242,7 +288,9 @@ def test_progress_goes_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.setattr("vf.signal.track.importlib.util.find_spec", lambda name: None)
     with pytest.raises(ValueError, match="dvclive', which is not installed; run `pip install dvclive`"):
         fit(model, loss, training(1))
-    monkeypatch.setattr("vf.signal.track.importlib.util.find_spec", lambda name: name)
+    monkeypatch.undo()
+    monkeypatch.setenv("VF_TRACK", f"dvclive:{tmp_path / 'seen'}")
+    installed(monkeypatch, "dvclive")
     for name, module in fakes.items():
         monkeypatch.setitem(sys.modules, name, module)
     history = fit(model, loss, training(30), label="two words")
@@ -255,3 +303,41 @@ def test_progress_goes_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.setenv("VF_TRACK", "wandb")
     with pytest.raises(ValueError, match="VF_TRACK is 'wandb'; wanted dvclive or tensorboard"):
         fit(model, loss, training(1))
+
+
+def test_tensorboard_is_one_key_away(tmp_path, monkeypatch):
+    """By accelerate's own tracker, to a writer that stands for TensorBoard's, which the project does not install."""
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            assert folder == str(tmp_path / "net")
+
+        def add_scalar(self, name, value, global_step):
+            written.append((global_step, name, value))
+
+        def flush(self):
+            written.append("flushed")
+
+        def close(self):
+            written.append("closed")
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
+    installed(monkeypatch, "tensorboard")
+    monkeypatch.setenv("VF_TRACK", f"tensorboard:{tmp_path}")
+    model, loss = problem()
+    history = fit(model, loss, training(25), label="net")
+    losses = [entry[::2] for entry in written if entry[1] == "loss"]
+    assert losses == [(step, history[step]) for step in (0, 20, 24)] and written[-1] == "closed"
+    names = {entry[1] for entry in written if isinstance(entry, tuple)}
+    assert names == {"loss", "learning_rate", "samples_per_second", "remaining_seconds"}
+
+
+def test_by_default_nothing_is_tracked(tmp_path, monkeypatch):
+    monkeypatch.delenv("VF_TRACK", raising=False)
+    monkeypatch.chdir(tmp_path)
+    for name in ("TensorBoardTracker", "DVCLiveTracker"):
+        monkeypatch.setattr(f"vf.signal.track.{name}", lambda *_, **__: pytest.fail("tracked"))
+    model, loss = problem()
+    fit(model, loss, training(2))
+    assert not list(tmp_path.iterdir())

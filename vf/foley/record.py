@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from vf.data import files, media, writing
 from vf.foley import curves, request
@@ -26,18 +25,6 @@ def sha256(path: str | Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def digest(*modules: torch.nn.Module) -> str:
-    """SHA-256 over the weights of torch modules, in order."""
-    total = hashlib.sha256()
-    for module in modules:
-        for name, tensor in sorted(module.state_dict().items()):
-            total.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-            total.update(
-                tensor.detach().cpu().contiguous().view(torch.uint8).numpy() if tensor.ndim else str(tensor).encode()
-            )
-    return total.hexdigest()
 
 
 def file(path: str | Path) -> dict[str, str]:

@@ -33,6 +33,7 @@ from vf.models import authors as checkpoints
 from vf.models import video2rms
 from vf.models.rms2sound import RMS2Sound
 from vf.models.sampler import Settings
+from vf.signal.checkpoint import digest
 from vf.signal.timeline import Timeline
 
 SAVED = "video_foley.json"  # marks a folder that `save_pretrained` wrote
@@ -245,7 +246,7 @@ class VideoFoley:
     def digest(self) -> str:
         """SHA-256 of all weights that make the sound, and of Video2RMS."""
         parts = [part for _, part in sorted(self.pipeline.components.items()) if isinstance(part, torch.nn.Module)]
-        return record.digest(self.model, *parts)
+        return digest(self.model, *parts)
 
     @property
     def rate(self) -> float:

@@ -1,5 +1,10 @@
 """What RMS-ControlNet learns from (section 2.2), and the prompts and true curves of the tables (section 3.2)."""
 
+import hashlib
+import inspect
+import os
+import shutil
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,7 +16,7 @@ from tqdm.auto import tqdm
 from vf.data import clips, files
 from vf.data.clips import ClipSet
 from vf.models.rms2sound import RMS2Sound
-from vf.signal import fit, rms
+from vf.signal import checkpoint, fit, group, mel, rms
 from vf.signal.timeline import Timeline
 
 
@@ -45,40 +50,65 @@ def examples(
     timeline: Timeline,
     folder: str | Path | None = None,
     batch: int = 32,
+    size: int = 256,
 ) -> list:
     """Latents, timbres and curves of sounds, for `rms2sound.train_controlnet`: three array-likes with a row a sound.
 
-    among: indices of the sounds. folder: where the arrays are kept; they are written `batch` rows at a time, and an
-    interrupted call is continued by the next. Of several processes the first writes, and the others wait and read.
-    Without a folder, each row is computed whenever it is read.
+    among: indices of the sounds. folder: where the rows are kept, in a folder by their `key`; others there, of other
+    sounds or weights, are removed. They are embedded `batch` at a time and written `size` to a shard. A shard appears
+    whole, so an interrupted call is continued by the next. Of n processes, process k writes the shards k, k + n, ...,
+    and each waits for the others before it reads. Without a folder, each row is computed whenever it is read.
     """
+    names, count = ("latents", "timbres", "curves"), len(among)
     if folder is None:
 
         def column(k):
-            return Live(lambda i: measure(pipeline, sounds.wave([among[i]]), timeline)[k][0], len(among))
+            return Live(lambda i: measure(pipeline, sounds.wave([among[i]]), timeline)[k][0], count)
 
         return [column(k) for k in range(3)]
-    paths = [Path(folder) / f"{name}.npy" for name in ("latents", "timbres", "curves")]
+    kept = Path(folder) / key(pipeline, sounds, among, timeline) / str(size)
     if fit.is_main():
-        _write(pipeline, sounds, among, timeline, paths, batch)
+        kept.mkdir(parents=True, exist_ok=True)
+        for old in Path(folder).glob("[0-9a-f]" * 16):
+            if old != kept.parent:
+                shutil.rmtree(old)
     fit.wait()
-    return [np.load(path, mmap_mode="r") for path in paths]
+    shards = [(kept / f"{first // size:06d}.npy", among[first : first + size]) for first in range(0, count, size)]
+    left = [shard for shard in shards[group.index() :: group.count()] if not shard[0].exists()]
+    for path, rows in tqdm(left, desc="latents", mininterval=2.0, disable=not fit.is_main()):
+        pieces = [measure(pipeline, sounds.wave(rows[i : i + batch]), timeline) for i in range(0, len(rows), batch)]
+        columns = dict(zip(names, (np.concatenate(column) for column in zip(*pieces))))
+        table = np.empty(len(rows), [(name, values.dtype, values.shape[1:]) for name, values in columns.items()])
+        for name, values in columns.items():
+            table[name] = values
+        with files.whole(path) as partial:
+            np.save(partial, table)
+    fit.wait()
+    tables = [np.load(path, mmap_mode="r") for path, _ in shards]
+
+    def kept_column(name):
+        return Live(lambda i: tables[i // size][name][i % size], count)
+
+    return [kept_column(name) for name in names]
 
 
-def _write(pipeline, sounds, among, timeline, paths, batch):
-    """Write the arrays of `examples`, from where an earlier call was interrupted."""
-    progress = paths[0].with_name("done.txt")
-    progress.parent.mkdir(parents=True, exist_ok=True)
-    done = int(progress.read_text()) if progress.exists() else 0
-    stores = None
-    for i in tqdm(range(done, len(among), batch), desc="latents", mininterval=2.0):
-        rows = measure(pipeline, sounds.wave(among[i : i + batch]), timeline)
-        if stores is None:
-            stores = _stores(paths, rows, len(among), "r+" if done else "w+")
-        for store, row in zip(stores, rows):
-            store[i : i + len(row)] = row
-            store.flush()
-        files.write_text(progress, str(i + len(rows[0])))
+def key(pipeline: RMS2Sound, sounds: ClipSet, among: Sequence[int], timeline: Timeline) -> str:
+    """Tells arrays of `examples` apart by all that they depend on, so that another learning rate embeds nothing again.
+
+    That is the weights of VAE and CLAP, what computes with them, the sounds and the window of the curves. Sounds on
+    disk are told apart by size and time, as reading them would take as long as embedding them on a fast GPU.
+    """
+    vae, rate = pipeline.vae.config, pipeline.vocoder.config.sampling_rate
+    scale = [vae.scaling_factor, vae.latents_mean, vae.latents_std]
+    parts = [sys.modules[type(x).__module__] for x in (pipeline, pipeline.clap, pipeline.feature_extractor)]
+    own = {m.__name__: m for m in (mel, rms, *parts) if m.__name__.startswith("vf.")}
+    file = getattr(sounds.waves, "filename", None)
+    waves = [os.path.getsize(file), os.stat(file).st_mtime_ns] if file else np.ascontiguousarray(sounds.waves)
+    total = hashlib.sha256(checkpoint.digest(pipeline.vae, pipeline.clap).encode())
+    for value in (scale, rate, [inspect.getsource(own[name]) for name in sorted(own)], waves, list(among)):
+        total.update(value if isinstance(value, np.ndarray) else repr(value).encode())
+    total.update(repr((timeline.sound_window, timeline.sound_hop)).encode())
+    return total.hexdigest()[:16]
 
 
 def prompts(films: ClipSet) -> dict[str, dict]:
@@ -98,8 +128,3 @@ def true_curves(waves: ArrayLike, timeline: Timeline) -> tuple[torch.Tensor, tor
     """
     padded = torch.nn.functional.pad(torch.as_tensor(waves), (0, timeline.sound_samples - timeline.samples))
     return padded, rms.rms_curve(padded, timeline.sound_window, timeline.sound_hop)
-
-
-def _stores(paths: list[Path], rows: list[np.ndarray], count: int, mode: str) -> list[np.memmap]:
-    """Arrays of `count` rows on disk, one for each array of `rows`. mode: "w+" makes them, "r+" opens them."""
-    return [np.lib.format.open_memmap(path, mode, row.dtype, (count, *row.shape[1:])) for path, row in zip(paths, rows)]

@@ -6,16 +6,24 @@ Absolute times depend on the machine; ratios of two works that alternate on it h
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import ArrayLike
+from torch.autograd import DeviceType
+from torch.autograd.profiler import profile
 from torch.utils.flop_counter import FlopCounterMode
 
+from vf.evaluation import metrics
+
 RUNS = 5
+LONG = 60.0  # seconds of a run, beyond which it is not repeated
+Work = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,7 @@ class Timing:
     """Seconds of some work and of its reference, run by run, in turns.
 
     work, against: what they are. goal: largest ratio of their medians that is wanted; None where there is none.
+    command: the call that is the work. reason: what the work spends its time on, where it falls short of the goal.
     """
 
     work: str
@@ -30,11 +39,18 @@ class Timing:
     ours: tuple[float, ...]
     reference: tuple[float, ...]
     goal: float | None = None
+    command: str = ""
+    reason: str = ""
 
     @property
     def ratio(self) -> float:
         """Median of the work over median of the reference."""
         return float(np.median(self.ours) / np.median(self.reference))
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the ratio reaches the goal; None where there is none."""
+        return None if self.goal is None else self.ratio <= self.goal
 
     def row(self) -> dict[str, Any]:
         """A row of the table; spread: of the ratios run by run, largest less smallest, over their median."""
@@ -45,47 +61,127 @@ class Timing:
             "ours_s": float(np.median(self.ours)),
             "reference_s": float(np.median(self.reference)),
             "ratio": self.ratio,
-            "spread": float(np.ptp(each) / np.median(each)),
+            "spread": float(np.ptp(each) / np.median(each)) if len(each) > 1 else None,
+            "runs": len(each),
             "goal": self.goal,
-            "met": None if self.goal is None else self.ratio <= self.goal,
+            "met": self.met,
+            "command": self.command,
+            "reason": self.reason,
         }
 
 
 def compare(
     work: str,
     against: str,
-    ours: Callable[[], object],
-    reference: Callable[[], object],
+    ours: Work,
+    reference: Work | float,
     goal: float | None = None,
-    runs: int = RUNS,
     warm: bool = True,
+    command: str = "",
+    explain: Callable[[Work], dict[str, float]] | None = None,
 ) -> Timing:
-    """Time two works in turns. warm: do each once before, unmeasured, as a first call compiles and allocates."""
-    if warm:
-        ours()
-        reference()
-    seconds: dict[Callable, list[float]] = {ours: [], reference: []}
-    for _ in range(runs):
-        for each, times in seconds.items():
-            begin = time.perf_counter()
-            each()
-            times.append(time.perf_counter() - begin)
-    return Timing(work, against, tuple(seconds[ours]), tuple(seconds[reference]), goal)
+    """Time two works in turns: `RUNS` times, or once where a run takes longer than `LONG` seconds.
+
+    reference: a work, or seconds that need no measuring. warm: do each once before, unmeasured, as a first call
+    compiles and allocates. explain: where the work falls short of its goal, gives {cost: share} of its time; without
+    it, `costs` does.
+    """
+    works = [ours, reference] if callable(reference) else [ours]
+    for each in works if warm else ():
+        each()
+    seconds: list[list[float]] = [[] for _ in works]
+    for _ in range(RUNS):
+        for each, times in zip(works, seconds):
+            times.append(_seconds(each))
+        if max(times[-1] for times in seconds) > LONG:
+            break
+    theirs = seconds[1] if callable(reference) else [reference] * len(seconds[0])
+    timing = Timing(work, against, tuple(seconds[0]), tuple(theirs), goal, command)
+    if timing.met is False:
+        shares = (explain or costs)(ours)
+        timing = replace(timing, reason=", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
+    return timing
 
 
-def python(code: str) -> Callable[[], object]:
+def _seconds(work):
+    """How long a work takes, until a GPU has finished it too."""
+    _synchronise()
+    begin = time.perf_counter()
+    work()
+    _synchronise()
+    return time.perf_counter() - begin
+
+
+def _synchronise():
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
+
+
+def costs(work: Work, first: int = 3) -> dict[str, float]:
+    """The operations of torch on which a work spends most, largest first: {name: share of the whole}.
+
+    What is spent in none of them counts as "outside torch"; on a GPU that is also the time in which it waits.
+    """
+    gpu = torch.cuda.is_available()
+    with profile(use_device="cuda" if gpu else None) as profiler:  # torch.profiler's engine, without its imports
+        whole = _seconds(work)
+    spent = Counter()
+    for event in profiler.key_averages():
+        if event.device_type == DeviceType.CPU:  # kernels are counted with the operation that starts them
+            spent[event.key] += (event.self_device_time_total if gpu else event.self_cpu_time_total) / 1e6
+    spent["outside torch"] = max(0.0, whole - sum(spent.values()))
+    return _largest(spent, first)
+
+
+def imports(code: str, first: int = 3) -> dict[str, float]:
+    """The packages on whose import a new Python that runs `code` spends most: {name: share of all imports}."""
+    command = [sys.executable, "-X", "importtime", "-c", code]
+    spent = Counter()
+    for line in subprocess.run(command, check=True, capture_output=True, text=True).stderr.splitlines():
+        own, _, name = line.removeprefix("import time:").split("|") if line.count("|") == 2 else ("", "", "")
+        if own.strip().isdigit():  # the first line is a heading
+            spent[name.strip().split(".")[0]] += float(own)
+    return _largest(spent, first)
+
+
+def _largest(spent, first):
+    whole = sum(spent.values())
+    return {name: value / whole for name, value in spent.most_common(first)}
+
+
+def paired_ratio(
+    ours: ArrayLike, reference: ArrayLike, groups: ArrayLike | None = None, seed: int = 0
+) -> tuple[float, tuple[float, float]]:
+    """Mean of some errors over the mean of others: (ratio, (low, high)).
+
+    ours, reference: (b,) errors of the same clips, which a draw of the interval (`metrics.bootstrap`) has together.
+    """
+
+    def ratio(columns):
+        return float(np.divide(*columns.mean(0)))
+
+    columns = np.stack([ours, reference], 1)
+    return ratio(columns), metrics.bootstrap(columns, groups, ratio, seed=seed)
+
+
+def python(code: str) -> Work:
     """A work that runs code in a new Python, to time what it takes to start."""
     return lambda: subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-def training_step(model: torch.nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], object]:
-    """Forward and backward of a loss under bf16 and one step of AdamW: the least that an update can be."""
+def training_step(model: torch.nn.Module, loss: Callable[[], torch.Tensor], precision: str = "bf16") -> Work:
+    """Forward and backward of a loss and one step of AdamW: the least that an update can be.
+
+    The model is put into training mode in each step, as `fit` leaves it in the other. precision: "no" or "bf16", as of
+    fit.Training.
+    """
     weights = [w for w in model.parameters() if w.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=0.0, fused=weights[0].device.type == "cpu")
+    optimizer = torch.optim.AdamW(weights, lr=0.0, fused=True)
 
     def step():
+        model.train()
         optimizer.zero_grad()
-        with torch.autocast(weights[0].device.type, torch.bfloat16):
+        with torch.autocast(weights[0].device.type, torch.bfloat16, enabled=precision == "bf16"):
             value = loss()
         value.backward()
         optimizer.step()
@@ -93,16 +189,16 @@ def training_step(model: torch.nn.Module, loss: Callable[[], torch.Tensor]) -> C
     return step
 
 
-def operations(work: Callable[[], object]) -> int:
+def operations(work: Work) -> int:
     """Floating-point operations of the products and convolutions of a work."""
     with FlopCounterMode(display=False) as counter:
         work()
     return counter.get_total_flops()
 
 
-def product(count: int, size: int = 1024) -> Callable[[], object]:
-    """A work of about `count` operations that does nothing but multiply bf16 matrices of `size`, the machine's rate."""
-    a, b = (torch.randn(size, size, dtype=torch.bfloat16) for _ in range(2))
+def product(count: int, device: torch.device | str = "cpu", size: int = 1024) -> Work:
+    """A work of about `count` operations that does nothing but multiply bf16 matrices of `size`: a device's rate."""
+    a, b = (torch.randn(size, size, dtype=torch.bfloat16, device=device) for _ in range(2))
     times = max(1, round(count / (2 * size**3)))
 
     def multiply():
@@ -113,5 +209,58 @@ def product(count: int, size: int = 1024) -> Callable[[], object]:
 
 
 def table(timings: list[Timing]) -> pd.DataFrame:
-    """The rows of some timings."""
+    """The rows of some timings: `tables/speed.csv`."""
     return pd.DataFrame([timing.row() for timing in timings])
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What the hours of `plan` rest on: one GPU of 80 GB and the cores and disk beside it. All are assumed.
+
+    frames: of films, decoded and resized, a second and core; notebook 16 measures it. sound: seconds of it decoded a
+    second and core. described: clips of 10 s through RAFT-large and BN-Inception, embedded: sounds through VAE and
+    CLAP, video2rms: clips and controlnet: sounds of training, denoised: steps of one sound, all a second. disk: GB
+    a second. memory: GB; features and latents that fit are read once, others whenever they are drawn.
+    """
+
+    frames: float = 240.0
+    sound: float = 200.0
+    described: float = 0.1
+    embedded: float = 100.0
+    video2rms: float = 200.0
+    controlnet: float = 24.0
+    denoised: float = 80.0
+    disk: float = 0.5
+    memory: float = 64.0
+    cores: int = 16
+
+
+def plan(rates: Rates, times: float = 1.0) -> pd.DataFrame:
+    """Hours and disk of a run of the paper's size, or of `times` its films, sounds and steps (sections 3.1, B.2).
+
+    Returns a row for each work: its amount, hours of one GPU, of decoding on all cores and of the disk, GB kept, and
+    `bound`: the largest of the three, as they go on side by side.
+    """
+    clips, pieces, scored = 2944 * times, 6000 * 3600 / 10.24 * times, 8 * 732 * times
+    sound, shard, latent, features = 0.328e-3, 0.6 * 0.328e-3, 0.137e-3, 300 * 2048 * 4e-9  # GB; FLAC at 0.6 is assumed
+    archive = 40 * times
+    trained, drawn = 2000 * 512 * times, 300_000 * 8 * times
+
+    def read(kept, count, each):
+        return kept if kept <= rates.memory else count * each
+
+    packed, described = pieces * (shard + sound), archive + clips * features
+    works = [  # name, amount, seconds of the GPU, of a core, GB moved, GB kept
+        ("sounds: shards to one array", pieces, 0, pieces * 10.24 / rates.sound, packed, packed),
+        ("sounds: latents", pieces, pieces / rates.embedded, 0, pieces * (sound + latent), pieces * latent),
+        ("films: features", clips, clips / rates.described, clips * 300 / rates.frames, described, described),
+        ("Video2RMS", trained, trained / rates.video2rms, 0, read(clips * features, trained, features), 0),
+        ("RMS-ControlNet", drawn, drawn / rates.controlnet, 0, read(pieces * latent, drawn, latent), 0),
+        ("sounds of the tables", scored, scored * 200 / rates.denoised, 0, scored * sound, scored * sound),
+    ]
+    rows = []
+    for name, amount, gpu, core, moved, kept in works:
+        hours = {"GPU": gpu / 3600, "decoding": core / rates.cores / 3600, "disk": moved / rates.disk / 3600}
+        row = {"work": name, "amount": amount} | {f"{kind.lower()}_hours": value for kind, value in hours.items()}
+        rows.append(row | {"disk_gb": kept, "bound": max(hours, key=hours.__getitem__)})
+    return pd.DataFrame(rows)

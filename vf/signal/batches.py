@@ -11,11 +11,11 @@ from functools import partial
 from typing import Any
 
 import torch
-from accelerate import PartialState
-from accelerate.utils import broadcast, reduce
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from vf.signal import group
 
 
 @dataclass(frozen=True)
@@ -40,36 +40,21 @@ def parts(batch: int, passes: int, label: str = "training") -> list[Part]:
 
     Raises ValueError where the batch cannot be divided equally.
     """
-    state = PartialState()
-    count = state.num_processes * passes
+    count = group.count() * passes
     if batch % count:
         raise ValueError(
-            f"{label}: a batch of {batch} for {state.num_processes} processes of {passes} passes; "
+            f"{label}: a batch of {batch} for {group.count()} processes of {passes} passes; "
             f"wanted a multiple of {count}: change the batch, the processes or the passes"
         )
-    return [Part(state.process_index * passes + i, count) for i in range(passes)]
-
-
-def average(values: torch.Tensor) -> torch.Tensor:
-    """Mean of a tensor over all processes. Raises RuntimeError where one of them has ended."""
-    try:
-        return reduce(values, "mean")
-    except torch.OutOfMemoryError:
-        raise
-    except RuntimeError as error:
-        reason = str(error).split("\n")[0]
-        raise RuntimeError(
-            f"another process of this training has ended ({reason}); its own message says why: start again, and the "
-            "training goes on from its last saved state"
-        ) from None
+    return [Part(group.index() * passes + i, count) for i in range(passes)]
 
 
 def average_gradients(parameters: Iterable[torch.Tensor], loss: torch.Tensor) -> torch.Tensor:
     """Replace the gradients by their mean over all processes, and return the mean of the loss: one exchange for all."""
-    if PartialState().num_processes == 1:
+    if group.count() == 1:
         return loss
     gradients = [p.grad for p in parameters if p.grad is not None]
-    mean = average(torch.cat([loss.detach().reshape(1), *(g.flatten() for g in gradients)]))
+    mean = group.average(torch.cat([loss.detach().reshape(1), *(g.flatten() for g in gradients)]))
     for gradient, values in zip(gradients, mean[1:].split([g.numel() for g in gradients])):
         gradient.copy_(values.view_as(gradient))
     return mean[0]
@@ -77,9 +62,9 @@ def average_gradients(parameters: Iterable[torch.Tensor], loss: torch.Tensor) ->
 
 def share_weights(model: nn.Module) -> None:
     """Give every process the weights and buffers of the first."""
-    if PartialState().num_processes > 1:
+    if group.count() > 1:
         for tensor in model.state_dict().values():
-            tensor.copy_(broadcast(tensor.clone()))
+            tensor.copy_(group.of_main(tensor))
 
 
 @contextmanager
@@ -94,7 +79,7 @@ def undivided(model: nn.Module, part: Part) -> Iterator[None]:
         for module in model.modules():
             if isinstance(module, nn.Dropout) and module.p:
                 module.forward = partial(_dropout, module, part)  # type: ignore[method-assign]
-            elif isinstance(module, _BatchNorm) and PartialState().num_processes > 1:
+            elif isinstance(module, _BatchNorm) and group.count() > 1:
                 module.forward = partial(_batch_norm, module)  # type: ignore[method-assign]
             else:
                 continue
@@ -122,7 +107,7 @@ def _batch_norm(module, x):
     values = values - mean.view(shape)
     variance = _Average.apply(values.square().mean(axes))
     with torch.no_grad():
-        count = PartialState().num_processes * x.numel() // x.shape[1]
+        count = group.count() * x.numel() // x.shape[1]
         module.num_batches_tracked += 1
         module.running_mean.lerp_(mean, module.momentum)
         module.running_var.lerp_(variance * count / (count - 1), module.momentum)
@@ -133,12 +118,12 @@ def _batch_norm(module, x):
 
 
 class _Average(torch.autograd.Function):
-    """`average`, through which gradients pass: each process's loss depends on every process's values."""
+    """`group.average`, through which gradients pass: each process's loss depends on every process's values."""
 
     @staticmethod
     def forward(ctx, values):
-        return average(values)
+        return group.average(values)
 
     @staticmethod
     def backward(ctx, gradient):
-        return average(gradient)
+        return group.average(gradient)

@@ -1,5 +1,6 @@
-"""The state that a training is resumed from."""
+"""The state that a training is resumed from, and what tells one network's weights from another's."""
 
+import hashlib
 import pickle
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,18 @@ def steps_done(folder: str | Path) -> int:
             return len(torch.load(file, map_location="cpu", weights_only=True)["history"])
         except UNREADABLE:
             return 0
+
+
+def digest(*modules: torch.nn.Module) -> str:
+    """SHA-256 over the weights of torch modules, in order."""
+    total = hashlib.sha256()
+    for module in modules:
+        for name, tensor in sorted(module.state_dict().items()):
+            total.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            total.update(
+                tensor.detach().cpu().contiguous().view(torch.uint8).numpy() if tensor.ndim else str(tensor).encode()
+            )
+    return total.hexdigest()
 
 
 def _compare(what, saved, wanted):

@@ -1,21 +1,18 @@
 """The only training loop, and the options that all trainings share."""
 
 import math
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
-from accelerate.utils import InitProcessGroupKwargs
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm.auto import tqdm
 
-from vf.signal import batches
+from vf.signal import batches, group
 from vf.signal.batches import Part
 from vf.signal.checkpoint import State
+from vf.signal.group import device, is_main, leave_to_main, wait  # noqa: F401  for who calls `fit`
 from vf.signal.track import Track
 
 SCHEDULES = ("cosine", "step", "hold")
@@ -101,18 +98,18 @@ def fit(
     generator and the global seed are set from (seed, step) before each part. The batch of a step therefore does not
     depend on how the run got there, and a resumed run ends with the same weights, bit for bit.
     Raises RuntimeError when loss or gradient is not finite, before it can reach a checkpoint, and where another process
-    has ended; ValueError for a batch that cannot be divided equally.
+    has ended; ValueError for a batch that cannot be divided equally, and for FSDP, another precision or whatever else
+    accelerate's configuration asks for and this training does not do.
     """
-    accelerator = _accelerator()  # without its mixed precision: that is one for the whole process, and trainings differ
-    device, first = accelerator.device, accelerator.is_main_process
-    passes = accelerator.gradient_accumulation_steps
-    parts = [Part()] if whole else batches.parts(training.batch, passes, label or "training")
-    model.to(device).train()
+    group.check_precision(training.precision)
+    first = is_main()
+    parts = [Part()] if whole else batches.parts(training.batch, group.passes(), label or "training")
+    model.to(device()).train()
     batches.share_weights(model)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = training.optimizer(trained if parameters is None else parameters)
     state = _state(training, model, optimizer, trained)
-    _load(state, accelerator)
+    _load(state)
     last = min(training.steps, training.until or training.steps)
     history = state.history
     done = len(history)
@@ -120,7 +117,7 @@ def fit(
     track = Track(label, done, last, training.batch) if first else None
     for step in progress:
         seed = training.seed * 1_000_003 + step
-        value = _gradient(model, loss, trained, parts, seed, device, training.precision)
+        value = _gradient(model, loss, trained, parts, seed, training.precision)
         norm = torch.nn.utils.clip_grad_norm_(trained, training.clip or math.inf)
         if not (math.isfinite(value) and torch.isfinite(norm)):
             raise RuntimeError(_not_finite(label or "training", step, value, state, items, seed))
@@ -138,21 +135,21 @@ def fit(
         track.close()
     if first and done < last:
         state.save()
-    accelerator.wait_for_everyone()
+    wait()
     if state.average:
         state.average.copy_to(trained)
     model.eval()
     return history
 
 
-def _gradient(model, loss, trained, parts, seed, device, precision):
+def _gradient(model, loss, trained, parts, seed, precision):
     """Set the gradients of a step, means over its parts and over all processes, and return the mean of the loss."""
     values = []
     for part in parts:
         torch.manual_seed(seed)
         generator = torch.Generator().manual_seed(seed)
         with batches.undivided(model, part):
-            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            with torch.autocast(device().type, torch.bfloat16, enabled=precision == "bf16"):
                 value = loss(generator, part)
             (value / len(parts)).backward()
         values.append(value.detach())
@@ -170,14 +167,14 @@ def _state(training, model, optimizer, trained):
     return State(training.checkpoint, model, optimizer, scheduler, average, trained)
 
 
-def _load(state, accelerator):
+def _load(state):
     """Read the saved state in every process. Raises RuntimeError where they do not read the same."""
-    with accelerator.main_process_first():  # which moves a damaged one out of the others' sight
-        state.load(accelerator.device)
+    with group.main_first():  # which moves a damaged one out of the others' sight
+        state.load(device())
     done = float(len(state.history))
-    if batches.average(torch.tensor([done], device=accelerator.device)).item() != done:
+    if group.average(torch.tensor([done], device=device())).item() != done:
         raise RuntimeError(
-            f"process {accelerator.process_index} would go on from step {done:.0f}, others from another; "
+            f"process {group.index()} would go on from step {done:.0f}, others from another; "
             "wanted one folder of states that all processes see"
         )
 
@@ -191,36 +188,3 @@ def _not_finite(label, step, loss, state, items, seed):
         rows = f" (items {', '.join(map(str, drawn[:16]))}{', ...' if len(drawn) > 16 else ''})"
     kept = f"; {state.path} is the last good state" if state.path and state.path.exists() else ""
     return f"{label}: {what} at step {step}{rows}{kept}; lower the learning rate"
-
-
-def _accelerator():
-    """accelerate's choice of devices and processes.
-
-    The others wait up to a day for one process, as it may embed a whole corpus before all of them train on it.
-    """
-    # without this, processes that torchrun starts where there is no GPU would each train by itself
-    cpu = "WORLD_SIZE" in os.environ and not torch.accelerator.is_available()
-    patient = InitProcessGroupKwargs(timeout=timedelta(days=1))
-    return Accelerator(mixed_precision="no", cpu=cpu, kwargs_handlers=[patient])
-
-
-def device() -> torch.device:
-    """Device that networks run on: accelerate's choice, a GPU where there is one."""
-    return _accelerator().device
-
-
-def is_main() -> bool:
-    """Whether this process is the one that writes files: the first under `accelerate launch`, else the only one."""
-    return _accelerator().is_main_process
-
-
-def wait() -> None:
-    """Wait until all processes are here."""
-    _accelerator().wait_for_everyone()
-
-
-def leave_to_main() -> None:
-    """End all processes but the first, which goes on alone with what needs one process. Alone, nothing happens."""
-    wait()
-    if not is_main():
-        raise SystemExit(0)
