@@ -134,12 +134,16 @@ def picture_stream(container: InputContainer, path: str | Path) -> VideoStream:
 
 
 def sound_stream(container: InputContainer, path: str | Path) -> AudioStream:
-    """The first audio stream of an open file. Raises MediaError for a file without one."""
+    """The audio stream of an open file that a player takes: of several, the one that is marked as default.
+
+    Raises MediaError for a file without one.
+    """
     if not container.streams.audio:
         raise MediaError(
             f"{path}: has no sound; wanted a film or file with an audio stream: use it for generation alone"
         )
-    return _with_codec(container.streams.audio[0], path)
+    best = container.streams.best("audio")  # None where no decoder is known for any
+    return _with_codec(container.streams.audio[0] if best is None else best, path)
 
 
 def _with_codec(stream, path):
