@@ -23,8 +23,9 @@ def set_scores(
 
     groups: the film of each clip, for the intervals; that of FAD lies too high (see `catalogue`). few: of
     `metrics.frechet_distance`. Returns {fad, fad_interval, fad_inf, fad_inf_fadtk, kad, kad_interval}; FAD is NaN where
-    there are too few windows (see `least_windows`), KAD for fewer than two. A draw of FAD's interval that has too few
-    is left out.
+    there are too few windows (see `least_windows`), KAD for fewer than two. fad_inf takes as many windows with `few` as
+    without: no line leads through distances of subsets with fewer windows than numbers. A draw of FAD's interval that
+    has too few is left out.
     """
     true, made = np.concatenate(reference), np.concatenate(estimate)
     order, least = np.arange(len(estimate)), least_windows(true.shape[1], few)
@@ -34,7 +35,7 @@ def set_scores(
         return metrics.frechet_distance(*sets, few) if min(map(len, sets)) >= least - 1 else np.nan
 
     def endless(replace):
-        enough = min(len(true), len(made)) >= least
+        enough = min(len(true), len(made)) >= (least if replace else least_windows(true.shape[1]))
         return metrics.frechet_infinity(true, made, replace=replace, seed=seed, few=few) if enough else np.nan
 
     fad, kad, kad_interval = distance(order), np.nan, (np.nan, np.nan)
