@@ -125,8 +125,9 @@ def check_loaded(model: torch.nn.Module, folder: str | Path) -> None:
     lacking = (state.keys() - names if names else set()) or empty
     missing = sorted(name for name in lacking if state[name].is_meta or state[name].data_ptr() not in held)
     if missing:
+        pickled = len(paths) == 1 and paths[0].suffix in PICKLED  # beside files of other kinds, which may be meant
         raise CheckpointError(
-            f"{paths[0] if len(paths) == 1 else folder}: lacks {len(missing)} tensors of {type(model).__name__}, "
+            f"{paths[0] if pickled else folder}: lacks {len(missing)} tensors of {type(model).__name__}, "
             f"{', '.join(missing[:3])} first: fetch it again from its source, or save it again"
         )
     _check_numbers(state, folder)
