@@ -265,6 +265,13 @@ BAD = [  # the key, what stands in its place, and a word of the one line that an
     # what must agree
     ("films.fold", "fold: 5", "fold is 5; wanted 0 to 4"),
     ("films.folds", "folds: 1", "folds is 1"),
+    ("films.folds", "folds: 1000000000000", "folds is 1000000000000; wanted .* at least 2 and at most 1000"),
+    ("run", "run: params.checked", "wanted another name: runs/params.checked is a file of the pipeline's own"),
+    ("small.clips.render_films.size", "size: [100000000, 144]", "size.* is 100000000; wanted .* at most 8192"),
+    ("small.onset_baseline.size", "size: [56, 100000000]", "size.* is 100000000; wanted .* at most 8192"),
+    ("ablation.rms2sound.dpm", "dpm: {generate: {spacing: 2.0}}",
+        "ablation.rms2sound.dpm makes small.generate.spacing 2.0; wanted 1, as the steps of ddim are even"),
+    ("ablation.rms2sound.dpm", "dpm: {generate: {scheduler: ddim, spacing: 2.0}}", "wanted 1, as the steps of ddim"),
     ("small.timeline.seconds", "seconds: 4.99", "whole number of video frames"),
     ("small.timeline.video_window", "video_window: 64", "a window of the hop"),
     ("small.timeline.sample_rate", "sample_rate: 44100", "wanted 16000"),
@@ -363,6 +370,40 @@ def test_dvc_runs_and_clears_nothing_that_a_wrong_run_names(tmp_path):
 
 def test_a_word_that_dvc_wrote_without_quotes_is_still_a_word(tmp_path):
     assert said(tmp_path, PARAMS.replace('precision: "no"', "precision: no")) == []
+
+
+def test_an_ablation_is_held_against_the_profile_that_it_changes(tmp_path):
+    """By its rules: what suits one profile need not suit another."""
+    values = copy.deepcopy(yaml.safe_load(PARAMS))
+    values["small"]["generate"] |= {"scheduler": "dpm", "spacing": 2.0}
+    assert said(tmp_path, yaml.safe_dump(values)) == []
+    values["ablation"]["rms2sound"]["even"] = {"generate": {"scheduler": "ddim"}}
+    (line,) = said(tmp_path, yaml.safe_dump(values))
+    assert "ablation.rms2sound.even makes small.generate.spacing 2.0; wanted 1" in line
+    values["ablation"]["rms2sound"]["even"] = {"generate": {"scheduler": "ddim", "spacing": 1.0}}
+    assert said(tmp_path, yaml.safe_dump(values)) == []
+
+
+PLACES = [("features.weights", "here"), ("backbone.weights", "here"), ("embedders.weights", "here"),
+    ("features.start", "other"), ("video2rms.start", "a.pt"), ("rms_controlnet.start", "a.pth")]  # fmt: skip
+
+
+@pytest.mark.parametrize("key, value", PLACES)
+def test_networks_that_are_not_there_are_named_before_anything_runs(tmp_path, monkeypatch, capsys, key, value):
+    values = yaml.safe_load(PARAMS)
+    for block in ("features", "backbone", "embedders"):
+        values["small"][block]["weights"] = None
+    block, name = key.split(".")
+    values["small"][block][name] = value
+    project(tmp_path, **values)
+    monkeypatch.chdir(tmp_path)
+    assert params.main() == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(rf"params.yaml, line \d+: small.{key} names .*{value}.*, which is not there; wanted .*", line)
+    place = {"weights": f"{value}", "start": f"weights/{value}"}[name] if block != "features" else (
+        "here" if name == "weights" else "runs/other/features/encoder")  # fmt: skip
+    (tmp_path / place).mkdir(parents=True)
+    assert params.main() == 0
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,42 @@ def test_a_wrong_params_yaml_stops_a_single_stage(project):
     assert not (project / "ran").exists()
 
 
+@pytest.mark.parametrize("name", ["code", "video2rms_variants"])
+@pytest.mark.parametrize("run", ["$(touch OWNED)x", "../../escaped"])
+def test_no_command_of_dvc_yaml_gets_past_a_wrong_run(project, name, run):
+    """By a shell, as DVC starts it, with the values that DVC puts into it; what holds for all: test_structure.py."""
+    (project / "params.yaml").write_text(PARAMS.replace("run: mine", f"run: {json.dumps(run)}"))
+    (project / "notebooks").mkdir()
+    before = {path.name for path in project.iterdir()}
+    spec = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][name]
+    line = spec.get("do", spec)["cmd"].replace("${run}", run).replace("${key}", run)
+    environment = ENVIRONMENT | {"DVC_STAGE": f"{name}@{run}"}
+    done = subprocess.run(["/bin/sh", "-c", line], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and done.stderr.startswith("params.yaml, line 3: run is ")
+    assert {path.name for path in project.iterdir()} == before and not (project.parent / "escaped").exists()
+
+
+def test_the_key_of_a_repeated_stage_stands_for_each_at(project, monkeypatch):
+    notebook(project / "notebooks/01_s.ipynb", 'variant = ""')
+    monkeypatch.setattr(sys, "argv", ["vf.stage", "notebooks/01_s.ipynb", "11/@", "variant=@"])
+    monkeypatch.setenv("DVC_STAGE", "s@wide")
+    called = {}
+    monkeypatch.setattr(stage, "run", lambda root, source, name, **values: called.update(values, name=name))
+    assert stage.main() == 0 and called == {"name": "11/wide", "variant": "wide"}
+    with pytest.raises(stage.StageError, match="@ stands for a variant's name, and stage s has none; wanted"):
+        stage.keyed(["11/@"], "s")
+
+
+def test_the_code_of_the_notebooks_is_what_nbconvert_writes(project):
+    notebook(project / "notebooks/01_s.ipynb", "%%time\nx = 'ü'", "")
+    stage.run(project, "notebooks")
+    folder = run_of(project) / "code"
+    words = ["--to", "python", "--no-prompt", "--TemplateExporter.exclude_markdown=True", "--output-dir", "by"]
+    subprocess.run([sys.executable, "-m", "nbconvert", *words, "notebooks/01_s.ipynb"], env=ENVIRONMENT, check=True)
+    assert (folder / "01_s.py").read_bytes() == (project / "by/01_s.py").read_bytes()
+    assert [path.name for path in folder.iterdir()] == ["01_s.py"]
+
+
 def test_a_notebook_that_is_not_there_is_named_beside_those_that_are(project):
     notebook(project / "notebooks/01_s.ipynb", "pass")
     with pytest.raises(stage.StageError, match="notebooks/02_s.ipynb: no such notebook; wanted one of .* 01_s.ipynb"):

@@ -273,6 +273,60 @@ def avi_film(folder):
     return film(folder / "film.avi", "mpeg4", sound="pcm_s16le")
 
 
+def opendml_film(folder, behind=0):
+    """An AVI in two parts, the second of which no length of the first counts. behind: pictures the header has too many.
+
+    Only its header says how many pictures there are.
+    """
+    data = avi_film(folder).read_bytes()
+    at = data.find(b"movi") - 8
+    end = at + 8 + int.from_bytes(data[at + 4 : at + 8], "little")
+    chunks, begin = [], at + 12
+    while begin + 8 <= end:
+        size = int.from_bytes(data[begin + 4 : begin + 8], "little")
+        chunks.append(data[begin : begin + 8 + size + size % 2])
+        begin += len(chunks[-1])
+    head = bytearray(data[8:at])
+    count = head.find(b"vids") + 32  # behind its kind, codec, flags, priority, language, frames, scale, rate and start
+    head[count : count + 4] = (100 + behind).to_bytes(4, "little")
+    half, path = len(chunks) // 2, folder / "opendml.avi"
+
+    def part(kind, name, body, head=b""):
+        body = head + b"LIST" + (4 + len(body)).to_bytes(4, "little") + b"movi" + body
+        return kind + (4 + len(body)).to_bytes(4, "little") + name + body
+
+    first = part(b"RIFF", b"AVI ", b"".join(chunks[:half]), bytes(head[4:]))
+    path.write_bytes(first + part(b"RIFF", b"AVIX", b"".join(chunks[half:])))
+    return path
+
+
+def film_to_the_end_of_its_file(folder):
+    """An mp4 whose pictures have no length: they reach to the end of the file."""
+    data = bytearray(film(folder / "whole.mp4", movflags="faststart").read_bytes())
+    at = data.find(b"mdat") - 4
+    data[at : at + 4] = bytes(4)
+    (folder / "open.mp4").write_bytes(data)
+    return folder / "open.mp4"
+
+
+def film_with_a_strange_box(folder):
+    """An mp4 with a box of a kind that nobody knows before its pictures."""
+    data = bytearray(film(folder / "whole.mp4", moov_size="60000").read_bytes())
+    at = data.find(b"free", data.find(b"moov"))
+    data[at : at + 4] = b"pnot"
+    (folder / "strange.mp4").write_bytes(data)
+    return folder / "strange.mp4"
+
+
+def open_film(folder):
+    """A Matroska without its length in bytes, whose header has that in seconds."""
+    data = bytearray(film(folder / "whole.mkv", cluster_time_limit="500").read_bytes())
+    at = data.find(b"\x18\x53\x80\x67") + 4
+    data[at : at + 8] = b"\1" + b"\xff" * 7
+    (folder / "open.mkv").write_bytes(data)
+    return folder / "open.mkv"
+
+
 def gif_film(folder):
     return film(folder / "film.gif", "gif", frames=30, rate=10, sound=None)
 

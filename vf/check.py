@@ -1,5 +1,6 @@
 """Holds params.yaml against `vf.schema`: all that is wrong with it at once, one line each."""
 
+import copy
 import json
 import math
 import re
@@ -127,6 +128,8 @@ def check(path: Path) -> dict:
         operands = [_at(values, key) for key in keys]
         if wanted := rule.wanted(*operands):
             found.append((_line(places, keys[0]), f"{rule.keys[0]} is {_shown(operands[0])}; wanted {wanted}"))
+    if not found:
+        found += _of_ablations(values, places)
     if found:
         raise ParamsError(
             [f"{path.name}, line {line}: {text}" for line, text in sorted(found, key=lambda each: each[0])]
@@ -179,6 +182,32 @@ def _of_chosen(values):
         schema.Rule(tuple(key if key.startswith(shared) else f"{profile}.{key}" for key in rule.keys), rule.wanted)
         for rule in schema.CHOSEN
     ]
+
+
+def _of_ablations(values, places):
+    """(line, message) of each rule that the chosen profile breaks as an ablation changes it. values: right without."""
+    profile, found = values["profile"], []
+    rules = [rule for rule in schema.RULES if all(key.startswith(f"{profile}.") for key in rule.keys)]
+    for block, above in schema.CHANGED.items():
+        for name, change in values["ablation"][block].items():
+            trial = {profile: copy.deepcopy(values[profile])}
+            _lay(_at(trial[profile], above), change)
+            for rule in rules:
+                operands = [_at(trial, key.split(".")) for key in rule.keys]
+                if wanted := rule.wanted(*operands):
+                    at = ("ablation", block, name)
+                    text = f"{_dotted(at)} makes {rule.keys[0]} {_shown(operands[0])}; wanted {wanted}"
+                    found.append((_line(places, at), text))
+    return found
+
+
+def _lay(block, change):
+    """Put the values of a change over those of a block that has such keys; the others an ablation alone knows."""
+    for key, value in change.items():
+        if isinstance(value, dict) and isinstance(block.get(key), dict):
+            _lay(block[key], value)
+        elif key in block and not isinstance(value, dict):
+            block[key] = value
 
 
 def _at(values, keys):

@@ -21,6 +21,7 @@ from vf import check
 from vf.signal.timeline import Timeline
 
 FILE = "params.yaml"
+STARTED = ("video2rms", "rms_controlnet")  # stages that may start from a checkpoint in `weights`
 
 
 class Block(dict):
@@ -236,10 +237,32 @@ def _sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
+def check_places(p: Params) -> None:
+    """Raises check.ParamsError where a network that params.yaml starts from, or takes as it is, is not there.
+
+    p: the profile that is run; what the other one names need not be there.
+    """
+    weights, places = p.path(p.weights), check.read(p.root / FILE)[1]
+    named = {f"{block}.weights": p[block].weights for block in ("features", "backbone", "embedders")}
+    if p.features.start:
+        named["features.start"] = p.folder("features/encoder", p.features.start)
+    named |= {f"{block}.start": weights / p[block].start for block in STARTED if p[block].start}
+    lines = []
+    for key, path in named.items():
+        if path and not path.exists():
+            at = (p.profile, *key.split("."))
+            lines.append(
+                f"{FILE}, line {places.get(at, 1)}: {'.'.join(at)} names {path}, which is not there; wanted a file or "
+                "folder that is, or null: mend the name, or fetch or train it first"
+            )
+    if lines:
+        raise check.ParamsError(lines)
+
+
 def main() -> int:
     """Check params.yaml. Returns the exit status; the line on a right file never changes, so DVC reruns nothing."""
     try:
-        check.check(project_root() / FILE)
+        check_places(load(root=project_root()))
     except (FileNotFoundError, check.ParamsError) as error:
         print(error, file=sys.stderr)
         return 1

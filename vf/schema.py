@@ -34,6 +34,7 @@ def some_of(block: type[Block], name: str, but: Sequence[str] = (), **more: type
 
 # kinds of values
 
+MOST_FOLDS = 1000  # one for each film of Greatest Hits, which has 977, and no more
 MOST = 10**9  # of what is counted or measured; more is a slip
 Count = Annotated[int, Field(ge=1, le=MOST)]
 Whole = Annotated[int, Field(ge=0, le=MOST)]
@@ -51,12 +52,21 @@ Name = Annotated[
         description="a plain name: letters, digits, _, - and ., no - or . in front",
     ),
 ]
-Size = Annotated[list[Count], Field(min_length=2, max_length=2)]  # width, height in pixels
+LARGEST_SIDE = 8192  # pixels: of 8K films, and what H.264 takes on most machines
+Size = Annotated[
+    list[Annotated[int, Field(ge=1, le=LARGEST_SIDE)]], Field(min_length=2, max_length=2)
+]  # width, height in pixels
 FilmSize = Annotated[
-    list[Annotated[int, Field(ge=2, multiple_of=2)]], Field(min_length=2, max_length=2)
+    list[Annotated[int, Field(ge=2, le=LARGEST_SIDE, multiple_of=2)]], Field(min_length=2, max_length=2)
 ]  # H.264 takes even sides
 Precision = Literal["no", "bf16"]
 Decode = Literal["argmax", "mean", "median", "mu_law"]
+
+
+def _run(value):
+    if value in RUNS_OWN:
+        raise ValueError(f"another name: runs/{value} is a file of the pipeline's own")
+    return value
 
 
 def _bins(value):
@@ -77,6 +87,8 @@ def _sources(value):
     return value
 
 
+RUNS_OWN = {"params.checked"}  # in `runs`, beside the runs: what the stage `params` writes
+Run = Annotated[Name, AfterValidator(_run)]
 Bins = Annotated[int, Field(ge=3)]  # silence and two levels at least (Eq. 2)
 SmallKinds = Annotated[list[Literal["difference", "flow", "colour"]], Field(min_length=1), AfterValidator(_kinds)]
 PaperKinds = Annotated[list[Literal["rgb", "flow"]], Field(min_length=1), AfterValidator(_kinds)]
@@ -475,7 +487,7 @@ class Films(Block):
     source: Literal["render", "greatest_hits", "folder"]
     root: Text
     audio: Literal["denoised", "mic"]
-    folds: Annotated[int, Field(ge=2)]  # in one fold all films would be the test set
+    folds: Annotated[int, Field(ge=2, le=MOST_FOLDS)]  # in one fold all films would be the test set
     fold: Whole
 
 
@@ -491,7 +503,7 @@ class File(Block):
     """params.yaml."""
 
     profile: Literal["small", "paper"]
-    run: Name
+    run: Run
     seed: Seed
     weights: Text
     benchmark: Benchmark
@@ -611,6 +623,8 @@ RULES = [
         lambda size: None if size == [344, 256] else "[344, 256], for which optical flow is scaled",
     ),
 ]
+# what the ablations change of a profile: rules hold for it with each change too
+CHANGED = {"video2rms": ("video2rms",), "rms2sound": ()}  # block of `ablation`: where its lines lie in the profile
 # of the profile that is chosen
 CHOSEN = [
     Rule(("sounds.count", "sounds.valid_share", "audio.sources"), _rendered_sounds),

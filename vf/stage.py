@@ -1,10 +1,13 @@
 """The entry of the stages of dvc.yaml: `python -m vf.stage notebooks/11_video2rms_variants.ipynb 11/wide variant=wide`.
 
 It runs a notebook with papermill, into runs/<run>/notebooks, or the `main` of a module (`python -m vf.stage
-vf.report.page`). Before that it checks params.yaml, as nothing else does in `dvc repro --single-item`, and takes the
-stage's lock, which the kernel of the system releases however the process ends. While it runs, it ends when DVC ends,
-and its notebook's kernel with it: nothing writes on beside the next run. When it has run, the parameters and files that
-the stage depends on must still be those it started with, as DVC would record the new ones for what the old ones made.
+vf.report.page`); of the folder `notebooks` it writes the code cells. Before that it checks params.yaml, as nothing else
+does in `dvc repro --single-item`, and takes the stage's lock, which the kernel of the system releases however the
+process ends. Commands hold no value of params.yaml, which a shell would read before the check: `run` is read here, and
+in `11/@ variant=@` each @ is the key of the stage that DVC repeats over a mapping, what its name has behind the @.
+While it runs, it ends when DVC ends, and its notebook's kernel with it: nothing writes on beside the next run. When it
+has run, the parameters and files that the stage depends on must still be those it started with, as DVC would record the
+new ones for what the old ones made.
 """
 
 import contextlib
@@ -19,7 +22,7 @@ from pathlib import Path
 from typing import TextIO
 
 from vf import check, params
-from vf.data import processes
+from vf.data import files, processes
 
 UNFINISHED = ".stages"  # in runs/<run>: locks, and notebooks that run
 PATIENCE = 10.0  # seconds: a run that was killed just now may still be ending
@@ -63,9 +66,10 @@ def lock(folder: Path, stage: str, patience: float = PATIENCE) -> Iterator[TextI
 def run(root: Path, source: str, name: str | None = None, **values: str) -> None:
     """Run one notebook or module as the stage that DVC says this is.
 
-    root: of the project. source: path of a notebook from there, or a module's name. name: of the executed notebook; the
-    notebook's own without it. values: parameters of the notebook besides the profile. Raises StageError,
-    check.ParamsError, OSError where a file cannot be written, and what the notebook or the module raises.
+    root: of the project. source: path from there of a notebook or of the folder of notebooks, or a module's name. name:
+    of the executed notebook; the notebook's own without it. values: parameters of the notebook besides the profile.
+    Raises StageError, check.ParamsError, OSError where a file cannot be written, and what the notebook or the module
+    raises.
     """
     p = params.load(root=root)
     stage = os.environ.get("DVC_STAGE", Path(source).stem)
@@ -78,6 +82,8 @@ def run(root: Path, source: str, name: str | None = None, **values: str) -> None
             output = p.folder("notebooks") / f"{name or Path(source).stem}.ipynb"
             partial = p.folder(UNFINISHED) / f"{stage}.ipynb"
             execute(root / source, output, partial, {"profile": p.profile, **values})
+        elif (root / source).is_dir():
+            write_code(root / source, p.folder("code"))
         else:
             sys.argv = [source, "--profile", p.profile]
             runpy.run_module(source, run_name="__main__")
@@ -104,6 +110,31 @@ def execute(source: Path, output: Path, partial: Path, values: dict) -> None:
             partial.replace(output)
 
 
+def write_code(notebooks: Path, folder: Path) -> None:
+    """Write the code cells of every notebook as a module of the same name, so that a sentence changes no file.
+
+    Raises OSError where one cannot be written.
+    """
+    from nbconvert import PythonExporter  # here, as they take their time
+    from nbformat import NO_CONVERT, read
+
+    exporter = PythonExporter(exclude_markdown=True, exclude_input_prompt=True, exclude_output_prompt=True)
+    for path in sorted(notebooks.glob("*.ipynb")):
+        files.write_text(folder / f"{path.stem}.py", exporter.from_notebook_node(read(path, NO_CONVERT))[0])
+
+
+def keyed(words: list[str], stage: str) -> list[str]:
+    """Words of a command, their @ replaced by the key of a stage that DVC repeats: `wide` of `video2rms_variants@wide`.
+
+    Raises StageError where a word has an @ and the stage no key.
+    """
+    key = stage.partition("@")[2]
+    if not key and any("@" in word for word in words):
+        raise StageError(f"{' '.join(words)}: @ stands for a variant's name, and stage {stage or 'none'} has none; "
+                         "wanted it of DVC: dvc repro STAGE@NAME, or write the name")  # fmt: skip
+    return [word.replace("@", key) for word in words]
+
+
 def _print_of(p, stage):
     """What the stage depends on; nothing where dvc.yaml has no such stage."""
     try:
@@ -125,9 +156,10 @@ def _check_unchanged(before, after, stage):
 def main() -> int:
     """The command line. Returns the exit status; whatever fails ends in one line."""
     source, *words = sys.argv[1:]
-    name = words.pop(0) if words and "=" not in words[0] else None
     processes.end_with_parent()
     try:
+        words = keyed(words, os.environ.get("DVC_STAGE", ""))
+        name = words.pop(0) if words and "=" not in words[0] else None
         run(params.project_root(), source, name, **dict(word.split("=", 1) for word in words))
     except (StageError, check.ParamsError, FileNotFoundError) as error:
         print(error, file=sys.stderr)

@@ -76,6 +76,43 @@ def test_weights_that_are_no_numbers_are_refused(saved, bad):
         tensors.build(lambda found: Net(), load_file(file), file)
 
 
+class Normed(ModelMixin, ConfigMixin):
+    """A layer with buffers."""
+
+    @register_to_config
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(3)
+
+
+@pytest.mark.parametrize("name", ["norm.running_var", "norm.running_mean", "norm.weight"])
+def test_buffers_that_are_no_numbers_are_refused(tmp_path, name):
+    Normed().save_pretrained(tmp_path)
+    file = next(tmp_path.glob("*.safetensors"))
+    values = load_file(file)
+    values[name] = torch.full_like(values[name], float("nan"))
+    save_file(values, file)
+    with pytest.raises(tensors.CheckpointError, match=f"{name} holds NaN or infinite weights, not numbers: fetch"):
+        tensors.check_loaded(Normed.from_pretrained(tmp_path), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["diffusion_pytorch_model.bin", "pytorch_model.bin", "model.pt"])
+def test_a_pickled_file_that_lacks_a_tensor_is_named(tmp_path, name):
+    whole = Net().state_dict()
+    torch.save(whole, tmp_path / name)
+    tensors.check_loaded(Net(), tmp_path)
+    torch.save({key: value for key, value in whole.items() if key != "second.bias"}, tmp_path / name)
+    with torch.device("meta"):
+        unfilled = Net()
+    for model in (Net(), unfilled):
+        with pytest.raises(tensors.CheckpointError, match=f"{name}: lacks 1 tensors of Net, second.bias first") as told:
+            tensors.check_loaded(model, tmp_path)
+        assert "\n" not in str(told.value)
+    (tmp_path / name).unlink()
+    with pytest.raises(tensors.CheckpointError, match="lacks 4 tensors of Net, first.bias"):
+        tensors.check_loaded(unfilled, tmp_path)
+
+
 @pytest.mark.parametrize("how", [how for how in wild.DAMAGES if how != "one byte more"])
 @pytest.mark.parametrize("pattern", ["*.safetensors", "config.json"])
 def test_a_folder_with_a_damaged_file_is_refused(saved, how, pattern):

@@ -44,6 +44,41 @@ def test_a_container_that_does_not_know_its_length_is_whole_or_cut_off(tmp_path,
                 media.read_sound(part, 16000)
 
 
+def _between(path):
+    """A byte of a film at which a packet, and a part of its container, ends; somewhat behind its middle."""
+    data = path.read_bytes()
+    if path.suffix == ".mkv":
+        return data.find(b"\x1f\x43\xb6\x75", len(data) // 2)
+    if path.suffix == ".avi":
+        return data.find(b"RIFF", 4)
+    with av.open(str(path)) as container:
+        return min(p.pos + p.size for p in container.demux() if p.size and p.pos > len(data) * 0.6)
+
+
+@pytest.mark.parametrize(
+    "make", [wild.opendml_film, wild.film_to_the_end_of_its_file, wild.film_with_a_strange_box, wild.open_film]
+)
+def test_a_film_that_ends_before_what_its_header_counts_was_cut_off(tmp_path, make):
+    """Even where it ends with a packet, and no length in bytes says that more should come."""
+    path = make(tmp_path)
+    assert media.check_whole(path, decode=True) is None and media.readable(path) == pytest.approx(4.0, abs=0.05)
+    assert len(media.read_sound(path, 16000)) == pytest.approx(64000, abs=1600)
+    part = tmp_path / f"part{path.suffix}"
+    part.write_bytes(path.read_bytes()[: _between(path)])
+    with pytest.raises(media.Truncated, match="its picture breaks off at") as caught:
+        media.check_whole(part)
+    assert 1.5 < caught.value.seconds < 3.5
+    with pytest.raises(media.Truncated, match="its sound breaks off"):
+        media.read_sound(part, 16000)
+    assert len(media.read_frames(part, 25, SIZE, partial=True)[0]) == pytest.approx(caught.value.seconds * 25, abs=1)
+
+
+def test_an_avi_whose_header_counts_two_pictures_too_many_is_whole(tmp_path):
+    assert media.check_whole(wild.opendml_film(tmp_path, behind=2), decode=True) is None
+    with pytest.raises(media.Truncated):
+        media.check_whole(wild.opendml_film(tmp_path, behind=9))
+
+
 def test_fragments_that_an_index_counts_are_missed(tmp_path):
     path = wild.indexed_fragments(tmp_path)
     data = path.read_bytes()

@@ -12,7 +12,7 @@ import wild
 import yaml
 from project import NOTEBOOKS, ROOT, code_of
 
-from vf.data import clips, corpora, media, processes, writing
+from vf.data import clips, corpora, media, processes, shards, writing
 from vf.signal import rms
 from vf.signal.timeline import Timeline
 
@@ -356,7 +356,7 @@ def test_a_sound_beside_a_film_counts_and_must_be_numbers(tmp_path, bad):
     made = greatest_hits(tmp_path, folds=2)
     assert {c.group for c in made.clips} == {"good"} and made.wave(0).mean() == pytest.approx(0.25, abs=1e-3)
     assert "not numbers, at 1.250 s (sample 20000" in reasons(made)["bad_denoised.wav"]["reason"]
-    assert "sound ends at 0.25 s" in reasons(made)["short_denoised.mp4"]["reason"]
+    assert "sound ends at 0.25 s" in reasons(made)["short_denoised.wav"]["reason"]
 
 
 def test_annotations_are_named_as_what_they_are(tmp_path):
@@ -457,6 +457,94 @@ def test_lists_that_name_what_is_not_there_say_so(tmp_path):
         "holds 1 name that a later list has too, which counts (the first: c)",
     ]
     assert all(item["file"] == "train.txt" and item["remedy"] for item in made.left_out)
+
+
+@pytest.mark.parametrize(
+    "lists, expected, said",
+    [
+        ({"test": "a"}, {"a": "test", "b": "train", "c": "train", "d": "train"}, "test.txt has no train.txt beside"),
+        ({"train": "a"}, {"a": "train", "b": "test", "c": "test", "d": "test"}, "train.txt has no test.txt beside"),
+        ({"train": "a", "test": "b"}, {"a": "train", "b": "test"}, "train.txt and test.txt lack 2 films .*first: c"),
+        ({"train": "a\nb\nc", "test": "d"}, {"a": "train", "b": "train", "c": "train", "d": "test"}, None),
+        ({"train": "a", "valid": "b"}, {"a": "train", "b": "valid", "c": "test", "d": "test"}, "the first: c"),
+    ],
+)
+def test_what_films_in_no_list_become_is_said(tmp_path, lists, expected, said):
+    for name in "abcd":
+        film(tmp_path, name)
+    for name, text in lists.items():
+        (tmp_path / f"{name}.txt").write_text(text)
+    made = greatest_hits(tmp_path, valid_share=0.0)
+    assert {c.group: c.split for c in made.clips} == expected
+    entries = [f"{item['file']} {item['reason']}" for item in made.left_out]
+    assert len(entries) == bool(said) and all(re.search(said, entry) for entry in entries)
+    assert corpora.splits(made, corpus(tmp_path)) == [[c.split for c in made.clips]]
+
+
+def test_a_list_of_validation_films_alone_leaves_the_others_to_the_folds(tmp_path):
+    for name in "abcd":
+        film(tmp_path, name)
+    (tmp_path / "valid.txt").write_text("b\n")
+    split = {c.group: c.split for c in greatest_hits(tmp_path, folds=3).clips}
+    assert split["b"] == "valid" and sorted(split.values()) == ["test", "train", "train", "valid"]
+
+
+@pytest.mark.parametrize(
+    "lists, options, said",
+    [
+        ({"train": " \n"}, {}, r"train.txt: names no film; wanted one a line: fill the list or remove it"),
+        ({"train": "none", "test": "a"}, {}, r"its lists leave no film for train; wanted one at least: mend or"),
+        ({"train": "a\nb"}, {}, r"its lists leave no film for test; wanted one"),
+        ({}, {"folds": 10, "fold": 9}, r"films.folds is 10, and .* has 2 films for them; .*: set films.folds to 2"),
+    ],
+)
+def test_a_split_without_a_film_is_refused_before_anything_is_read(tmp_path, lists, options, said):
+    for name in "ab":
+        film(tmp_path, name)
+    for name, text in lists.items():
+        (tmp_path / f"{name}.txt").write_text(text)
+    with pytest.raises(ValueError, match=said) as caught:
+        greatest_hits(tmp_path, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_folds_of_which_some_would_have_no_film_are_refused(tmp_path):
+    film(tmp_path, "a"), film(tmp_path, "b")
+    made = greatest_hits(tmp_path, folds=3)
+    with pytest.raises(ValueError, match=r"films.folds is 3, and .* has 2 films for them; wanted a film for each"):
+        corpora.splits(made, corpus(tmp_path, folds=3))
+
+
+def test_suffixes_in_capitals_are_read(tmp_path):
+    film(tmp_path, "a"), film(tmp_path, "b")
+    (tmp_path / "a_denoised.mp4").rename(tmp_path / "a_denoised.MP4")
+    soundfile.write(tmp_path / "a_denoised.WAV", np.full(32000, 0.25), 16000)
+    made = greatest_hits(tmp_path, folds=2)
+    levels = {c.group: made.wave(i).mean() for i, c in enumerate(made.clips)}
+    assert levels == pytest.approx({"a": 0.25, "b": 0.1}, abs=0.01)
+
+
+WAVE = np.random.default_rng(0).normal(0, 0.1, 32000).astype(np.float32)
+SILENT = {"faint": WAVE * 1e-6, "opposite": np.stack([WAVE, -WAVE], 1)}
+BEYOND = {"huge": WAVE * 1e20, "integers": (WAVE * 32768).round()}
+
+
+@pytest.mark.parametrize("name, wave", [*SILENT.items(), *BEYOND.items()])
+def test_a_sound_that_16_bits_do_not_hold_is_left_out_wherever_it_lies(tmp_path, name, wave):
+    said = "is silent" if name in SILENT else "has samples far beyond 1"
+    film(tmp_path, "a"), film(tmp_path, "b")
+    soundfile.write(tmp_path / "a_denoised.wav", wave, 16000, subtype="FLOAT")
+    made = greatest_hits(tmp_path, folds=2)
+    assert {c.group for c in made.clips} == {"b"} and reasons(made)["a_denoised.wav"]["reason"] == said
+    (tmp_path / "sounds").mkdir()
+    shutil.copy(tmp_path / "a_denoised.wav", tmp_path / "sounds")
+    soundfile.write(tmp_path / "sounds/hot.wav", WAVE * 2, 16000, subtype="FLOAT")
+    made = corpora.sounds(corpora.SoundCorpus(["folder"], tmp_path / "sounds", valid_share=0.0), SECOND)
+    assert {c.group for c in made.clips} == {"hot"} and reasons(made)["a_denoised.wav"]["reason"] == said
+    found = {recording.id: recording for recording in shards.recordings(tmp_path / "sounds")}
+    assert len(shards.cut(found["hot"], 1.0, 16000)) == 2
+    with pytest.raises(ValueError, match=said):
+        shards.cut(found["a_denoised"], 1.0, 16000)
 
 
 def test_annotations_behind_the_films_end_are_named(tmp_path):

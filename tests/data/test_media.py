@@ -5,6 +5,8 @@ import av
 import numpy as np
 import pytest
 import soundfile
+import wild
+from av.stream import Disposition
 
 from vf.data import media, writing
 from vf.data.render import film as render
@@ -19,6 +21,26 @@ def marked(index):
 
 def number(frame):
     return round((float(frame.mean()) - 8) / 12)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("default", [0, 1])
+def test_of_several_sounds_the_one_that_is_marked_is_read(tmp_path, suffix, default):
+    """What a player plays: of a dubbed film the track that its maker chose, not the first one."""
+    path = tmp_path / f"dubbed.{suffix}"
+    with av.open(str(path), "w") as container:
+        track = container.add_stream("libx264", rate=25)
+        track.width, track.height, track.pix_fmt = *SIZE, "yuv420p"
+        sounds = [container.add_stream("aac", rate=48000, layout="mono") for _ in range(2)]
+        for k, sound in enumerate(sounds):
+            sound.disposition = Disposition.default if k == default else Disposition(0)
+        for k in range(50):
+            container.mux(track.encode(av.VideoFrame.from_ndarray(marked(k), format="rgb24")))
+        container.mux(track.encode(None))
+        for k, sound in enumerate(sounds):
+            wild.add_sound(container, sound, (k + 1) * 0.2 * np.sin(np.arange(96000) / 20).astype(np.float32))
+    level = np.sqrt(np.mean(media.read_sound(path, 16000)[8000:24000] ** 2))
+    assert level == pytest.approx(0.2 * (default + 1) / np.sqrt(2), rel=0.1)
 
 
 def film_at(path, stamps, time_base=Fraction(1, 90000), gop=250):

@@ -35,6 +35,33 @@ def saved(film, output):
     return output
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+@pytest.mark.parametrize("tag", ["hvc1", "hev1"])
+def test_the_tag_of_hevc_stays_as_apples_players_show_one_alone(tmp_path, suffix, tag):
+    film = tmp_path / f"film.{suffix}"
+    with av.open(str(film), "w") as container:
+        track = container.add_stream("libx265", rate=25)
+        track.width, track.height, track.pix_fmt = *SIZE, "yuv420p"
+        track.options = {"x265-params": "log-level=none:pools=none"}
+        track.codec_context.codec_tag = tag
+        for k in range(10):
+            container.mux(track.encode(av.VideoFrame.from_ndarray(wild.picture(k), format="rgb24")))
+        container.mux(track.encode(None))
+    for target in ("mp4", "mov"):
+        with av.open(str(saved(film, tmp_path / f"made.{target}"))) as made:
+            assert made.streams.video[0].codec_context.codec_tag == tag
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+@pytest.mark.parametrize("frames, rate", [(121, 60), (100, 25), (97, 24)])
+def test_the_track_of_the_sound_is_as_long_as_the_picture_to_a_picture(tmp_path, suffix, frames, rate):
+    made = saved(wild.film(tmp_path / "film.mp4", frames=frames, rate=rate, sound=None), tmp_path / f"made.{suffix}")
+    with av.open(str(made)) as container:
+        picture, sound = (float(s.duration * s.time_base) for s in container.streams)
+        assert abs(picture - frames / rate) < 1e-3 and abs(sound - picture) < 1e-3
+        assert container.duration / av.time_base == pytest.approx(picture, abs=1e-3)
+
+
 @pytest.mark.parametrize("source", ["mp4", "mkv", "mov"])
 @pytest.mark.parametrize("target", ["mp4", "mkv", "mov", "m4v"])
 @pytest.mark.parametrize("b_frames", [0, 3])

@@ -5,6 +5,8 @@ import json
 import os
 import sys
 
+import av
+import echo
 import numpy as np
 import pytest
 import soundfile
@@ -15,6 +17,7 @@ from echo import studio as maker
 from vf.foley import batch, command, curves, markers
 from vf.foley.render import VideoFoley
 from vf.foley.table import NAME
+from vf.studio.studio import Studio
 
 
 @pytest.fixture
@@ -219,6 +222,36 @@ def test_a_curve_that_does_not_fit_the_film_is_said_with_what_to_do(shell, tmp_p
     curves.to_csv(curve(1.0) * 0, 125, tmp_path / "curve.csv")
     assert shell("in/one.mp4", "--curve", "curve.csv")[0] == 0
     assert "hum or clap" not in capsys.readouterr().out, "who gives a curve knows it"
+
+
+def _without_numbers(folder):
+    """A film whose own sound has a sample that is no number."""
+    path = folder / "nan.mkv"
+    with av.open(str(path), "w") as container:
+        track, sound = container.add_stream("libx264", rate=25), container.add_stream("pcm_f32le", 48000, layout="mono")
+        track.width, track.height, track.pix_fmt = *wild.SIZE, "yuv420p"
+        for k in range(100):
+            container.mux(track.encode(av.VideoFrame.from_ndarray(wild.picture(k), format="rgb24")))
+        container.mux(track.encode(None))
+        wave = wild.clicks()
+        wave[10000] = np.nan
+        wild.add_sound(container, sound, wave)
+    return path
+
+
+@pytest.mark.parametrize("make", [_without_numbers, wild.film_with_damaged_sound, wild.sound_that_leaps])
+def test_a_film_whose_own_sound_cannot_be_read_gets_its_sound_once(shell, tmp_path, monkeypatch, capsys, make):
+    """The own sound is to be replaced: that nothing can be said of the curve by it fails no film and no studio."""
+    monkeypatch.setattr(VideoFoley, "predict", lambda self, film, *_, **__: curve(self.frames(film) / self.rate))
+    odd = make(tmp_path / "in")
+    for path in (tmp_path / "in").iterdir():
+        path.unlink() if path not in (odd, tmp_path / "in/one.mp4") else None
+    assert shell("in")[0] == 0
+    capsys.readouterr()
+    assert shell("in") == (0, []) and capsys.readouterr().out.count("has this sound already") == 2
+    desk = Studio(echo.studio(), tmp_path / "in/one.mp4")
+    desk.open(odd)
+    assert desk.film == odd and desk.doubt == ""
 
 
 def test_a_project_for_a_daw_and_a_loudness(shell, tmp_path, capsys):

@@ -149,6 +149,12 @@ def test_a_table_in_decibels_with_few_rows_and_other_columns(tmp_path):
         ("time,level\n0,0,1\n", "line 2: 0,0,1 has more cells than headers"),
         ("time,level\n30,0.1\n40,0.2\n", "its times are 30 to 40, the film's 0 to"),
         ("time,level\n0,0.1\n9000,0.5\n", "in milliseconds"),
+        (
+            "time,level\n0,0\n25,0.5\n50,0\n",
+            "its times are 0 to 50, the film's 0 to 4.00 s; wanted seconds .* in frames",
+        ),
+        ("time,level\n-9,0\n2,0.5\n", "its times are -9 to 2"),
+        ("time,name\n1,hit\n30,hit\n", "its times are 1 to 30"),
         ("time,name\n30,hit\n", "its times are 30 to 30"),
     ],
 )
@@ -177,7 +183,7 @@ def test_a_clap_is_heard_where_it_was(tmp_path):
 
 def test_onsets_come_back(tmp_path):
     times = [0.5, 1.3, 2.1, 2.4]
-    (tmp_path / "take_times.txt").write_text("".join(f"{t} metal hit None\n" for t in [*times, 9.0]))
+    (tmp_path / "take_times.txt").write_text("".join(f"{t} metal hit None\n" for t in [*times, 4.5]))
     curve = curves.from_onsets(tmp_path / "take_times.txt", RATE, 4.0)
     curves.to_onsets(curve, RATE, 0.01, tmp_path / "back.txt")
     back = np.loadtxt(tmp_path / "back.txt")
@@ -207,6 +213,9 @@ def test_a_bad_list_of_onsets_is_named(tmp_path, line):
         ("0,5 wood\n1,5 metal\n", "line 1: 0,5 wood; wanted a time in seconds first, as 0.5 and not as 0,5"),
         ("", "names no time"),
         ("# time\n\n", "names no time"),
+        ("0.5\n1\n99\n", "its times are 0.5 to 99, the film's 0 to 2.00 s; wanted seconds within the film"),
+        ("0.5,1.5,1.8\n", "line 1: 0.5,1.5,1.8; wanted one onset a line, in seconds: break the line"),
+        ("0.5 1.5\n", "line 1: 0.5 1.5; wanted one onset a line"),
         ("500\n1500\n", "its times are 500 to 1500, the film's 0 to 2.00 s; wanted seconds within the film"),
     ],
 )
@@ -214,6 +223,23 @@ def test_onsets_that_name_no_time_of_the_film_are_refused(tmp_path, text, said):
     (tmp_path / "times.txt").write_text(text)
     with pytest.raises(ValueError, match=re.escape(said)):
         curves.from_onsets(tmp_path / "times.txt", RATE, 2.0)
+
+
+def test_a_curve_that_ends_a_little_after_the_film_and_labels_of_audacity_are_fine(tmp_path):
+    (tmp_path / "c.tsv").write_text("time\tlevel\n0\t0.1\n4.9\t0.1\n")
+    assert curves.read(tmp_path / "c.tsv", T, 4.0) == pytest.approx(np.full(500, 0.1))
+    (tmp_path / "labels.txt").write_text("0.500000\t0.500000\tstep\n1.500000\t1.700000\t\n")
+    assert np.array_equal(curves.read(tmp_path / "labels.txt", T, 2.0), curves.hits([0.5, 1.5], RATE, 2.0))
+
+
+@pytest.mark.parametrize("name", ["curve.dat", "curve.json", "curve"])
+def test_a_text_of_another_name_is_no_sound_to_convert(tmp_path, name):
+    (tmp_path / name).write_text("time,level\n0,0.1\n")
+    with pytest.raises(ValueError, match=r"is a text and no sound; wanted a table, .csv or .tsv .*: name it so"):
+        curves.read(tmp_path / name, T, 2.0)
+    (tmp_path / name).write_bytes(bytes(range(256)))
+    with pytest.raises(media.MediaError, match="cannot be read"):
+        curves.read(tmp_path / name, T, 2.0)
 
 
 def test_nothing_half_written_is_left(tmp_path):

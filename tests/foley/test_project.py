@@ -179,7 +179,7 @@ def test_reapers_own_table_is_read(tmp_path):
 
 
 def test_markers_without_ends_reach_to_the_next_one_and_what_lies_behind_the_film_is_left_out():
-    found = [Marker(0.5, "a"), Marker(1.0, "[as it is]"), Marker(2.0, "b"), Marker(9.0, "c")]
+    found = [Marker(0.5, "a"), Marker(1.0, "[as it is]"), Marker(2.0, "b"), Marker(3.4, "c")]
     spans = [(r.start, r.end, r.prompt) for r in markers.regions(found, 3.0)]
     assert spans == [(0.5, 1.0, "a"), (1.0, 2.0, None), (2.0, 3.0, "b")]
 
@@ -225,9 +225,11 @@ def test_regions_that_end_before_they_begin_and_rows_with_a_comma_too_many_are_n
         markers.read(tmp_path / "m.csv")
 
 
-def test_regions_that_all_lie_behind_the_film_are_refused():
+def test_regions_that_lie_behind_the_film_are_refused():
     found = [Marker(500.0, "wood", 900.0), Marker(1000.0, "metal", 1500.0)]
     with pytest.raises(ValueError, match="regions begin at 500 s or later, the film ends at 2.00 s"):
         markers.regions(found, 2.0)
-    assert [r.prompt for r in markers.regions([Marker(1.0, "wood", 1.5), *found], 2.0)] == ["wood"]
+    with pytest.raises(ValueError, match="regions begin at 500 s or later, .* in frames or in milliseconds"):
+        markers.regions([Marker(1.0, "wood", 1.5), *found], 2.0)
+    assert [r.end for r in markers.regions([Marker(1.0, "wood", 9.0), Marker(2.5, "metal", 3.0)], 2.0)] == [2.0]
     assert markers.regions([], 2.0) == []

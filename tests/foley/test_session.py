@@ -209,12 +209,23 @@ def test_the_trained_system_gives_the_same_bytes_again(tmp_path):
     assert np.array_equal(made.waveform, again.waveform) and made.adherence["raw"]["correlation"] > 0.5
 
 
+def test_a_curve_of_another_rate_than_the_models_is_named(made, tmp_path):
+    file = tmp_path / "out" / "foley.json"
+    values = json.loads(file.read_text())
+    values["curve"]["rate"] = 100
+    file.write_text(json.dumps(values))
+    for read in (lambda: session.read(file, studio()), lambda: session.render(file, maker=studio())):
+        with pytest.raises(media.MediaError, match="foley.json: curve.rate is 100; wanted 125, the model's values a"):
+            read()
+
+
 @pytest.mark.parametrize(
     "key, value",
     [
         (("seed",), 10**400), (("seed",), 2**63), (("loudness",), -(10**400)), (("curve", "rate"), 10**400),
         (("curve", "levels"), [0.1, 10**400]), (("curve", "levels"), [0.1, 2.0]), (("prompt",), "\ud800"),
         (("film", "path"), "a\nb"), (("regions", 0, "end"), 1e20), (("regions", 0, "gain_db"), float("inf")),
+        (("regions", 0, "gain_db"), 1e6),
         (("settings", "negative_prompt"), "\ud800"), (("audio",), {"timbre": [1.0]}),
     ],
 )  # fmt: skip

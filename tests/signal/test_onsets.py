@@ -32,6 +32,15 @@ def test_matching_is_one_to_one_so_dense_clicks_do_not_win():
     assert onsets.f1([1.0, 2.0], np.arange(0, 5, 0.05), 0.05) < 0.1
 
 
+@pytest.mark.parametrize("first", [0.3, 0.7, 1.1, 2.2])
+def test_onsets_exactly_a_tolerance_apart_match_in_both_scores_whatever_the_rounding(first):
+    for other in (first + 0.1, first - 0.1, round(first + 0.1, 1)):
+        assert onsets.f1([first], [other], 0.1) == 1
+        assert onsets.protocol([first], [other], [1.0])["recall"] == 1
+    assert onsets.f1([first], [first + 0.1001], 0.1) == 0
+    assert onsets.protocol([first], [first + 0.1001], [1.0])["recall"] == 0
+
+
 def test_empty_lists():
     assert onsets.f1([], [], 0.1) == 1 and onsets.f1([1.0], [], 0.1) == 0 and onsets.f1([], [1.0], 0.1) == 0
 

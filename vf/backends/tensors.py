@@ -32,6 +32,9 @@ DROPPED = {
 }
 
 
+PICKLED = {".bin", ".pt", ".pth", ".ckpt"}  # files of weights that are no safetensors
+
+
 class CheckpointError(ValueError):
     """A file is not the checkpoint it should be. Names the tensors that are missing, unknown or of another shape."""
 
@@ -111,21 +114,23 @@ def check_folder(folder: str | Path) -> None:
 def check_loaded(model: torch.nn.Module, folder: str | Path) -> None:
     """Check that all weights of a model are those of the folder that it was loaded from.
 
-    Raises CheckpointError for a tensor that the folder's .safetensors files lack, and for weights that are no numbers.
+    Raises CheckpointError for a tensor that the folder's files of weights lack, and for parameters and buffers (such as
+    the running variance of a batch norm) that are no numbers.
     """
     folder, state = Path(folder), model.state_dict()
-    names: set[str] = set()
-    for path in folder.glob("*.safetensors"):
-        names |= set(check_whole(path))
-    if names:
-        held = {state[name].data_ptr() for name in names & state.keys()}  # one tensor may have two names
-        missing = sorted(name for name in state.keys() - names if state[name].data_ptr() not in held)
-        if missing:
-            raise CheckpointError(
-                f"{folder}: lacks {len(missing)} tensors of {type(model).__name__}, {', '.join(missing[:3])} first: "
-                "fetch it again from its source, or save it again"
-            )
-    _check_numbers(dict(model.named_parameters()), folder)
+    paths = sorted(folder.glob("*.safetensors")) or [p for p in sorted(folder.glob("*model*")) if p.suffix in PICKLED]
+    names = {name for path in paths for name in (check_whole if path.suffix == ".safetensors" else read)(path)}
+    empty = {name for name in state if state[name].is_meta}  # which their loader did not find
+    held = {state[name].data_ptr() for name in names & state.keys() - empty}  # one tensor may have two names
+    lacking = (state.keys() - names if names else set()) or empty
+    missing = sorted(name for name in lacking if state[name].is_meta or state[name].data_ptr() not in held)
+    if missing:
+        pickled = len(paths) == 1 and paths[0].suffix in PICKLED  # beside files of other kinds, which may be meant
+        raise CheckpointError(
+            f"{paths[0] if pickled else folder}: lacks {len(missing)} tensors of {type(model).__name__}, "
+            f"{', '.join(missing[:3])} first: fetch it again from its source, or save it again"
+        )
+    _check_numbers(state, folder)
 
 
 def load_folder(folder: str | Path, readers: dict[str, Callable[[Path], Any]], wanted: str) -> dict[str, Any]:

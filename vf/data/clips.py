@@ -14,6 +14,7 @@ MATERIALS = (
     "plastic-bag", "ceramic", "tile", "carpet", "glass",
 )  # fmt: skip
 ACTIONS = ("hit", "scratch")
+FAR_BEYOND = 10.0  # a coder's overshoot and a hot mix of floats stay below
 DEFAULT_PROMPT = "A person hit something with a wooden stick."
 
 
@@ -123,6 +124,19 @@ def load(folder: str | Path) -> ClipSet:
 def to_int16(wave: np.ndarray) -> np.ndarray:
     """A waveform in [-1, 1] as int16 of the same shape, rounded. What is louder is clipped."""
     return (np.asarray(wave, np.float32) * 32768).round().clip(-32768, 32767).astype(np.int16)
+
+
+def refusal(wave: np.ndarray) -> tuple[str, str] | None:
+    """Why a sound (s,) cannot be kept as 16-bit samples, and the remedy; None where it can.
+
+    It must sound after `to_int16` too, and not be clipped to what it is not, as integers stored as floats would be.
+    """
+    peak = float(np.abs(wave).max(initial=0))
+    if peak * 32768 <= 0.5:
+        return "is silent", "replace or remove it"
+    if peak > FAR_BEYOND:
+        return "has samples far beyond 1", f"write it again with samples in [-1, 1]: the largest is {peak:.4g}"
+    return None
 
 
 def from_int16(wave: np.ndarray) -> np.ndarray:

@@ -14,6 +14,8 @@ BLURAY = 192  # of one with the time before each packet
 W64 = bytes.fromhex("726966662e91cf11a5d628db04c10000")  # names the kind of file, as "RIFF" does
 ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 ASF_LENGTH = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # the part that says how long it is
+EBML = b"\x1aE\xdf\xa3"  # a Matroska begins so
+INFO, TICK, DURATION = 0x1549A966, 0x2AD7B1, 0x4489  # its header of the whole, nanoseconds of a tick, length in ticks
 UNKNOWN = 0x7FFFF000  # a length from here on was not known when it was written: the sound was piped
 PAGE_SECONDS = 1  # after so much sound a muxer closes a page of an Ogg
 
@@ -29,7 +31,7 @@ def unwritten(path: str | Path) -> int:
     with open(path, "rb") as file:
         head = file.read(BLURAY + 5)
         file.seek(4)
-        if head[:4] == b"\x1aE\xdf\xa3":
+        if head[:4] == EBML:
             end = _matroska_end(file, size)
         elif head[:4] in (b"RIFF", b"RF64", b"FORM"):
             end = _chunks_end(file, head, size)
@@ -115,18 +117,59 @@ def _number(file: BufferedReader, keep: bool = False) -> int | None:
     return None if value == (1 << 7 * (more + 1)) - 1 and not keep else value
 
 
-def _matroska_end(file, size):
-    """Where the segment of a Matroska ends; of one that was written without its length, where its last element ends."""
+def _segment(file):
+    """(byte behind the head of a Matroska's segment, its length, None where it was not known); None where none is.
+
+    file: behind the first four bytes, the name of EBML's own head.
+    """
     try:
         file.seek(_number(file) or 0, 1)
         if file.read(4) != b"\x18\x53\x80\x67":
-            return 0
+            return None
         length = _number(file)
-        if length is not None:
-            return file.tell() + length
+        return file.tell(), length
     except (IndexError, ValueError):
+        return None
+
+
+def open_matroska_seconds(path: str | Path) -> float | None:
+    """Length (s) by the header of a Matroska that was written without its length in bytes.
+
+    None of any other file, and where the header does not say, as of one that is sent live.
+    """
+    with open(path, "rb") as file:
+        segment = _segment(file) if file.read(4) == EBML else None
+        if segment is None or segment[1] is not None:
+            return None
+        try:
+            name, length = _number(file, keep=True), _number(file)
+            while name != INFO:
+                if not length:  # a cluster: the header is behind
+                    return None
+                file.seek(length, 1)
+                name, length = _number(file, keep=True), _number(file)
+            end, tick, ticks = file.tell() + (length or 0), 1_000_000, None
+            while file.tell() < end:
+                name, length = _number(file, keep=True), _number(file)
+                data = file.read(min(length or 0, 8))
+                file.seek((length or 0) - len(data), 1)
+                if name == TICK:
+                    tick = int.from_bytes(data, "big")
+                if name == DURATION:
+                    (ticks,) = struct.unpack(">f" if len(data) == 4 else ">d", data)
+        except (IndexError, ValueError, struct.error):
+            return None
+    return None if ticks is None else ticks * tick / 1e9
+
+
+def _matroska_end(file, size):
+    """Where the segment of a Matroska ends; of one that was written without its length, where its last element ends."""
+    segment = _segment(file)
+    if segment is None:
         return 0
-    at = file.tell()
+    at, length = segment
+    if length is not None:
+        return at + length
     while at < size:
         file.seek(at)
         try:

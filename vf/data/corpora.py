@@ -14,7 +14,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from vf.data import files, media, processes, shards
-from vf.data.clips import DEFAULT_PROMPT, Clip, ClipSet, cut, read_times, text_prompt, to_int16
+from vf.data.clips import DEFAULT_PROMPT, Clip, ClipSet, cut, read_times, refusal, text_prompt, to_int16
 from vf.data.render import film as render
 from vf.signal.timeline import Timeline
 
@@ -53,43 +53,79 @@ class FilmCorpus:
         return Path(self.root)
 
     def paths(self) -> dict[str, Path]:
-        """The films, by name. Of several files with one name in a folder of films the first counts."""
+        """The films, by name. Of several files with one name the first counts."""
+        return {self.name_of(path): path for path in reversed(self.found())}
+
+    def found(self) -> list[Path]:
+        """All films of the folder, of Greatest Hits those with the track that is asked for, sorted."""
         if self.source == "folder":
-            return {path.stem: path for path in reversed(_films_in(self.folder))}
-        ending = f"_{self.audio}.mp4"
-        found = [path for path in files.listed(self.folder, [".mp4"]) if path.name.endswith(ending)]
-        return {path.name.removesuffix(ending): path for path in found}
+            return files.listed(self.folder, media.SUFFIXES)
+        return [path for path in files.listed(self.folder, [".mp4"]) if path.stem.endswith(f"_{self.audio}")]
+
+    def name_of(self, path: Path) -> str:
+        """What a film is called: its file's name, of Greatest Hits without the track."""
+        return path.stem if self.source == "folder" else path.stem.removesuffix(f"_{self.audio}")
 
     def listed(self, split: str) -> list[str]:
-        """The names in the folder's list of a split, one a line; none where there is no list."""
+        """The names in the folder's list of a split, one a line; none where there is no list.
+
+        Raises ValueError for a list of training or test films without a name.
+        """
         path = self.folder / f"{split}.txt"
-        return [name for line in files.read_text(path).splitlines() if (name := line.strip())] if path.exists() else []
+        if not path.exists():
+            return []
+        names = [name for line in files.read_text(path).splitlines() if (name := line.strip())]
+        if not names and split != "valid":  # films may be rendered without any
+            raise ValueError(f"{path}: names no film; wanted one a line: fill the list or remove it")
+        return names
 
     def has_lists(self, *splits: str) -> bool:
         """Whether the folder has a list of each of these splits."""
         return all((self.folder / f"{split}.txt").exists() for split in splits)
 
-    def split(self, names: Sequence[str], seed: int) -> dict[str, str]:
-        """{film: "train", "valid" or "test"}.
+    def rest(self) -> str:
+        """What the films become that are in no list: "test" beside train.txt alone, "train" beside test.txt alone.
 
-        Films in no official list are dropped, so that the paper's counts come out. Raises ValueError for a fold that is
-        not there.
+        "none" beside both, so that the paper's counts come out; "folds" beside neither: they are dealt into folds.
+        """
+        known = self.has_lists("train"), self.has_lists("test")
+        return {(True, True): "none", (True, False): "test", (False, True): "train", (False, False): "folds"}[known]
+
+    def split(self, names: Sequence[str], seed: int) -> dict[str, str]:
+        """{film: "train", "valid" or "test"}, by the folder's lists, and of films in no list as `rest` says.
+
+        Raises ValueError for a fold that is not there or would have no film, and for an empty list.
         """
         shuffled = random.Random(seed).sample(names, len(names))
-        if self.has_lists("train", "test"):
-            known = set(names)
-            split = {name: s for s in SPLITS for name in self.listed(s) if name in known}
-        else:
+        known, rest = set(names), self.rest()
+        split = {name: s for s in SPLITS for name in self.listed(s) if name in known}
+        others = [name for name in shuffled if name not in split]
+        if rest == "folds":
             if not 0 <= self.fold < self.folds:
                 raise ValueError(
                     f"films.fold is {self.fold}; wanted 0 to {self.folds - 1}, as films.folds is {self.folds}"
                 )
-            split = {name: "test" if i % self.folds == self.fold else "train" for i, name in enumerate(shuffled)}
+            if self.fold >= len(others):
+                raise ValueError(self._too_many_folds(len(others)))
+            split |= {name: "test" if i % self.folds == self.fold else "train" for i, name in enumerate(others)}
+        elif rest != "none":
+            split |= dict.fromkeys(others, rest)
         if not self.has_lists("valid"):
             train = [name for name in shuffled if split.get(name) == "train"]
             for name in train[: round(self.valid_share * len(train)) if len(train) > 1 else 0]:
                 split[name] = "valid"
         return split
+
+    def _too_many_folds(self, count):
+        return (
+            f"films.folds is {self.folds}, and {self.folder} has {count} films for them; "
+            f"wanted a film for each fold at least: set films.folds to {max(2, count)} or less, or add films"
+        )
+
+    def check_folds(self, count: int) -> None:
+        """Raises ValueError where `count` films cannot be dealt into folds without one that has no test film."""
+        if self.folds > count:
+            raise ValueError(self._too_many_folds(count))
 
 
 def films(
@@ -127,10 +163,14 @@ def films(
             f"(the first: {listed[0] if listed else 'none'}; a film: {min(paths)}); "
             "wanted names like the film's, one a line: mend or remove the lists"
         )
+    if corpus.rest() != "folds" and (lacking := {"train", "test"} - set(split.values())):
+        raise ValueError(
+            f"{root}: its lists leave no film for {min(lacking)}; wanted one at least: mend or remove the lists"
+        )
     read = partial(_segments, source=corpus.source, timeline=timeline)
     clips: list[Clip] = []
     waves: list[np.ndarray] = []
-    left_out = _doubles(corpus) + _mislisted(corpus, paths)
+    left_out = _doubles(corpus) + _mislisted(corpus, paths) + _unlisted(corpus, paths)
     found = processes.each(read, jobs, workers)
     for job, part in zip(jobs, tqdm(found, total=len(jobs), desc="films", mininterval=2.0)):
         if part is None:
@@ -145,11 +185,6 @@ def films(
     return ClipSet(clips, np.stack(waves), timeline.sample_rate, left_out)
 
 
-def _films_in(folder):
-    """The films in a folder, sorted."""
-    return files.listed(folder, media.SUFFIXES)
-
-
 def _no_film(corpus):
     """What to say of a folder without a film. It names the other track of Greatest Hits where that one is there."""
     if corpus.source == "folder":
@@ -161,13 +196,11 @@ def _no_film(corpus):
 
 def _doubles(corpus):
     """Films of a folder that go by the name of another one, as entries of `left_out`."""
-    if corpus.source != "folder":
-        return []
     used = corpus.paths()
     return [
-        _entry(path, f"goes by the name of {used[path.stem].name}", "rename one of the two")
-        for path in _films_in(corpus.folder)
-        if used[path.stem] != path
+        _entry(path, f"goes by the name of {used[corpus.name_of(path)].name}", "rename one of the two")
+        for path in corpus.found()
+        if used[corpus.name_of(path)] != path
     ]
 
 
@@ -187,6 +220,22 @@ def _mislisted(corpus, paths):
                 reason = f"holds {count} {what} (the first: {names[0]})"
                 left_out.append(_entry(corpus.folder / f"{split}.txt", reason, remedy))
     return left_out
+
+
+def _unlisted(corpus, paths):
+    """What became of the films of a folder that are in none of its lists, as an entry of `left_out`."""
+    rest, named = corpus.rest(), {name for split in SPLITS for name in corpus.listed(split)}
+    others = sorted(set(paths) - named)
+    if rest == "folds" or not others:
+        return []
+    count = f"{len(others)} film{'s' if len(others) > 1 else ''} of the folder (the first: {others[0]})"
+    if rest == "none":
+        return [
+            _entry("train.txt", f"and test.txt lack {count}, which are left out", "add each to one list, to use it")
+        ]
+    there, lacking = ("train.txt", "test.txt") if rest == "test" else ("test.txt", "train.txt")
+    kind = "tests" if rest == "test" else "training films"
+    return [_entry(there, f"has no {lacking} beside it: {count} are {kind}", f"write {lacking}, if that is not meant")]
 
 
 def _entry(file, reason, remedy, line=None, place=None):
@@ -213,11 +262,12 @@ def splits(films: ClipSet, corpus: FilmCorpus, seed: int = 0) -> list[list[str]]
     """Fold by fold, the split of every clip: "train", "valid" or "test".
 
     films: the clips of `corpus`. seed: the one that they were split with. With an official split there is one fold, the
-    clips' own. Otherwise each film is in the test set of one fold.
+    clips' own. Otherwise each film is in the test set of one fold. Raises ValueError for a fold without a film.
     """
-    if corpus.has_lists("train", "test"):
+    if corpus.rest() != "folds":
         return [[clip.split for clip in films.clips]]
     names = sorted({clip.group for clip in films.clips})
+    corpus.check_folds(len(set(names) - set(corpus.listed("valid"))))
     folds = [replace(corpus, fold=fold).split(names, seed) for fold in range(corpus.folds)]
     return [[split[clip.group] for clip in films.clips] for split in folds]
 
@@ -231,7 +281,7 @@ def _segments(job, source, timeline):
     name, path, split = job
     try:
         info, events = _film(path, name, source, timeline)
-        sound, has_sound = _sound(path, info, source, split, timeline)
+        file, sound = _sound(path, info, source, split, timeline)
     except _Unusable as error:
         return [], [], [error.args[0]]
     clips, waves, left_out = [], [], []
@@ -242,15 +292,15 @@ def _segments(job, source, timeline):
             continue
         begin = round(start * timeline.sample_rate)
         wave = sound[begin : begin + timeline.samples]
-        if has_sound and len(wave) < timeline.samples - LACKING * timeline.sample_rate:
+        if file and len(wave) < timeline.samples - LACKING * timeline.sample_rate:
             place, end = f"{start:g} s", len(sound) / timeline.sample_rate
             left_out.append(
-                _entry(path, f"its sound ends at {end:.2f} s", "give sound as long as the picture", place=place)
+                _entry(file, f"its sound ends at {end:.2f} s", "give sound as long as the picture", place=place)
             )
             continue
         waves.append(to_int16(np.pad(wave, (0, timeline.samples - len(wave)))))
         caption = text_prompt(inside) if source != "folder" else DEFAULT_PROMPT
-        clips.append(Clip(f"{name}_{i:02d}", path, start, timeline.seconds, split, name, inside, caption, has_sound))
+        clips.append(Clip(f"{name}_{i:02d}", path, start, timeline.seconds, split, name, inside, caption, bool(file)))
     return clips, waves, left_out
 
 
@@ -279,19 +329,27 @@ def _film(path, name, source, timeline):
 
 
 def _sound(path, info, source, split, timeline):
-    """(sound (s,), whether there is any) of a film. The wav beside it comes first. Raises _Unusable."""
-    separate = Path(path).with_suffix(".wav")
-    file = separate if separate.exists() else Path(path)
+    """(file that the sound is from, None for a film without any; sound (s,)) of a film. Raises _Unusable.
+
+    The wav beside it comes first.
+    """
+    film = Path(path)
+    file = next((wav for s in (".wav", ".WAV") if (wav := film.with_suffix(s)).exists()), film)
     allowed = source == "folder" and split == "test"
     remedy = "give a film with sound, or use it for generation alone (test split)"
-    if file == separate or info.has_sound:
+    why = "has no sound"
+    if file != film or info.has_sound:
         with _refusals_of(file):
             sound = media.read_sound(file, timeline.sample_rate)
-        if sound.any():
-            return sound, True
+        found = refusal(sound)
+        if found is None:
+            return file, sound
+        why = found[0]
+        if why != "is silent":
+            raise _Unusable(_entry(file, *found))
     if not allowed:
-        raise _Unusable(_entry(file, "is silent" if file == separate or info.has_sound else "has no sound", remedy))
-    return np.zeros(round(info.seconds * timeline.sample_rate), np.float32), False
+        raise _Unusable(_entry(file, why, remedy))
+    return None, np.zeros(round(info.seconds * timeline.sample_rate), np.float32)
 
 
 @contextmanager
@@ -413,14 +471,14 @@ def _folder_sounds(corpus, timeline, seed, left_out):
         except media.MediaError as error:
             left_out.append(_entry_of(error, path))
             continue
-        if not wave.any():
-            left_out.append(_entry(path, "is silent", "replace or remove it"))
+        if found := refusal(wave):
+            left_out.append(_entry(path, *found))
             continue
         caption = f"The sound of {path.parent.name.replace('-', ' ')}." if path.parent != root else "A sound."
         split = "valid" if path in valid else "train"
         for i in range(max(1, len(wave) // samples)):
             piece = wave[i * samples : (i + 1) * samples]
-            if piece.any():
+            if refusal(piece) is None:
                 yield _piece(timeline, f"{key}_{i:02d}", split, path.stem, piece, caption)
             else:
                 place = f"{i * timeline.sound_seconds:.2f} s"

@@ -26,6 +26,7 @@ SUFFIXES = {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v"}
 GAP = 0.018  # seconds: rounded stamps jitter by less, a packet of AAC, MP3 or Opus is longer
 VORBIS_GAP = 0.05  # its blocks are of two lengths, and stamps off by the difference
 MISSING = 0.1  # seconds by which a stream may be shorter than its header says
+SPARE = 2  # pictures by which an AVI's header may count too many
 LEAST = 0.015  # seconds by which that of a file may be that lacks bytes: less than a picture or a packet
 EXACT = {"flac", "au"}  # their headers count samples
 COUNTED = {"flac", "ogg", "mp3"}  # sound files that count their samples: what is missing in them is damage, not a gap
@@ -133,12 +134,16 @@ def picture_stream(container: InputContainer, path: str | Path) -> VideoStream:
 
 
 def sound_stream(container: InputContainer, path: str | Path) -> AudioStream:
-    """The first audio stream of an open file. Raises MediaError for a file without one."""
+    """The audio stream of an open file that a player takes: of several, the one that is marked as default.
+
+    Raises MediaError for a file without one.
+    """
     if not container.streams.audio:
         raise MediaError(
             f"{path}: has no sound; wanted a film or file with an audio stream: use it for generation alone"
         )
-    return _with_codec(container.streams.audio[0], path)
+    best = container.streams.best("audio")  # None where no decoder is known for any
+    return _with_codec(container.streams.audio[0] if best is None else best, path)
 
 
 def _with_codec(stream, path):
@@ -218,7 +223,7 @@ def _extent(path, version):
     """As `extent`. version: tells a file from the one that was there before."""
     with opened(path) as container:
         picture, reached, position, broken = _picture(container), 0.0, 0, False
-        count, begin, end, turned = 0, None, 0, None
+        count, begin, end, turned, places = 0, None, 0, None, 0
         times = set()
         try:
             for packet in container.demux():
@@ -227,6 +232,7 @@ def _extent(path, version):
                 reached = max(reached, float(until * packet.time_base) if until is not None else 0.0)
                 if picture is None or packet.stream.index != picture.index or packet.is_discard:
                     continue
+                places = max(places, (packet.dts or 0) + 1)
                 if packet.size:
                     count += 1
                     times.add(count if until is None else stamp(packet))
@@ -238,6 +244,8 @@ def _extent(path, version):
             broken = True
         claimed = container.duration / av.time_base if container.duration else None
         cut = broken or _is_cut(container, path, claimed, reached, position)
+        if picture is not None and by_order(container):  # an AVI counts pictures, empty ones too, and its clock does
+            cut = cut or picture.frames - places > max(SPARE, MISSING * _rate(picture))
         if picture is not None and picture.duration:
             claimed = float(picture.duration * picture.time_base)
         if _grows(container, path):
@@ -286,17 +294,26 @@ def _rotation(packet):
 def _is_cut(container, path, claimed, reached, position):
     """Whether a file ends before its end.
 
-    There are three signs: its structure says how many bytes it has; its header counts more samples than came; or, as a
-    reader stops where a Matroska breaks, the header says more than came while much of the file was not read.
+    Its structure says how many bytes it has; its index points behind its last byte; its header counts more samples than
+    came; or, of a Matroska, its header says more than came, while it does not say how many bytes it has or much of the
+    file was not read, as a reader stops where a Matroska breaks.
     """
-    if containers.unwritten(path):
+    name = container.format.name
+    if containers.unwritten(path) or "mp4" in name and _points_beyond(container, path):
+        return True
+    if "matroska" in name and reached < (containers.open_matroska_seconds(path) or 0.0) - MISSING:
         return True
     if not claimed or reached >= claimed - MISSING:
         return False
-    name = container.format.name
     if name in TELLING or name == "mp3" and containers.counts_frames(path):
         return True
     return "matroska" in name and position < 0.95 * Path(path).stat().st_size - 1024
+
+
+def _points_beyond(container, path):
+    """Whether the index of an MP4 has packets behind the end of the file."""
+    size = Path(path).stat().st_size
+    return any(entry.pos + entry.size > size for stream in container.streams for entry in stream.index_entries)
 
 
 def probe(path: str | Path) -> Probe:

@@ -34,6 +34,7 @@ import soundfile
 from tqdm.auto import tqdm
 
 from vf.data import files, media, processes
+from vf.data.clips import refusal
 
 SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a", ".aiff", ".aif"}
 PIECES = 6  # of one recording at most, so that an hour of rain does not drown a thousand door knocks
@@ -161,7 +162,8 @@ def cut(recording: Recording, seconds: float, sample_rate: int, pieces: int = PI
     seconds: of a piece; the last one may be shorter. A rest shorter than half a piece is dropped, unless it is all
     there is. So is a silent piece.
     Raises ValueError with the reason for a file that is missing, cannot be read, is cut off, holds no numbers, or is
-    too short or silent.
+    too short, silent or
+    far beyond 1.
     """
     if recording.refused:
         raise ValueError(recording.refused)
@@ -177,8 +179,9 @@ def cut(recording: Recording, seconds: float, sample_rate: int, pieces: int = PI
     count = min(pieces, max(1, int(len(wave) / size + 0.5)))
     parts = [wave[i * size : (i + 1) * size] for i in range(count)]
     parts = [p for p in parts if np.abs(p).max() >= QUIETEST]
-    if not parts:
-        raise ValueError("is silent")
+    found = refusal(wave) if parts else ("is silent", "")
+    if found:
+        raise ValueError(found[0])
     return parts
 
 

@@ -23,6 +23,7 @@ FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".we
 SOUND = {"webm": "libopus", "avi": "pcm_s16le", "matroska": "flac"}
 LOSSLESS = {"pcm_s16le", "flac"}
 BIT_RATE = 96000
+HEVC_TAGS = {"hvc1", "hev1"}  # Apple's players show hvc1 alone, whose parameter sets are not among the pictures
 ROUNDED = 0.0015  # seconds: a Matroska counts milliseconds
 ROOM = 1 << 16  # bytes: with less than these free a disk is full
 TRIED = 60  # pictures that tell whether a container can hold a film's
@@ -169,8 +170,10 @@ def replace_sound(
     """Copy a film with another sound: the picture's packets unchanged to its last frame, `wave` (s,) beside them.
 
     The sound is AAC (Opus in webm, FLAC in mkv, 16 bits in avi), cut or filled with silence to the picture's length. It
-    replaces all the sound that the film had. An output that is named as a sound (.wav, .flac) gets the sound alone.
-    The film is not touched. What was written is read back, and `output` appears whole or not at all.
+    replaces all the sound that the film had. In mp4 and mov the track lasts as long as the picture, as its last packet
+    says how much of it counts; a decoder that does not look there gives out the whole packet, 64 ms at 16 kHz. An
+    output that is named as a sound (.wav, .flac) gets the sound alone. The film is not touched. What was written is
+    read back, and `output` appears whole or not at all.
     partial: copy what can be read of a film that was cut off or is broken, and do not raise Truncated.
     Raises Truncated for a film that was cut off; MediaError for one without a picture, and for an output that is the
     film itself, cannot hold this picture, or cannot be written.
@@ -322,6 +325,9 @@ def _copy(film, output, target, wave, sample_rate, pictures=None):
         if codec not in container.supported_codecs:
             raise _Unfit(output, f"takes no {codec}")
         track = container.add_stream_from_template(picture, opaque=True)
+        tag = picture.codec_context.codec_tag if codec == "hevc" else ""
+        if tag in HEVC_TAGS and container.format.name in ("mp4", "mov"):
+            track.codec_context.codec_tag = tag
         tags = {key.lower(): value for key, value in picture.metadata.items()}
         if clear := tags.get("alpha_mode"):  # VP8 and VP9: a second picture beside each packet
             if output.suffix.lower() not in (".webm", ".mkv"):

@@ -98,7 +98,7 @@ def evaluate(
         raise ValueError(f"{min(set(found) & set(BASELINES))}: is the name of a row for comparison; rename the folder")
     one = next(iter(found.values()))
     names = [name for name, *_ in one]
-    groups = [re.sub(r"_\d{1,3}$", "", name) for name in names]
+    groups = [_film_of(name) for name in names]
     rows_of, paths = _sounds(found, timeline, reading, train, seed)
     truth, peaks = rows_of["truth"], _flow_peaks([p for *_, p in one], reading) if picture else None
     embedded = {name: _embed(listen, waves, paths[name]) for name, waves in rows_of.items()} if listen else {}
@@ -119,7 +119,18 @@ def evaluate(
         clips.append(pd.concat([pd.DataFrame({"system": system, "clip": names}), measured], axis=1))
     if listen:
         _note_too_few(rows[0], embedded["truth"][0], getattr(listen, "few", False))
+    if len(set(groups)) < len(groups):
+        k = next(k for k, group in enumerate(groups) if groups.count(group) > 1)
+        print(
+            f"{len(names)} clips are of {len(set(groups))} films by their names, as <film>_<number>: {names[k]} of "
+            f"{groups[k]}; intervals draw whole films, and `mismatched` takes another's: rename clips that are films\n"
+        )
     return pd.DataFrame(rows), pd.concat(clips, ignore_index=True)
+
+
+def _film_of(name):
+    """The film of a clip by its name, <film>_<number>; of any other name, the name."""
+    return re.sub(r"_\d{1,3}$", "", name)
 
 
 def _sounds(found, timeline, reading, train, seed):
@@ -136,7 +147,7 @@ def _sounds(found, timeline, reading, train, seed):
         curves = _training_curves(train, names, timeline)
         rows["constant"] = [scores.constant_sounds(curves, 1, n, seed + i)[0] for i, n in enumerate(lengths)]
     if len(names) > 1:  # of one clip there is no other: it would be the truth itself
-        others = scores.other_clips([re.sub(r"_\d{1,3}$", "", name) for name in names])
+        others = scores.other_clips([_film_of(name) for name in names])
         rows["mismatched"] = [np.resize(truth[others[i]], len(t)) for i, t in enumerate(truth)]
     truths = [path for *_, path in first]
     return rows, {row: [p for _, p, _ in found[row]] if row in found else truths for row in rows}
@@ -174,14 +185,14 @@ def _note_too_few(row, windows, few):
     if empty:
         print(
             f"{', '.join(empty)} left empty: {len(windows)} clips have {count} windows of {dims} numbers; wanted "
-            f"{least_windows(dims, few)} or more: give more clips, or longer ones\n"
+            f"{least_windows(dims)} or more: give more clips, or longer ones\n"
         )
-    elif few and count <= dims:
+    if few and count <= dims and "fad" not in empty:
         print(
             f"fad is of {count} windows of {dims} numbers: with no more windows than numbers it depends on how many "
             "there are; compare systems on the same clips, or read kad\n"
         )
-    elif count < FADTK_LEAST:
+    elif count < FADTK_LEAST and not empty:
         print(
             f"fad_inf_fadtk is of {count} windows: fadtk's line begins at {FADTK_LEAST}, drawn with replacement, and "
             "says little of so few; kad has no such bias\n"

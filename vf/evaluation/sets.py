@@ -53,14 +53,17 @@ def limits(
     """FAD-infinity in both forms: {inf: (value, (low, high)), inf_fadtk: ...}, intervals as of `metrics.frechet_line`.
 
     `inf_fadtk` is the paper's; `inf` draws subsets. reference, estimate: embeddings (..., e), windows of all clips.
-    few: of `metrics.frechet_distance`. NaN where there are too few windows (see `least_windows`).
+    few: of `metrics.frechet_distance`. NaN where there are too few windows (see `least_windows`); `inf` takes as many
+    with `few` as without, as no line leads through distances of subsets with fewer windows than numbers.
     """
     true, made = (np.asarray(x).reshape(-1, np.shape(x)[-1]) for x in (reference, estimate))
-    if min(len(true), len(made)) < least_windows(true.shape[1], few):
-        return {form: (np.nan, (np.nan, np.nan)) for form in LIMITS}
-    return {
-        form: metrics.frechet_line(true, made, replace=replace, seed=seed, few=few) for form, replace in LIMITS.items()
-    }
+    windows, found = min(len(true), len(made)), {}
+    for form, replace in LIMITS.items():
+        if windows < least_windows(true.shape[1], few and replace):
+            found[form] = np.nan, (np.nan, np.nan)
+        else:
+            found[form] = metrics.frechet_line(true, made, replace=replace, seed=seed, few=few)
+    return found
 
 
 def least_windows(dims: int, few: bool = False) -> int:

@@ -1,5 +1,6 @@
 """A film's curve beside other sounds: the film's own, and a voice or hands that were recorded along with it."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ HUSH = 30  # dB below its peak at which a recording counts as silent
 def doubt(curve: np.ndarray, film: str | Path | None, timeline: Timeline, floor: float) -> str:
     """Why a predicted curve may not be what a film shows, in a sentence; "" where nothing speaks against it.
 
-    curve: (n,) RMS at the 512/128 rate. floor: smallest RMS of an event. Raises media.MediaError for a film that cannot
-    be read.
+    curve: (n,) RMS at the 512/128 rate. floor: smallest RMS of an event. It is advice: where the film's own sound,
+    which will be replaced, cannot be read, nothing speaks against the curve.
     """
     if film is None:
         return ""
@@ -26,8 +27,8 @@ def doubt(curve: np.ndarray, film: str | Path | None, timeline: Timeline, floor:
         return "No sound was predicted for this film."
     if np.percentile(curve, 5) > curve.max() / 2:
         return "The predicted curve hardly moves."
-    if media.probe(film).has_sound:
-        rate = timeline.sample_rate / timeline.video_hop
+    rate = timeline.sample_rate / timeline.video_hop
+    with suppress(media.MediaError):  # of a film without sound, or with one that is damaged
         own = curves.from_sound(film, timeline, len(curve) / rate)
         if own.max() >= floor and (likeness := np.corrcoef(own, curve)[0, 1]) < POOR:
             return f"The predicted curve does not follow the film's own sound (correlation {likeness:.2f})."

@@ -204,7 +204,7 @@ def from_csv(path: str | Path, rate: float, seconds: float) -> np.ndarray:
     rate: values a second. seconds: length of the curve. It is linear between the rows, and silent before the first row
     and after the last. A table of markers, `time` and `name` (see `markers.read`), gives a hit at each that has no end.
     Raises ValueError for a file that cannot be read, for other headers, for a row that is not two numbers, for times
-    that fall or do not lie in the film, and for markers among which there is no point.
+    that fall or lie more than a second outside the film, and for markers among which there is no point.
     """
     lines = files.read_rows(path)
     header = [name.strip().lower() for name in lines[0][1]] if lines else []
@@ -243,21 +243,22 @@ def from_csv(path: str | Path, rate: float, seconds: float) -> np.ndarray:
 
 
 def _check_inside(path, times, seconds):
-    """Raises ValueError where all times lie outside the film, or so far behind it that they can be no seconds."""
+    """Raises ValueError where a time lies outside the film, by more than a list may be off."""
     first, last = min(times), max(times)
-    if last < 0 or first > seconds or last > max(1000.0, 100 * seconds):
+    if first < -markers.SLACK or last > seconds + markers.SLACK:
         raise ValueError(
             f"{path}: its times are {first:g} to {last:g}, the film's 0 to {seconds:.2f} s; wanted seconds within the "
-            "film: is it another film's, or in milliseconds?"
+            "film: is it another film's, in frames or in milliseconds?"
         )
 
 
 def from_onsets(path: str | Path, rate: float, seconds: float, level: float = 0.2, length: float = 0.3) -> np.ndarray:
     """A hit at each onset of a list. Each line begins with a time in seconds, as in Greatest Hits' `_times.txt`.
 
-    rate: values a second. seconds: length of the curve; later onsets are left out. level: RMS at the onset. length:
+    rate: values a second. seconds: length of the curve. level: RMS at the onset. length:
     seconds of a hit. Where two hits overlap the louder value counts. Raises ValueError for a file that cannot be read
-    or names no time within the film, and for a line that does not begin with a time.
+    or names no time, for times more than a second outside the film, and for a line that does not begin with a time or
+    has several; a second one behind a tab is an end, as in labels of Audacity.
     """
     times = []
     for number, line in enumerate(files.read_text(path).splitlines(), 1):
@@ -274,11 +275,20 @@ def from_onsets(path: str | Path, rate: float, seconds: float, level: float = 0.
             raise ValueError(f"{path}, line {number}: {said}; wanted a time in seconds first") from error
         if not 0 <= onset <= markers.LONGEST:
             raise ValueError(f"{path}, line {number}: {said}; wanted a time that is not negative")
+        if len(words) > 1 and "\t" not in text and all(map(_is_number, words)):
+            raise ValueError(f"{path}, line {number}: {said}; wanted one onset a line, in seconds: break the line")
         times.append(onset)
     if not times:
         raise ValueError(f"{path}: names no time; wanted an onset a line, in seconds")
     _check_inside(path, times, seconds)
     return hits(times, rate, seconds, level, length)
+
+
+def _is_number(word):
+    try:
+        return math.isfinite(float(word))
+    except ValueError:
+        return False
 
 
 def hits(times: Iterable[float], rate: float, seconds: float, level: float = 0.2, length: float = 0.3) -> np.ndarray:
@@ -292,11 +302,32 @@ def hits(times: Iterable[float], rate: float, seconds: float, level: float = 0.2
 
 
 def read(path: str | Path, timeline: Timeline, seconds: float) -> np.ndarray:
-    """A curve from a file: .csv by `from_csv`, .txt by `from_onsets`, anything else by `from_sound`."""
+    """A curve from a file: .csv or .tsv by `from_csv`, .txt by `from_onsets`, anything else by `from_sound`.
+
+    Raises what these do, and ValueError for a text of another name.
+    """
     rate, kind = timeline.sample_rate / timeline.video_hop, Path(path).suffix.lower()
-    if kind == ".csv":
+    if kind in (".csv", ".tsv"):
         return from_csv(path, rate, seconds)
-    return from_onsets(path, rate, seconds) if kind == ".txt" else from_sound(path, timeline, seconds)
+    if kind == ".txt":
+        return from_onsets(path, rate, seconds)
+    try:
+        return from_sound(path, timeline, seconds)
+    except media.MediaError as error:
+        if not _is_text(path):
+            raise
+        raise ValueError(
+            f"{path}: is a text and no sound; wanted a table, .csv or .tsv (time,level), onsets, .txt, or a sound: "
+            "name it so"
+        ) from error
+
+
+def _is_text(path):
+    """Whether a file begins as texts do, and no film or sound does."""
+    if not Path(path).is_file():
+        return False
+    with open(path, "rb") as file:
+        return re.fullmatch(rb"[^\0-\x08\x0e-\x1f]+", file.read(512)) is not None
 
 
 def corners(curve: ArrayLike, rate: float, tolerance: float) -> list[tuple[float, float]]:

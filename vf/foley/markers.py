@@ -14,6 +14,7 @@ from vf.data import files, writing
 from vf.foley.request import Region
 from vf.signal import onsets
 
+SLACK = 1.0  # seconds by which a list of times may go beyond its film
 LONGEST = 1e9  # seconds: no film is so long
 
 
@@ -111,8 +112,8 @@ def regions(found: Sequence[Marker], length: float) -> list[Region]:
     """Markers as regions, the names as prompts; a name in brackets, or none, leaves the film's own prompt.
 
     Markers with an end are regions, and points beside them are not. Where none has an end, each begins a region that
-    lasts to the next one. length: of the film, seconds; what begins behind it is left out, what ends there is cut.
-    Raises ValueError where all of them begin behind it.
+    lasts to the next one. length: of the film, seconds; what ends behind it is cut, what begins in the second
+    behind it is left out. Raises ValueError where one begins later, or all of them are left out.
     """
     spans = [m for m in found if m.end is not None]
     if not spans:
@@ -124,9 +125,10 @@ def regions(found: Sequence[Marker], length: float) -> list[Region]:
         if m.time < end:
             prompt = None if not m.name or m.name.startswith("[") else m.name
             places.append(Region(m.time, end, prompt))
-    if found and not places:
+    outside = [m.time for m in spans if m.time > length + SLACK] or [m.time for m in spans if not places]
+    if outside:
         raise ValueError(
-            f"regions begin at {found[0].time:g} s or later, the film ends at {length:.2f} s; wanted seconds in it: "
-            "are they another film's, or in milliseconds?"
+            f"regions begin at {outside[0]:g} s or later, the film ends at {length:.2f} s; wanted seconds in it: "
+            "are they another film's, in frames or in milliseconds?"
         )
     return places

@@ -10,6 +10,7 @@ import numpy as np
 
 from vf.data import files, media
 
+LARGEST_GAIN = 60  # dB: more is silence or noise at full scale
 LARGEST_SEED = 2**53  # beyond it JSON's numbers are not whole, and from 2^63 on no generator takes them
 # negative prompts by name
 NEGATIVES = {
@@ -87,8 +88,8 @@ def negative(text: str) -> str:
 def check(regions: Iterable[Region], seconds: float) -> list[Region]:
     """The regions as a list.
 
-    seconds: length of the film. Raises ValueError for a region that is empty or leaves the film, for a gain that is not
-    finite, and for what `check_prompt` and `check_seed` refuse.
+    seconds: length of the film. Raises ValueError for a region that is empty or leaves the film, for a gain beyond 60
+    dB, and for what `check_prompt` and `check_seed` refuse.
     """
     regions = list(regions)
     for region in regions:
@@ -99,8 +100,11 @@ def check(regions: Iterable[Region], seconds: float) -> list[Region]:
                 f"region from {start:g} to {end:g} s; "
                 f"wanted a stretch inside the film's {seconds:.2f} s that is not empty"
             )
-        if not math.isfinite(region.gain_db):
-            raise ValueError(f"region from {start:g} to {end:g} s: gain {region.gain_db} dB; wanted a finite number")
+        if not abs(region.gain_db) <= LARGEST_GAIN:
+            raise ValueError(
+                f"region from {start:g} to {end:g} s: gain {region.gain_db:g} dB; "
+                f"wanted dB between -{LARGEST_GAIN} and {LARGEST_GAIN}"
+            )
         check_prompt(region.prompt, region.audio)
         if region.seed is not None:
             check_seed(region.seed)

@@ -11,14 +11,28 @@ from vf.foley.request import Timbre
 from vf.models.sampler import Settings
 
 
-def read(session_file: str | Path) -> dict:
+def read(session_file: str | Path, maker: VideoFoley | None = None) -> dict:
     """The request that a session holds, as keywords of VideoFoley.render.
 
     These are film, wanted, prompt, audio, seed, regions, correct_gain, negative_prompt and loudness, and partial where
     it is there. Raises
-    media.MediaError for a file that is no session, and for a film or sound that is missing or has changed.
+    media.MediaError for a file that is no session, for a film or sound that is missing or has changed, and for a curve
+    of another rate than that of `maker`.
     """
-    return record.read(session_file)[0]
+    keywords, values = record.read(session_file)
+    if maker is not None:
+        _check_rate(session_file, values, maker)
+    return keywords
+
+
+def _check_rate(session_file, values, maker):
+    """Raises media.MediaError where a session's curve has not as many values a second as a model's."""
+    rate = values["curve"]["rate"]
+    if rate != maker.rate:
+        raise media.MediaError(
+            f"{session_file}: curve.rate is {rate:g}; wanted {maker.rate:g}, the model's values a second: "
+            "save the session again"
+        )
 
 
 def render(
@@ -45,6 +59,7 @@ def render(
     if own != saved:
         other = {key: value for key, value in saved.items() if own.get(key) != value}
         raise ValueError(f"{session_file} was made with other settings; wanted {other}: set these in params.yaml")
+    _check_rate(session_file, values, maker)
     size = maker.pipeline.encode_prompt(count=1).shape[-1]
     for audio in (keywords["audio"], *(region.audio for region in keywords["regions"])):
         if isinstance(audio, Timbre) and len(audio.vector) != size:

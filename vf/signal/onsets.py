@@ -75,7 +75,7 @@ def protocol(
     """Scores of onsets by CondFoleyGen's protocol (App. C): {"recall", "accuracy", "ap"}; NaN without true onsets.
 
     reference: true onsets, in seconds. estimate, confidence: time and confidence of each estimate, from `peaks`.
-    threshold: least confidence of an estimate that counts; `ap` counts all. tolerance: seconds.
+    threshold: least confidence of an estimate that counts; `ap` counts all. tolerance: seconds, as in `f1`.
     Each true onset in turn is matched to the most confident free estimate within the tolerance.
     recall: share of true onsets with a match. CondFoleyGen calls this accuracy.
     accuracy: hits over hits, misses and false alarms. App. C leaves true negatives out.
@@ -105,7 +105,7 @@ def _match(reference, estimate, confidence, tolerance):
     free = np.ones(len(estimate), bool)
     matched = np.full(len(reference), np.nan)
     for i in np.argsort(reference, kind="stable"):
-        near = np.flatnonzero(free & (np.abs(estimate - reference[i]) < tolerance))
+        near = np.flatnonzero(free & (np.abs(estimate - reference[i]) <= tolerance + ROUNDING))
         if len(near):
             best = near[confidence[near].argmax()]
             matched[i] = confidence[best]

@@ -63,10 +63,10 @@ class Studio(Edits):
         tick = progress or (lambda share: None)
         silence = np.zeros(self.maker.timeline.video_rms_frames, np.float32)
         predicted = self.maker.predict(path, tick) if path else silence
-        self.film = path
+        doubt = alongside.doubt(predicted, path, self.maker.timeline, self.maker.model.classes.floor)
+        self.film, self.doubt = path, doubt
         self.made: foley.Foley | None = None
         self._begin(predicted, predicted)
-        self.doubt = alongside.doubt(predicted, path, self.maker.timeline, self.maker.model.classes.floor)
         self._changed()
 
     # the curve in files
@@ -318,7 +318,7 @@ class Studio(Edits):
         progress: see `open`. Raises media.MediaError for a file that is no session, or whose film or sounds are missing
         or have changed.
         """
-        saved = session.read(self.path(name))
+        saved = session.read(self.path(name), self.maker)
         self.open(saved["film"], progress)
         self.prompt = saved["prompt"] or ""
         self.audio = saved["audio"]
