@@ -105,7 +105,7 @@ def test_settings_of_every_kind(project):
         [
             f"films.root={films}", "audio.sources=[films,folder]", "audio.held_out=null", "weights=1: #2",
             "ablation.video2rms.mine={model: {bins: 100}}", "~ablation.rms2sound.hold",
-            "small.video2rms.train.precision=no", "ablation.rms2sound.steps_5.generate.eta=0.5",
+            "small.video2rms.train.precision=no", "ablation.rms2sound.steps_5.generate.hold=0.5",
         ],
     )  # fmt: skip
     folder = aside.prepare(project, values)
