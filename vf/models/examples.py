@@ -106,7 +106,7 @@ def key(pipeline: RMS2Sound, sounds: ClipSet, among: Sequence[int], timeline: Ti
     waves = [os.path.getsize(file), os.stat(file).st_mtime_ns] if file else np.ascontiguousarray(sounds.waves)
     total = hashlib.sha256(checkpoint.digest(pipeline.vae, pipeline.clap).encode())
     for value in (scale, rate, [inspect.getsource(own[name]) for name in sorted(own)], waves, list(among)):
-        total.update(value if isinstance(value, np.ndarray) else repr(value).encode())
+        total.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
     total.update(repr((timeline.sound_window, timeline.sound_hop)).encode())
     return total.hexdigest()[:16]
 

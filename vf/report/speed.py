@@ -6,7 +6,7 @@ Absolute times depend on the machine; ratios of two works that alternate on it h
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -125,7 +125,7 @@ def costs(work: Work, first: int = 3) -> dict[str, float]:
     gpu = torch.cuda.is_available()
     with profile(use_device="cuda" if gpu else None) as profiler:  # torch.profiler's engine, without its imports
         whole = _seconds(work)
-    spent = Counter()
+    spent: dict[str, float] = defaultdict(float)
     for event in profiler.key_averages():
         if event.device_type == DeviceType.CPU:  # kernels are counted with the operation that starts them
             spent[event.key] += (event.self_device_time_total if gpu else event.self_cpu_time_total) / 1e6
@@ -136,7 +136,7 @@ def costs(work: Work, first: int = 3) -> dict[str, float]:
 def imports(code: str, first: int = 3) -> dict[str, float]:
     """The packages on whose import a new Python that runs `code` spends most: {name: share of all imports}."""
     command = [sys.executable, "-X", "importtime", "-c", code]
-    spent = Counter()
+    spent: dict[str, float] = defaultdict(float)
     for line in subprocess.run(command, check=True, capture_output=True, text=True).stderr.splitlines():
         own, _, name = line.removeprefix("import time:").split("|") if line.count("|") == 2 else ("", "", "")
         if own.strip().isdigit():  # the first line is a heading
@@ -146,7 +146,7 @@ def imports(code: str, first: int = 3) -> dict[str, float]:
 
 def _largest(spent, first):
     whole = sum(spent.values())
-    return {name: value / whole for name, value in spent.most_common(first)}
+    return {name: spent[name] / whole for name in sorted(spent, key=spent.__getitem__, reverse=True)[:first]}
 
 
 def paired_ratio(
