@@ -35,21 +35,23 @@ def saved(film, output):
     return output
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mov"])
-@pytest.mark.parametrize("tag", ["hvc1", "hev1"])
+@pytest.mark.parametrize(
+    "suffix, tag", [("mp4", "hvc1"), ("mp4", "hev1"), ("mov", "hvc1"), ("mov", "hev1"), ("mkv", "")]
+)
 def test_the_tag_of_hevc_stays_as_apples_players_show_one_alone(tmp_path, suffix, tag):
     film = tmp_path / f"film.{suffix}"
     with av.open(str(film), "w") as container:
         track = container.add_stream("libx265", rate=25)
         track.width, track.height, track.pix_fmt = *SIZE, "yuv420p"
         track.options = {"x265-params": "log-level=none:pools=none"}
-        track.codec_context.codec_tag = tag
+        if tag:
+            track.codec_context.codec_tag = tag
         for k in range(10):
             container.mux(track.encode(av.VideoFrame.from_ndarray(wild.picture(k), format="rgb24")))
         container.mux(track.encode(None))
     for target in ("mp4", "mov"):
         with av.open(str(saved(film, tmp_path / f"made.{target}"))) as made:
-            assert made.streams.video[0].codec_context.codec_tag == tag
+            assert made.streams.video[0].codec_context.codec_tag == (tag or "hvc1")
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov"])

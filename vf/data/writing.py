@@ -325,9 +325,12 @@ def _copy(film, output, target, wave, sample_rate, pictures=None):
         if codec not in container.supported_codecs:
             raise _Unfit(output, f"takes no {codec}")
         track = container.add_stream_from_template(picture, opaque=True)
-        tag = picture.codec_context.codec_tag if codec == "hevc" else ""
-        if tag in HEVC_TAGS and container.format.name in ("mp4", "mov"):
-            track.codec_context.codec_tag = tag
+        if codec == "hevc" and container.format.name in ("mp4", "mov"):
+            tag = picture.codec_context.codec_tag
+            if "matroska" in source.format.name:  # which has no tags, and the parameter sets apart as well
+                tag = "hvc1"
+            if tag in HEVC_TAGS:
+                track.codec_context.codec_tag = tag
         tags = {key.lower(): value for key, value in picture.metadata.items()}
         if clear := tags.get("alpha_mode"):  # VP8 and VP9: a second picture beside each packet
             if output.suffix.lower() not in (".webm", ".mkv"):
