@@ -97,6 +97,15 @@ def test_a_wrong_setting_is_one_line_with_the_nearest_key(project, setting, word
     assert word in line and "line" not in line.split(":")[0]
 
 
+def test_nothing_is_written_before_all_settings_are_right(project):
+    before = sorted(project.rglob("*"))
+    for setting in ("run=../x", "run=x; touch y", "run=", "seed=-1", "seed=" + 5000 * "9", "small={}", "~seed"):
+        with pytest.raises(check.ParamsError) as error:
+            aside.settle(project, [setting])
+        assert all("\n" not in line and len(line) < 1000 for line in error.value.lines)
+        assert sorted(project.rglob("*")) == before and not (project.parent / "x").exists()
+
+
 def test_settings_of_every_kind(project):
     films = project / "fi'lms #1: ü"
     films.mkdir()

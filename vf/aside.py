@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import yaml
@@ -27,7 +28,8 @@ CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = f
 def settle(root: Path, settings: list[str]) -> dict:
     """Values of params.yaml with settings `key=value` and `~key`, which takes a key away.
 
-    root: of the project. Raises check.ParamsError for a params.yaml or settings that are wrong, a line for each thing.
+    root: of the project. Raises check.ParamsError for a params.yaml or settings that are wrong, a line for each thing:
+    nothing is written before, as `run` names folders.
     """
     values = check.check(root / params.FILE)
     for setting in settings:
@@ -38,24 +40,31 @@ def settle(root: Path, settings: list[str]) -> dict:
                 raise check.ParamsError([f"{setting}: {folder} is no folder; wanted one: mend the path"])
             setting = f"{key}={folder}"
         check.change(values, setting)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / params.FILE
+        path.write_text(_text(values), encoding="utf-8")
+        try:
+            check.check(path)
+        except check.ParamsError as error:  # of the settings, as the file itself was right
+            raise check.ParamsError([re.sub(r"^params.yaml, line \d+: ", "", line) for line in error.lines]) from error
     return values
 
 
+def _text(values):
+    return yaml.safe_dump(values, allow_unicode=True, sort_keys=False, width=1000)
+
+
 def prepare(root: Path, values: dict) -> Path:
-    """Write `.aside/<run>`, or bring it up to date. values: of its params.yaml, checked. Returns the folder."""
+    """Write `.aside/<run>`, or bring it up to date. values: of its params.yaml, as `settle` gives them. Returns it."""
     folder = root / ".aside" / values["run"]
+    folder.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
         _copy(root / name, folder / name)
     for name in SHARED:
         (root / name).mkdir(exist_ok=True)
         if not (folder / name).is_symlink():
             (folder / name).symlink_to(root / name, target_is_directory=True)
-    text = yaml.safe_dump(values, allow_unicode=True, sort_keys=False, width=1000)
-    files.write_text(folder / params.FILE, text)
-    try:
-        check.check(folder / params.FILE)
-    except check.ParamsError as error:  # of the settings, as the file itself was right
-        raise check.ParamsError([re.sub(r"^params.yaml, line \d+: ", "", line) for line in error.lines]) from error
+    files.write_text(folder / params.FILE, _text(values))
     files.write_text(folder / ".dvc" / "config", CONFIG.format(root / ".dvc" / "cache"))
     return folder
 

@@ -168,8 +168,8 @@ def change(values: dict, setting: str) -> None:
         return
     try:
         block[name] = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise ParamsError([f"{setting}: {text!r} is not YAML; mend the value"]) from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError of a number of thousands of digits
+        raise ParamsError([f"{setting[:200]}: {text[:100]!r} is not YAML; mend the value"]) from error
 
 
 def _of_chosen(values):
