@@ -40,9 +40,9 @@ def settle(root: Path, settings: list[str]) -> dict:
                 raise check.ParamsError([f"{setting}: {folder} is no folder; wanted one: mend the path"])
             setting = f"{key}={folder}"
         check.change(values, setting)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / params.FILE
-        path.write_text(_text(values), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as elsewhere:
+        path = Path(elsewhere) / params.FILE
+        files.write_text(path, _text(values))
         try:
             check.check(path)
         except check.ParamsError as error:  # of the settings, as the file itself was right

@@ -1,5 +1,7 @@
 """Files of weights that are cut, changed or of something else are named in one line, and nothing is left as drawn."""
 
+import logging
+
 import numpy as np
 import pytest
 import torch
@@ -124,3 +126,31 @@ def test_a_folder_with_a_damaged_file_is_refused(saved, how, pattern):
     ) as caught:
         tensors.check_folder(saved)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_says_what_its_network_lacks_itself_and_once(saved):
+    told = []
+    handler = logging.Handler()
+    handler.emit = told.append
+    logging.getLogger("diffusers").addHandler(handler)
+
+    def loaded():
+        return tensors.load_folder(saved, {".": Net.from_pretrained}, "a network: train it")
+
+    assert not loaded()["."].training
+    (weights,) = saved.glob("*.safetensors")
+    held = load_file(weights)
+    held.pop("second.bias")
+    save_file(held, weights, {"format": "pt"})
+    try:
+        with pytest.raises(tensors.CheckpointError, match="lacks 1 tensors of Net, second.bias first"):
+            loaded()
+        assert not told, "no warning of its loader beside it"
+        Net.from_pretrained(saved)
+        assert told, "which is heard otherwise"
+    finally:
+        logging.getLogger("diffusers").removeHandler(handler)
+    for text in ("{}", "[]"):
+        (saved / "config.json").write_text(text)
+        with pytest.raises(tensors.CheckpointError, match="config.json: names no network; wanted a network: train it"):
+            loaded()

@@ -5,8 +5,10 @@ lacks a tensor of its network: nothing is left as it was drawn.
 """
 
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -141,14 +143,34 @@ def load_folder(folder: str | Path, readers: dict[str, Callable[[Path], Any]], w
     """
     folder = Path(folder)
     check_folder(folder)
+    for name in readers:
+        path = folder / name / "config.json"
+        values = files.read_json(path, wanted) if path.exists() else {"_class_name": None}
+        if not isinstance(values, dict) or not {"_class_name", "model_type"} & values.keys():
+            raise CheckpointError(f"{path}: names no network; wanted {wanted}")  # all else would be its defaults
     try:
-        parts = {name: read(folder / name) for name, read in readers.items()}
+        with _silent():
+            parts = {name: read(folder / name) for name, read in readers.items()}
     except Exception as error:  # diffusers and transformers raise many kinds, of many lines
         raise CheckpointError(f"{folder}: cannot be loaded ({reason(error)}); wanted {wanted}") from error
     for name, part in parts.items():
         if isinstance(part, torch.nn.Module):
             check_loaded(part.eval(), folder / name)
     return parts
+
+
+@contextmanager
+def _silent():
+    """Without the warnings of diffusers and transformers: `check_loaded` says what they do, with a remedy."""
+    loggers = [logging.getLogger(name) for name in ("diffusers", "transformers")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)
 
 
 def _check_numbers(tensors, source):
