@@ -162,32 +162,19 @@ def frechet_infinity(
     replace: bool = False,
     seed: int = 0,
     few: bool = False,
-) -> float:
+) -> tuple[float, Interval]:
     """Frechet distance that an endless set of estimates would have: a line through distances over 1 / N, read at 0.
 
     reference, estimate: (items, e). The line is fitted to the distances of `steps` draws of N = `least` to all items.
     replace: draw with replacement, as fadtk does. This only undoes the draw's own error, and the result is near the
     plain distance. Without it the draws are subsets, and the line shows how the distance falls with N. least: for
     subsets lowered to half of a smaller set, but not to the dimensions; with replacement it stays, as in fadtk, whose
-    draws from fewer items than that have more items than the set. few: of `frechet_distance`. Returns a float, below 0
-    where there is only noise. Raises ValueError where there are too few items for two sizes.
-    """
-    return frechet_line(reference, estimate, steps, least, replace, seed, few)[0]
+    draws from fewer items than that have more items than the set. few: of `frechet_distance`.
 
-
-def frechet_line(
-    reference: ArrayLike,
-    estimate: ArrayLike,
-    steps: int = 25,
-    least: int = 500,
-    replace: bool = False,
-    seed: int = 0,
-    few: bool = False,
-) -> tuple[float, Interval]:
-    """`frechet_infinity` and the 95% interval of the line's value at 0, by Student's t of its residuals.
-
-    It says how far another draw would move the line, which is far where the sizes lie close together, and nothing of
-    how far other films would. NaN where there is no line, as all draws are of one size.
+    Returns the value, below 0 where there is only noise, and its 95% interval by Student's t of the line's residuals.
+    That says how far another draw would move the line, which is far where the sizes lie close together, and nothing of
+    how far other films would; it is NaN where there is no line, as all draws are of one size. Raises ValueError where
+    there are too few items for two sizes.
     """
     estimate = np.asarray(estimate, np.float64)
     fewest = 2 if few else estimate.shape[1] + 1

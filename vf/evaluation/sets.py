@@ -50,7 +50,7 @@ def set_scores(
 def limits(
     reference: np.ndarray, estimate: np.ndarray, seed: int = 0, few: bool = False
 ) -> dict[str, tuple[float, metrics.Interval]]:
-    """FAD-infinity in both forms: {inf: (value, (low, high)), inf_fadtk: ...}, intervals as of `metrics.frechet_line`.
+    """FAD-infinity in both forms: {inf: (value, (low, high)), inf_fadtk: ...}, as of `metrics.frechet_infinity`.
 
     `inf_fadtk` is the paper's; `inf` draws subsets. reference, estimate: embeddings (..., e), windows of all clips.
     few: of `metrics.frechet_distance`. NaN where there are too few windows (see `least_windows`); `inf` takes as many
@@ -62,7 +62,7 @@ def limits(
         if windows < least_windows(true.shape[1], few and replace):
             found[form] = np.nan, (np.nan, np.nan)
         else:
-            found[form] = metrics.frechet_line(true, made, replace=replace, seed=seed, few=few)
+            found[form] = metrics.frechet_infinity(true, made, replace=replace, seed=seed, few=few)
     return found
 
 

@@ -103,7 +103,7 @@ def key(pipeline: RMS2Sound, sounds: ClipSet, among: Sequence[int], timeline: Ti
     parts = [sys.modules[type(x).__module__] for x in (pipeline, pipeline.clap, pipeline.feature_extractor)]
     own = {m.__name__: m for m in (mel, rms, *parts) if m.__name__.startswith("vf.")}
     file = getattr(sounds.waves, "filename", None)
-    waves = [os.path.getsize(file), os.stat(file).st_mtime_ns] if file else np.ascontiguousarray(sounds.waves)
+    waves = [os.path.getsize(file), os.stat(file).st_mtime_ns] if file else np.asarray(sounds.waves)
     total = hashlib.sha256(checkpoint.digest(pipeline.vae, pipeline.clap).encode())
     for value in (scale, rate, [inspect.getsource(own[name]) for name in sorted(own)], waves, list(among)):
         total.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
