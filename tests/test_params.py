@@ -319,6 +319,13 @@ def test_a_file_without_values_is_one_line(tmp_path, text, word):
     assert word in line and "\n" not in line
 
 
+def test_a_file_that_is_cut_short_is_one_line(tmp_path):
+    lines = PARAMS.splitlines(keepends=True)
+    for kept in range(3, len(lines), 4):
+        found = said(tmp_path, "".join(lines[:kept]))
+        assert len(found) == 1 and re.search("missing|is null; wanted a block", found[0]), (kept, found)
+
+
 def test_a_file_that_cannot_be_opened_is_one_line(tmp_path):
     for path in (tmp_path / "params.yaml", tmp_path):
         with pytest.raises(check.ParamsError) as error:

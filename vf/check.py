@@ -118,8 +118,15 @@ def check(path: Path) -> dict:
         wrong = {at for at, _ in errors}
         lost = {at for at, e in errors if e["type"] == "missing"}
         misspelt = {at: _nearest(at, lost) for at, e in errors if e["type"] == "extra_forbidden"}
+        near = {(*at[:-1], name) for at, name in misspelt.items()}
+        gone = [at for at, e in errors if at in lost - near or (e["input"] is None and "object" in _types(_node(at)))]
+        if len(gone) > 1:  # as in a file that is cut short, where a block may be cut after its name
+            names = ", ".join(map(_dotted, gone[:3])) + (f" and {len(gone) - 3} more" if gone[3:] else "")
+            text = f"{len(gone)} keys are missing: {names}; add them, or `git checkout {path.name}` brings them back"
+            found.append((_line(places, gone[0]), text))
+            errors = [(at, e) for at, e in errors if at not in gone]
         for at, e in errors:
-            if not (e["type"] == "missing" and at in {(*other[:-1], near) for other, near in misspelt.items()}):
+            if not (e["type"] == "missing" and at in near):
                 found.append((_line(places, at), _said(at, e, misspelt.get(at))))
     for rule in (*schema.RULES, *_of_chosen(values)):
         keys = [tuple(key.split(".")) for key in rule.keys]
