@@ -106,7 +106,8 @@ def _films_of(path):
     assert "good" in names
     if len(names) < 2:
         (entry,) = found.left_out
-        raise ValueError(f"{entry['file']}: {entry['reason']}; {entry['remedy']}")
+        assert entry["remedy"], entry
+        raise ValueError(f"{entry['file']}: {entry['reason']}; wanted {entry['remedy'].removeprefix('wanted ')}")
 
 
 def _captioned(folder, text, encoding="utf-8"):

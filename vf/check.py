@@ -122,7 +122,7 @@ def check(path: Path) -> dict:
         gone = [at for at, e in errors if at in lost - near or (e["input"] is None and "object" in _types(_node(at)))]
         if len(gone) > 1:  # as in a file that is cut short, where a block may be cut after its name
             names = ", ".join(map(_dotted, gone[:3])) + (f" and {len(gone) - 3} more" if gone[3:] else "")
-            text = f"{len(gone)} keys are missing: {names}; add them, or `git checkout {path.name}` brings them back"
+            text = f"{len(gone)} keys are missing: {names}; wanted all: `git checkout {path.name}` brings them back"
             found.append((_line(places, gone[0]), text))
             errors = [(at, e) for at, e in errors if at not in gone]
         for at, e in errors:

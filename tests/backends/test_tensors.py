@@ -1,5 +1,6 @@
 """Files of weights that are cut, changed or of something else are named in one line, and nothing is left as drawn."""
 
+import json
 import logging
 
 import numpy as np
@@ -126,6 +127,26 @@ def test_a_folder_with_a_damaged_file_is_refused(saved, how, pattern):
     ) as caught:
         tensors.check_folder(saved)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("entry", [{"data_offsets": [0]}, {"data_offsets": []}, {"data_offsets": 3}, {}, 3, None])
+def test_a_header_of_another_form_is_refused(tmp_path, entry):
+    header = json.dumps({"a": entry}).encode()
+    (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(tensors.CheckpointError, match="a.safetensors: is no whole file of tensors"):
+        tensors.read(tmp_path / "a.safetensors")
+
+
+def test_a_tokenizer_without_words_and_a_config_without_a_network_are_refused_wherever_they_lie(saved):
+    (saved / "part").mkdir()
+    (saved / "part/tokenizer_config.json").write_text("{}")
+    with pytest.raises(tensors.CheckpointError, match="part: lacks tokenizer.json; wanted"):
+        tensors.check_folder(saved)
+    (saved / "part/tokenizer.json").write_text("{}")
+    tensors.check_folder(saved)
+    (saved / "part/config.json").write_text("{}")
+    with pytest.raises(tensors.CheckpointError, match="config.json: names no network; wanted"):
+        tensors.check_folder(saved)
 
 
 def test_a_folder_says_what_its_network_lacks_itself_and_once(saved):

@@ -48,6 +48,17 @@ def test_damaged_doubled_and_too_large_archives_leave_nothing(tmp_path, monkeypa
     assert not (tmp_path / "films").exists() and not (tmp_path / ".films.partial").exists()
 
 
+def test_a_name_that_differs_is_told_in_a_line_that_fits(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("x/a_denoised.mp4", bytes(9000))
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[26:28] = (5000).to_bytes(2, "little")  # the length of the name in the file's own header
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(ValueError, match="a.zip: is damaged .*fetch it again") as caught:
+        unpack(tmp_path / "a.zip", tmp_path / "films")
+    assert len(str(caught.value)) < 500 and str(caught.value).isprintable()
+
+
 def test_archives_that_cannot_be_opened_leave_nothing(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("x/a_denoised.mp4", bytes(range(256)) * 100)

@@ -34,6 +34,9 @@ DROPPED = {
 }
 
 
+KINDS = {"_class_name", "model_type"}  # keys by which diffusers' and transformers' configs name their network
+VOCABULARIES = (["tokenizer.json"], ["vocab.json", "merges.txt"])  # either holds a tokenizer's words
+SAVED = "what was saved there: fetch it again from its source, or save it again"
 PICKLED = {".bin", ".pt", ".pth", ".ckpt"}  # files of weights that are no safetensors
 
 
@@ -96,21 +99,31 @@ def check_whole(path: str | Path) -> dict[str, tuple[int, ...]]:
                 raise ValueError(f"it has {size} bytes, not {end}")
         with safe_open(path, "pt") as tensors:
             return {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"{path}: is no whole file of tensors ({reason(error)}): fetch it again from its source, or save it again"
         ) from error
 
 
-def check_folder(folder: str | Path) -> None:
-    """Raises CheckpointError where a .safetensors or .json file in or below a folder is damaged."""
+def check_folder(folder: str | Path, wanted: str = SAVED) -> None:
+    """Check the files in and below a folder, all but the numbers of their weights (`check_loaded`).
+
+    wanted: the end of the error's line, what was wanted and how to get it. Raises CheckpointError where a .safetensors
+    or .json file is damaged, a config names no network, as its values would be defaults, or a tokenizer has no words.
+    """
     for path in sorted(Path(folder).rglob("*.safetensors")):
         check_whole(path)
     for path in sorted(Path(folder).rglob("*.json")):
         try:
-            files.read_json(path, "what was saved there: fetch it again from its source, or save it again")
+            values = files.read_json(path, wanted)
         except ValueError as error:
             raise CheckpointError(str(error)) from error
+        if path.name == "config.json" and not (isinstance(values, dict) and values.keys() & KINDS):
+            raise CheckpointError(f"{path}: names no network; wanted {wanted}")
+        if path.name == "tokenizer_config.json" and not any(
+            all((path.parent / name).is_file() for name in names) for names in VOCABULARIES
+        ):
+            raise CheckpointError(f"{path.parent}: lacks {VOCABULARIES[0][0]}; wanted {wanted}")
 
 
 def check_loaded(model: torch.nn.Module, folder: str | Path) -> None:
@@ -142,12 +155,7 @@ def load_folder(folder: str | Path, readers: dict[str, Callable[[Path], Any]], w
     Raises CheckpointError for a folder that is damaged or lacks a file or a weight.
     """
     folder = Path(folder)
-    check_folder(folder)
-    for name in readers:
-        path = folder / name / "config.json"
-        values = files.read_json(path, wanted) if path.exists() else {"_class_name": None}
-        if not isinstance(values, dict) or not {"_class_name", "model_type"} & values.keys():
-            raise CheckpointError(f"{path}: names no network; wanted {wanted}")  # all else would be its defaults
+    check_folder(folder, wanted)
     try:
         with _silent():
             parts = {name: read(folder / name) for name, read in readers.items()}

@@ -342,7 +342,7 @@ def read(folder: str | Path) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]
                 yield piece
                 count += 1
         except (tarfile.TarError, soundfile.LibsndfileError, OSError, EOFError, ValueError, KeyError) as error:
-            raise ValueError(f"{path}: is damaged ({error}); wanted a whole shard: {REMAKE}") from error
+            raise ValueError(f"{path}: is damaged ({files.excerpt(error)}); wanted a whole shard: {REMAKE}") from error
     if count != known["clips"]:
         raise ValueError(
             f"{folder}: its shards hold {count} pieces, not {known['clips']}; wanted all of them: {REMAKE}"

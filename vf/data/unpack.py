@@ -37,7 +37,8 @@ def unpack(archive: str | Path, folder: str | Path) -> None:
             _extract(source, members, archive, folder)
     except DAMAGE as error:
         raise ValueError(
-            f"{archive}: is damaged ({error}); wanted a whole archive: fetch it again: dvc update data.dvc"
+            f"{archive}: is damaged ({files.excerpt(error)}); "
+            "wanted a whole archive: fetch it again: dvc update data.dvc"
         ) from error
 
 

@@ -235,7 +235,9 @@ def _json_lines(path):
     try:
         return [json.loads(line) for line in lines]
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: has a line that is no JSON ({error}); wanted it whole: make it again") from error
+        raise ValueError(
+            f"{path}: has a line that is no JSON ({files.excerpt(error)}); wanted it whole: make it again"
+        ) from error
 
 
 def _is_number(value):

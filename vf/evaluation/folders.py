@@ -208,8 +208,8 @@ def _embed(listen, waves, paths):
             embedded.append(listen.score(wave[None])[0])
         except (ValueError, RuntimeError) as error:
             raise ValueError(
-                f"{path}: the embedders cannot take it ({error}); wanted a second or more, of round length: "
-                "give --seconds, or go without CLAP and FAD: --no-embedders"
+                f"{path}: the embedders cannot take it ({files.excerpt(error)}); "
+                "wanted a second or more, of round length: give --seconds, or go without CLAP and FAD: --no-embedders"
             ) from error
     return windows, embedded
 

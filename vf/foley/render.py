@@ -37,7 +37,6 @@ from vf.signal.checkpoint import digest
 from vf.signal.timeline import Timeline
 
 SAVED = "video_foley.json"  # marks a folder that `save_pretrained` wrote
-VOCABULARIES = (["tokenizer.json"], ["vocab.json", "merges.txt"])  # either holds a tokenizer's words
 
 
 def shipped() -> Path | None:
@@ -62,11 +61,6 @@ def _stages(first, second):
 
     Raises tensors.CheckpointError for a folder that lacks a file, a weight or the tokenizer's words, or is damaged.
     """
-    words = second / "tokenizer"
-    if not any(all((words / name).is_file() for name in names) for names in VOCABULARIES):
-        raise tensors.CheckpointError(
-            f"{words}: lacks tokenizer.json; wanted the tokenizer that was saved there: save or fetch the folder again"
-        )
     wanted = "what was saved there: save or fetch the folder again"
     model = tensors.load_folder(first, {".": video2rms.Video2RMS.from_pretrained}, wanted)["."]
     pipeline = tensors.load_folder(second, {".": RMS2Sound.from_pretrained}, wanted)["."]
@@ -108,7 +102,8 @@ def _fetched(name: str) -> Path:
         return Path(name)
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise FileNotFoundError(
-            f"{name}: no such folder; wanted small, paper, authors, a saved folder or a hub id user/name"
+            f"{files.printable(name)}: no such folder; "
+            "wanted small, paper, authors, a saved folder or a hub id user/name"
         )
     try:
         return Path(huggingface_hub.snapshot_download(name))

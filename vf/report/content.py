@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 import yaml
 
+from vf.data import files
 from vf.evaluation import catalogue, timing
 from vf.params import Params
 from vf.report import captions, claims, paper, tables, text, verdicts
@@ -276,7 +277,9 @@ def minutes(folder: Path) -> list[tuple]:
         try:
             record = json.loads(path.read_text())["metadata"].get("papermill", {})
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path}: is no notebook ({error}); wanted papermill's: run its stage again") from error
+            raise ValueError(
+                f"{path}: is no notebook ({files.excerpt(error)}); wanted papermill's: run its stage again"
+            ) from error
         if record.get("duration"):
             name = path.stem if path.parent == folder else f"{Path(record['input_path']).stem}, variants"
             taken.setdefault(name, []).append(record["duration"] / 60)
