@@ -14,7 +14,11 @@ export DVC_NO_ANALYTICS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export MPLBACKEND := agg
 
-.PHONY: repro demo paper-figures check plots publish tries params doctor test test-slow torture fuzz lab studio smoke real pretrain greatest-hits weights install lock lint docs wheel
+.DEFAULT_GOAL := help
+.PHONY: help repro demo paper-figures check plots publish tries params doctor test test-slow torture fuzz lab studio smoke real pretrain greatest-hits weights install lock lint docs wheel
+
+help:                   ## what `make` can do
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | awk -F"|" '{ printf "make %-15s %s\n", $$1, $$2 }'
 
 repro: params           ## the small profile: both stages, sound, tables, report
 	$(DVC) repro report
@@ -86,11 +90,12 @@ SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_fi
 	$(foreach v,bins_4 bins_8 bins_16 bins_32 bins_128 bins_256 continuous guidance_1 guidance_3 guidance_5 guided_rms ddim hold steps_5 steps_10 \
 		steps_50,~ablation.rms2sound.$(v))
 
-smoke: install          ## all but `speed`, which measures and does not test
-	$(PY) -m vf.aside $(foreach s,$(SMOKE),'$(s)') -- report ablations benchmark
+smoke: install          ## the whole pipeline on a handful of clips: all but `speed`, which measures and does not test
+	$(PY) -m vf.aside $(foreach s,$(SMOKE),'$(s)') -- ablations benchmark report
 
-# make real FILMS=folder SOUNDS=folder: the whole pipeline on real films, as run=real; fewer steps, as there is less data, and
-# a frame encoder that starts from the rendered films' (`make repro` first). The paths may hold anything.
+# make real FILMS=folder SOUNDS=folder: the whole pipeline on real films, as the run mine-real (REAL_RUN=real: the published
+# one, which git tracks); fewer steps, as there is less data, and a frame encoder that starts from the rendered films'
+# (`make repro` first). The paths may hold anything.
 FILMS ?= data/greatest-hits
 SOUNDS ?= data/sounds
 AUDIO ?= mic
@@ -98,18 +103,19 @@ override FILMS := $(value FILMS)
 override SOUNDS := $(value SOUNDS)
 export FILMS SOUNDS
 OWN = $(shell sed -n 's/^run: *\([A-Za-z0-9_.-]*\).*/\1/p' params.yaml)
-REAL = run=real films.source=greatest_hits films.audio=$(AUDIO) audio.sources=[films,folder] \
+REAL_RUN ?= $(OWN)-real
+REAL = run=$(REAL_RUN) films.source=greatest_hits films.audio=$(AUDIO) audio.sources=[films,folder] \
 	small.features.weights=null small.features.size=[384,288] small.features.pool=4 small.features.start=$(OWN) small.features.views=0 \
 	small.features.encoder.steps=100 small.features.encoder.lr=2.0e-3 small.repeats.seeds=1 \
 	small.video2rms.decode=mu_law 'small.features.end_to_end={steps: 800, batch: 5, lr: 2.0e-3, level: 1.0}' \
 	small.backbone.weights=null small.embedders.weights=null small.backbone.vae.steps=800 small.backbone.unet.steps=600 small.rms_controlnet.train.steps=400
 
-real: install
+real: install           ## the pipeline on your own films and sounds, after `make repro`: FILMS=folder SOUNDS=folder
 	$(PY) -m vf.aside $(foreach s,$(REAL),'$(s)') films.root="$$FILMS" audio.root="$$SOUNDS" \
-		-- report video2rms_repeats
+		-- video2rms_repeats report
 
 # make pretrain ESC10=folder FILMS=folder: the parts that the small profile takes pretrained, trained once by pretrained/recipe.yaml:
-# about five hours; goes on where it stopped
+# about seven hours; goes on where it stopped
 ESC10 ?= data/esc10
 pretrain: install       ## VAE, vocoder, CLAP, U-Net and the metrics' networks, into `pretrained`
 	$(PY) -m vf.pretrain --real "$(ESC10)" --films "$$FILMS"

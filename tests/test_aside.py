@@ -135,7 +135,7 @@ def test_make_hands_every_path_on_as_it_is(tmp_path):
     (root / ".venv/installed").touch()
     subprocess.run(["make", "-s", "real", f"FILMS=/tmp/{WEIRD}", "SOUNDS=so unds"], cwd=root, check=True)
     words = (root / "words").read_text().split("\0")
-    assert f"films.root=/tmp/{WEIRD}" in words and "audio.root=so unds" in words and "run=real" in words
+    assert f"films.root=/tmp/{WEIRD}" in words and "audio.root=so unds" in words and "run=mine-real" in words
     assert (root / "path").read_text().startswith(f"{root.resolve()}/.venv/bin:")
     settings = [word for word in words if "=" in word and "root" not in word]
     assert "small.features.start=mine" in settings
