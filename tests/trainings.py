@@ -19,7 +19,7 @@ from vf.signal.rms import Bins, rms_curve
 from vf.signal.timeline import Timeline
 
 RNG = np.random.default_rng
-PAPER = {"own": 0.0, "loudness": 0.0, "crop": None, "ema": 0.0, "dropout": 0.1}  # of the control net: Eq. 4 alone
+PAPER = {"own": 0.0, "crop": None, "ema": 0.0, "dropout": 0.1}  # of the control net: Eq. 4 alone
 
 
 def save_pipeline(folder):
@@ -31,7 +31,7 @@ def control_net(folder, **options):
     """RMS-ControlNet, with all that its loss may draw."""
     pipeline, waves = RMS2Sound.from_pretrained(folder), sounds()
     data = pipeline.encode(waves), pipeline.encode_prompt(audio=waves), rms_curve(torch.as_tensor(waves), 1024, 160)
-    options = {"own": 0.75, "loudness": 3.0, "dropout": 0.4, "crop": 8, "ema": 0.9, "steps": 4, **options}
+    options = {"own": 0.75, "dropout": 0.4, "crop": 8, "ema": 0.9, "steps": 4, **options}
     return train_controlnet(pipeline, *data, ControlNetOptions(batch=4, lr=1e-2, seed=1, **options))
 
 

@@ -197,11 +197,8 @@ def _stage_values(values, stages, stage):
     name, _, repeat = stage.partition("@")
     spec = (yaml.safe_load(stages) or {"stages": {}})["stages"][name]
     text = json.dumps(spec.get("do", spec)).replace("${key}", repeat)
-    for key in ("profile", "run", "films.root", "audio.root"):
-        value = values
-        for name in key.split("."):
-            value = value[name]
-        text = text.replace("${" + key + "}", json.dumps(str(value))[1:-1])
+    for key in ("profile", "run"):
+        text = text.replace("${" + key + "}", json.dumps(str(values[key]))[1:-1])
     spec = json.loads(text)
     return spec.get("deps", []), spec.get("params", [])
 

@@ -337,7 +337,6 @@ class ControlNetTrain(Block):
     mu: NotNegative
     kernel: Count
     own: Share
-    loudness: NotNegative
 
 
 class RMSControlNet(Block):

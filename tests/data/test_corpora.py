@@ -13,6 +13,7 @@ import yaml
 from project import NOTEBOOKS, ROOT, code_of
 
 from vf.data import clips, corpora, media, processes, shards, writing
+from vf.data.clips import ClipSet
 from vf.signal import rms
 from vf.signal.timeline import Timeline
 
@@ -400,6 +401,29 @@ def test_names_with_spaces_and_marks_work_in_lists(tmp_path):
     with pytest.raises(ValueError, match="none of the 3 names in train.txt.*the first: my; a film: a b c") as caught:
         greatest_hits(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_of_few_sounds_one_validates_and_a_pattern_that_leaves_none_is_refused(tmp_path):
+    for name in ("1-a", "1-b", "4-c"):
+        soundfile.write(tmp_path / f"{name}.wav", np.full(32000, 0.1), 16000)
+    made = corpora.sounds(corpora.SoundCorpus(["folder"], tmp_path, valid_share=0.1), SECOND)
+    assert len({clip.group for clip in made.clips if clip.split == "valid"}) == 1
+    for pattern, split in (("9-*", "valid"), ("*", "train")):
+        with pytest.raises(ValueError, match=f"audio.held_out .* leaves none of .* to {split}; wanted some in train"):
+            corpora.sounds(corpora.SoundCorpus(["folder"], tmp_path, held_out=pattern), SECOND)
+
+
+def test_a_film_that_lacks_one_segment_counts_as_a_film(tmp_path):
+    lines = ["0.2 wood hit None", "1.2 wood hit None", "2.2 wood hit None"]
+    film(tmp_path, "a_1", 3.0, lines)
+    film(tmp_path, "a_2", 3.0, lines)
+    (tmp_path / "train.txt").write_text("a_1\n")
+    (tmp_path / "test.txt").write_text("a_2\n")
+    made = greatest_hits(tmp_path)
+    short = [{"file": "a_1_denoised.mp4", "line": None, "place": "2 s", "reason": "its sound ends", "remedy": "longer"}]
+    kept = ClipSet([c for c in made.clips if c.name != "a_1_02"], made.waves[:-1], made.sample_rate, short)
+    counts = corpora.beside_the_paper(kept, corpus(tmp_path), SECOND)["train"]
+    assert counts["here"] == 2 and counts["films left out"] == 0 and counts["segments without annotation"] == 0
 
 
 def test_two_films_of_one_name_are_both_named(tmp_path):

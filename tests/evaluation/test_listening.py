@@ -18,6 +18,7 @@ from vf.evaluation.listening import opinions
 from vf.evaluation.listening import page as listening
 
 RATE, SECONDS = 16000, 1.0
+EXAMPLES = {"best", *opinions.CRITERIA} - {"action"}  # no film is left whose action alone is another
 SHOWN = [("wood", "hit"), ("gravel", "scratch"), ("metal", "hit"), ("grass", "scratch")]
 
 
@@ -28,7 +29,7 @@ def folders(tmp_path_factory):
     random = np.random.default_rng(0)
     for folder in ("films", "good", "bad"):
         (root / folder).mkdir()
-    for i, (material, action) in enumerate([*SHOWN, *SHOWN[:2]]):
+    for i, (material, action) in enumerate([*SHOWN, SHOWN[0], SHOWN[2]]):
         name = f"{i:02d}-{material}"
         frames = np.full((30, 96, 128, 3), 60 + 20 * i, np.uint8)
         frames[10:14, 30:60, 40:80] = 250
@@ -89,7 +90,7 @@ def test_the_page_holds_each_sound_under_a_name_that_tells_nothing(made):
         word in told for word in ("good", "bad", "truth", "wood", "gravel")
     )
     assert {p.name for p in out.rglob("*") if p.is_file()} == {f"{c}.mp4" for c in codes} | {
-        "index.html", "key.json", *(f"example-{e}.mp4" for e in ("best", *opinions.CRITERIA))
+        "index.html", "key.json", *(f"example-{e}.mp4" for e in EXAMPLES)
     }  # fmt: skip
     assert "http" not in page and "__DATA__" not in page, "nothing comes from elsewhere"
 

@@ -162,6 +162,18 @@ def test_it_says_what_it_knows(maker):
     assert maker.unknown_words("A person hits metal with a wooden spoon.") == ["hits", "spoon"]
 
 
+def test_words_of_regions_that_were_never_learnt_are_named(saved, tmp_path, capsys):
+    film(tmp_path / "one.mp4", 1.0)
+    (tmp_path / "regions.csv").write_text("time,name,end\n0.1,hit a marimba,0.5\n")
+    words = [str(tmp_path / "one.mp4"), "--prompt", "hit wood", "--regions", str(tmp_path / "regions.csv")]
+    assert command.main([*words, "--model", str(saved)]) == 0
+    assert "Never learnt: marimba" in capsys.readouterr().out
+
+
+def test_the_shipped_system_is_named_so_that_a_session_finds_it_anywhere():
+    assert VideoFoley.from_pretrained().name is None
+
+
 def test_a_folder_of_films_is_a_batch(saved, tmp_path, capsys):
     (tmp_path / "in").mkdir()
     for name in ("one.mp4", "two.mp4"):

@@ -14,6 +14,7 @@ from vf.foley import render as foley
 from vf.foley import request as regions
 from vf.foley import takes
 from vf.foley.render import Region
+from vf.foley.request import Request
 from vf.signal import rms
 
 
@@ -34,6 +35,13 @@ def test_the_sound_of_a_long_curve_follows_it_everywhere():
     wanted = curve(14.0)
     wave = studio().sound(wanted, "a")
     assert np.abs(rms.rms_curve(torch.from_numpy(np.array(wave)), 512, 128).numpy() - wanted).max() < 0.02
+
+
+def test_keywords_change_a_request():
+    made = studio().render(None, Request(wanted=curve(), prompt="a", seed=1), seed=3)
+    assert made.session["seed"] == 3 and made.session["prompt"] == "a"
+    with pytest.raises(TypeError, match="sead"):
+        studio().render(None, Request(wanted=curve()), sead=3)
 
 
 def test_the_same_seed_gives_the_same_sound_and_clips_differ_in_noise():

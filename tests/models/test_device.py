@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from vf.models import sampler, video2rms
 from vf.models.sampler import Settings
-from vf.signal import rms
+from vf.signal import mel, rms
 from vf.signal.timeline import Timeline
 
 T = Timeline(seconds=1.2)
@@ -61,6 +61,10 @@ def test_sound_is_sampled_there(gpu, changes):
     for prompt in ({"prompts": ["a bell", "wood"]}, {"audio": np.zeros((2, T.samples))}):
         waves = sampler.generate(pipeline, T, settings, curves=curves, **prompt)
         assert waves.shape == (2, T.samples) and waves.device.type == "cpu"
+
+
+def test_a_log_mel_is_computed_there(gpu):
+    assert mel.log_mel(torch.zeros(2, 1600, device=gpu)).is_meta
 
 
 def test_a_curve_is_predicted_there(gpu):

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import soundfile
+import wild
 from echo import film
 from echo import studio as maker
 from project import ROOT
@@ -496,6 +497,32 @@ def test_another_film_starts_afresh(studio, tmp_path):
     desk.buttons["Open"].click()
     desk.wait()
     assert "nowhere.mp4" in desk.message.value and studio.film.name == "other.mp4"
+
+
+def test_a_session_of_other_settings_makes_its_own_sound_and_one_of_other_weights_is_said(studio, tmp_path):
+    first = studio.render().waveform
+    studio.save("foley.mp4")
+    later = Studio(maker(steps=4, guidance_scale=2.0), None, folder=tmp_path)
+    desk = Desk(later)
+    desk.fields["session"].value = "foley.json"
+    desk.buttons["Load"].click()
+    desk.wait()
+    assert "makes its sound again" in desk.message.value and np.array_equal(later.render().waveform, first)
+    later.open("film.mp4")
+    assert later.renderer is later.maker and later.maker.settings.num_inference_steps == 4
+    later.maker.digest = "0" * 64
+    desk.fields["session"].value = "foley.json"
+    desk.buttons["Load"].click()
+    desk.wait()
+    assert "makes another sound" in desk.message.value
+
+
+def test_a_session_of_a_film_that_breaks_off_is_taken_up(tmp_path):
+    made = maker().render(wild.film_cut_off(tmp_path), prompt="a", partial=True)
+    made.save(tmp_path / "out.mp4")
+    later = Studio(maker(), None, folder=tmp_path)
+    later.load("out.json")
+    assert later.partial and np.array_equal(later.render().waveform, made.waveform)
 
 
 def test_a_saved_session_is_taken_up_again(studio, tmp_path):

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -422,7 +423,25 @@ def sounds(
     if not pieces:
         raise ValueError(f"audio.sources {corpus.sources} gave no sound; check audio.root ({corpus.root})")
     clips, waves = zip(*pieces)
+    _check_splits(clips, corpus)
     return ClipSet(list(clips), np.stack(waves), timeline.sample_rate, left_out)
+
+
+def _held_out(corpus, count):
+    """How many of some recordings validate: one at least, where any are to."""
+    return min(count, max(round(corpus.valid_share * count), int(corpus.valid_share > 0)))
+
+
+def _check_splits(clips, corpus):
+    """Raises ValueError where no sound is left to train, or none to validate though some are held out."""
+    held_out = {"folder", "shards"} & set(corpus.sources) and (corpus.valid_share or corpus.held_out)
+    for split in ("train", "valid") if held_out else ():
+        if not any(clip.split == split for clip in clips):
+            chosen = f"audio.held_out {corpus.held_out}" if corpus.held_out else f"valid_share {corpus.valid_share:g}"
+            raise ValueError(
+                f"audio.sources {list(corpus.sources)}: {chosen} leaves none of {len(clips)} pieces to {split}; "
+                "wanted some in train and in valid: change it, or add sounds"
+            )
 
 
 def _piece(timeline, name, split, group, wave, caption, events=()):
@@ -458,7 +477,7 @@ def _folder_sounds(corpus, timeline, seed, left_out):
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder; set audio.root to the folder of the sounds")
     paths = files.listed(root, shards.SUFFIXES, below=True)
-    drawn = random.Random(seed).sample(paths, round(corpus.valid_share * len(paths)))
+    drawn = random.Random(seed).sample(paths, _held_out(corpus, len(paths)))
     valid = {p for p in paths if fnmatch(p.stem, corpus.held_out)} if corpus.held_out else set(drawn)
     used = {}
     for path in tqdm(paths, desc="sound files", mininterval=2.0):
@@ -510,13 +529,14 @@ def _sharded(corpus, timeline, seed, folder):
         texts.append((key, text["id"], text["caption"]))
     waves.flush()
     names = sorted({name for _, name, _ in texts})
-    drawn = random.Random(seed).sample(names, max(round(corpus.valid_share * len(names)), corpus.valid_share > 0))
+    drawn = random.Random(seed).sample(names, _held_out(corpus, len(names)))
     pattern = corpus.held_out
     valid = {name for name in names if fnmatch(Path(name).name, pattern)} if pattern else set(drawn)
     clips = []
     for key, name, caption in texts:
         split = "valid" if name in valid else "train"
         clips.append(Clip(key.replace("/", "_"), None, 0.0, timeline.sound_seconds, split, name, (), caption))
+    _check_splits(clips, corpus)
     left_out = [
         {
             "file": r["id"],
@@ -541,7 +561,8 @@ def beside_the_paper(films: ClipSet, corpus: FilmCorpus, timeline: Timeline) -> 
     if not corpus.has_lists(*OFFICIAL):
         return None
     paths, counts = corpus.paths(), {}
-    left_out = {str(item["file"]).rsplit("_", 1)[0] for item in films.left_out}
+    entries = Counter(str(item["file"]).rsplit("_", 1)[0] for item in films.left_out)
+    left_out = entries.keys() - {clip.group for clip in films.clips}  # others lack single segments
     for split, paper in OFFICIAL.items():
         listed = set(corpus.listed(split))
         used = listed & set(paths) - left_out
@@ -553,6 +574,9 @@ def beside_the_paper(films: ClipSet, corpus: FilmCorpus, timeline: Timeline) -> 
             "films listed": len(listed),
             "films missing": len(listed - set(paths)),
             "films left out": len(listed & left_out),
-            "segments without annotation": sum(_whole(media.probe(paths[name]), timeline) for name in used) - here,
+            "segments without annotation": sum(
+                _whole(media.probe(paths[name]), timeline) - entries[name] for name in used
+            )
+            - here,
         }
     return counts

@@ -95,7 +95,8 @@ def probe(
 ) -> float:
     """How much of a curve a ridge regression reads from vectors: mean correlation on held-out clips.
 
-    vectors: list of (t, d), one a clip. curves: list of (t,). held_out: list of bool.
+    vectors: list of (t, d), one a clip. curves: list of (t,). held_out: list of bool. penalty: weight of the ridge, for
+    100 frames.
     """
     x = np.concatenate([v for v, h in zip(vectors, held_out) if not h]).astype(np.float64)
     y = np.concatenate([c for c, h in zip(curves, held_out) if not h])
@@ -211,7 +212,8 @@ def bootstrap(
     """Percentile bootstrap interval of a statistic over clips.
 
     values: (items, ...), resampled along the first axis. groups: (items,), e.g. the film of each clip; whole groups are
-    drawn, since clips of one film are alike. statistic: computed on the resampled values. Returns (low, high); NaN
+    drawn, since clips of one film are alike. statistic: computed on the resampled values. level: share of the resampled
+    statistics between low and high. Returns (low, high); NaN
     where there is only one group. Raises ValueError where values and groups are not of one length.
     """
     values = np.asarray(values)

@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -33,10 +34,12 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
         outputs = [command.target(film, wanted.output, several) for film in films]
         maker = VideoFoley.from_pretrained(wanted.model or None, wanted.device)
         request = _digest(maker, wanted)
+        regions = markers.regions(markers.read(wanted.regions), math.inf) if wanted.regions else ()
     except (OSError, ValueError, RuntimeError) as error:
         print(f"video-foley: {error}", file=sys.stderr)
         return 1
-    for line in (vocabulary.known(maker), *vocabulary.unknown(maker, [wanted.prompt], wanted.negative)):
+    prompts = [wanted.prompt, *(region.prompt for region in regions)]
+    for line in (vocabulary.known(maker), *vocabulary.unknown(maker, prompts, wanted.negative)):
         print(line)
     print(vocabulary.SCORES)
     print(f"Writes {_names(outputs[0].with_name('NAME-foley.*') if several else outputs[0], wanted, maker)}")

@@ -138,11 +138,10 @@ class VideoFoley:
         device: where the networks run. hold: strength of sampler.hold, which is beyond the paper, 0 (off) to 1. Raises
         FileNotFoundError when the profile has not run, and for a file or repository that is missing.
         """
-        if name is None:
-            name = shipped() or "small"
-        name = str(name)
+        given = None if name is None else str(name)  # a session names it so, wherever the checkout lies
+        name = str(shipped() or "small") if given is None else given
         if name not in ("small", "paper", "authors"):
-            return cls._saved(_fetched(name), device, hold, name)
+            return cls._saved(_fetched(name), device, hold, given)
         p = params.load("paper" if name == "authors" else name)
         backend = importlib.import_module(f"vf.backends.{p.profile}.frame_encoder")
         frames = importlib.import_module(f"vf.backends.{p.profile}.frames")
@@ -160,13 +159,13 @@ class VideoFoley:
             features = frames.in_authors_order(features)
         settings = Settings.of(p.generate, hold=hold)
         size, decode = tuple(p.features.size), p.video2rms.decode
-        maker = cls(model.to(device), pipeline.to(device), features, size, p.timeline, decode, settings, name)
+        maker = cls(model.to(device), pipeline.to(device), features, size, p.timeline, decode, settings, given)
         if name != "authors":
             maker.origin = encoder, {"profile": p.profile, "kinds": list(p.features.kinds), "pool": p.features.pool}
         return maker
 
     @classmethod
-    def _saved(cls, folder: Path, device: str, hold: float, name: str) -> "VideoFoley":
+    def _saved(cls, folder: Path, device: str, hold: float, name: str | None) -> "VideoFoley":
         """What `save_pretrained` wrote into a folder."""
         recipe, timeline, settings = _recipe(folder, hold)
         reading, size, decode = recipe["reading"], tuple(recipe["size"]), recipe["decode"]
@@ -318,7 +317,7 @@ class VideoFoley:
         be given as keywords. progress, stop: see `sound`. Raises media.MediaError for a film that cannot be read,
         ValueError for a request that cannot be met, Stopped.
         """
-        r = request or Request(**choices)
+        r = replace(request or Request(), **choices)
         t, regions, net, floor = self.timeline, list(r.regions), self.pipeline, self.model.classes.floor
         best_of, seed, prompt, audio, wanted = r.best_of, r.seed, r.prompt, r.audio, r.wanted
         settings = self._settings(r.negative_prompt)

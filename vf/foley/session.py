@@ -1,10 +1,11 @@
 """A session: the small JSON beside a film from which its sound can be made again, byte for byte on the same machine."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from vf.data import media
+from vf.data import files, media
 from vf.foley import record
 from vf.foley.render import Foley, VideoFoley
 from vf.foley.request import Timbre
@@ -35,6 +36,29 @@ def _check_rate(session_file, values, maker):
         )
 
 
+def renderer(session_file: str | Path, maker: VideoFoley) -> tuple[VideoFoley, bool]:
+    """A model with the settings of a session, and whether its weights are those that made the session's sound.
+
+    Raises media.MediaError for a file that is no session, or whose settings cannot be.
+    """
+    _, values = record.read(session_file)
+    try:
+        settings = Settings(**_saved(values) | {"negative_prompt": None})  # which the request brings
+    except (TypeError, ValueError) as error:
+        raise media.MediaError(
+            f"{session_file}: is no session (settings: {files.excerpt(error)}); wanted those of a render: "
+            "save the session again"
+        ) from error
+    own = copy.copy(maker)
+    own.settings = settings
+    return own, maker.digest == values["model"]["sha256"]
+
+
+def _saved(values):
+    """The settings of a session; an older one lacks what came later."""
+    return asdict(Settings()) | values["settings"]
+
+
 def render(
     session_file: str | Path,
     output: str | Path | None = None,
@@ -52,9 +76,10 @@ def render(
     maker = maker or VideoFoley.from_pretrained(values["model"]["name"], hold=values["settings"]["hold"])
     if maker.digest != values["model"]["sha256"]:
         raise ValueError(
-            f"{session_file} was made with other weights than {maker.name!r} has now; wanted the same: restore that run"
+            f"{session_file} was made with other weights than {maker.name or 'the shipped system'} has now; "
+            "wanted the same: restore that run"
         )
-    saved = asdict(Settings()) | values["settings"]  # an older session lacks what came later
+    saved = _saved(values)
     own = asdict(maker.settings) | {"negative_prompt": saved["negative_prompt"]}  # which the request brings
     if own != saved:
         other = {key: value for key, value in saved.items() if own.get(key) != value}

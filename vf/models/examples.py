@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -62,10 +63,11 @@ def examples(
     names, count = ("latents", "timbres", "curves"), len(among)
     if folder is None:
 
-        def column(k):
-            return Live(lambda i: measure(pipeline, sounds.wave([among[i]]), timeline)[k][0], count)
+        @lru_cache(size)
+        def row(i):  # its three columns are read one after the other
+            return [values[0] for values in measure(pipeline, sounds.wave([among[i]]), timeline)]
 
-        return [column(k) for k in range(3)]
+        return [Live(lambda i, k=k: row(i)[k], count) for k in range(3)]
     kept = Path(folder) / key(pipeline, sounds, among, timeline) / str(size)
     if fit.is_main():
         kept.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from vf.models import sampler
 from vf.models.rms_controlnet import RMSControlNet
 from vf.signal import fit
 from vf.signal.diffusion import diffusion_loss, draw, drop
-from vf.signal.mel import energy, log_mel
+from vf.signal.mel import log_mel
 
 
 class RMS2Sound(DiffusionPipeline):
@@ -186,8 +186,7 @@ class ControlNetOptions(fit.Training):
 
     mu, kernel: of RMSControlNet. lr: of the copied encoder; new_lr: of the layers around it (default: the same), which
     start at zero and at small rates stay there long. dropout: share of the batch whose prompt is the null. crop: latent
-    frames of a random piece to train on (default: all). own: of `diffusion_loss`. loudness: weight of what the decoded
-    estimate's loudness lacks or exceeds, as a share of the batch's, beside Eq. 4; own and loudness are 0 in the paper.
+    frames of a random piece to train on (default: all). own: of `diffusion_loss`, 0 in the paper.
     """
 
     mu: float = 0.0
@@ -196,7 +195,6 @@ class ControlNetOptions(fit.Training):
     dropout: float = 0.1
     crop: int | None = None
     own: float = 0.0
-    loudness: float = 0.0
     warmup: float = 0.0
 
 
@@ -221,7 +219,7 @@ def train_controlnet(
     if not len(latents) == len(timbres) == len(rms):
         raise ValueError(f"{len(latents)} latents, {len(timbres)} timbres, {len(rms)} curves; wanted one of each")
     torch.manual_seed(options.seed)
-    stride, rate = pipeline.latent_stride, pipeline.vocoder.config.sampling_rate
+    stride = pipeline.latent_stride
     pipeline.to(fit.device())
     net = start or RMSControlNet.from_unet(pipeline.unet, stride=stride, kernel=options.kernel, mu=options.mu)
     pipeline.unet.requires_grad_(False).eval()
@@ -249,19 +247,8 @@ def train_controlnet(
         curve = pieces(rms)
         timbre = drop(_rows(timbres[i] for i in items), null.cpu(), options.dropout, generator, part).to(net.device)
 
-        def judge(estimate, alpha):
-            # where z_t is mostly noise the estimate is a mean over many sounds, and need not be as loud as any:
-            # alpha^16 leaves the times at which a sound is all but chosen; the others, four of five, are not decoded
-            weight = alpha[:, 0, 0] ** 16
-            late = weight[:, 0] > 0.02
-            lacks = energy(pipeline.decode_mel(estimate[late]).float(), rate) - curve[late]
-            off = (weight[late] * lacks.abs()).sum() / curve.numel()
-            batch_level = (curve if part.count == 1 else pieces(rms, *batch)).mean()
-            return options.loudness * off / batch_level.clamp(min=1e-4)
-
         conditions = timbre, curve if condition is None else pieces(condition)
-        extra = {"own": options.own, "judge": judge if options.loudness else None, "part": part}
-        return diffusion_loss(pipeline.scheduler, model, z, generator, *conditions, **extra)
+        return diffusion_loss(pipeline.scheduler, model, z, generator, *conditions, own=options.own, part=part)
 
     history = fit.fit(net, loss, options, groups, label="RMS-ControlNet", items=lambda g: drawn(g)[0])
     pipeline.register_modules(controlnet=net)

@@ -289,7 +289,7 @@ def _outputs(pipeline, z_in, t, begins, curves, voices, settings):
     nulls, prompted = [], []
     for r, voices_here in enumerate(present):
         for k in voices_here:
-            if guided and own[k] != away:
+            if guided and (own[k], controlled) != (away, null_controlled):
                 nulls.append((r, away, null_controlled))
             (nulls if own[k] == null else prompted).append((r, own[k], controlled))
     jobs, output = [*dict.fromkeys(nulls), *prompted], {}
@@ -310,7 +310,7 @@ def _outputs(pipeline, z_in, t, begins, curves, voices, settings):
         parts = []
         for k in present[r]:
             part = output[r, own[k], controlled]
-            if guided and own[k] != away:
+            if guided and (own[k], controlled) != (away, null_controlled):
                 part = guide(part, output[r, away, null_controlled], settings.guidance_scale)
             parts.append(part)
         if len(parts) > 1:

@@ -47,8 +47,7 @@ FIGURES = {  # in the order of the report: the paper's figures first
     "05_losses": "Training losses of the backbone's parts; where it was loaded, its U-Net's loss and FAD over steps of "
     "its pretraining.",
     "05_embedders": "Training losses of the metrics' embedders.",
-    "06_losses": "Training loss of RMS-ControlNet: Eq. 4, and in the small profile the loudness of the decoded "
-    "estimate.",
+    "06_losses": "Training loss of RMS-ControlNet (Eq. 4).",
     "08_video2rms": "Video2RMS and the rows that keep it honest, with 95% intervals: E-L1 over all frames, where "
     "Table 1's leaves out common silence and is kind to curves that hum.",
     "08_rms2sound": "RMS2Sound with true curves, with 95% intervals.",

@@ -166,7 +166,7 @@ def page(found: content.Content) -> str:
     parts.append(f'<h2 id="parameters">Parameters of this profile</h2><pre>{html.escape(found.parameters)}</pre>')
     parts.append(f'<h2 id="left-out">Left out</h2><p>{len(found.left_out)} films or segments could not be used.</p>')
     if found.left_out:
-        columns = ("file", "line", "reason", "remedy")
+        columns = ("file", "line", "place", "reason", "remedy")
         parts.append(_table(columns, [[item.get(c, "") or "" for c in columns] for item in found.left_out]))
     parts.append('<h2 id="minutes">Minutes a stage</h2>' + _table(content.MINUTES, found.minutes))
     return (

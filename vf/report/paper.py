@@ -35,7 +35,7 @@ def _row2(name, values, *opinions):
 
 
 ROWS = {
-    "video2rms/discretised_truth": Row("Table 1", "disc. RMS (g.t.), l.b.", {"e_l1_sounding": 0.00243}),
+    "video2rms/discretised_truth": Row("Table 1", "disc. RMS (g.t.)", {"e_l1_sounding": 0.00243}),
     "video2rms/predicted": Row(
         "Table 1", "Video2RMS", {"e_l1_sounding": 0.0431, "acc@1": 0.0128, "acc@5": 0.238, "acc@10": 0.449}
     ),
@@ -44,7 +44,7 @@ ROWS = {
         {"e_l1_sounding": 0.0450, "acc@1": 0.0116, "acc@5": 0.241, "acc@10": 0.446},
     ),
     "video2rms/random": Row(
-        "Table 1", "random choice", {"e_l1_sounding": 0.2807, "acc@1": 0.0154, "acc@5": 0.0769, "acc@10": 0.154}
+        "Table 1", "random choice, l.b.", {"e_l1_sounding": 0.2807, "acc@1": 0.0154, "acc@5": 0.0769, "acc@10": 0.154}
     ),
     "foley/ground_truth": _row2(
         "Ground Truth", {"fad": 0, "fad_c": 0, "e_l1": 0, "favd": 0},

@@ -15,7 +15,6 @@ def diffusion_loss(
     generator: torch.Generator,
     *conditions: torch.Tensor,
     own: float = 0.0,
-    judge: Callable | None = None,
     part: Part = Part(),  # noqa: B008  frozen
 ) -> torch.Tensor:
     """Eq. 4 on one batch: noise the latents to a random time, run the model, compare its output with the target.
@@ -23,11 +22,8 @@ def diffusion_loss(
     scheduler: its config says whether noise (`epsilon`, the paper) or velocity (`v_prediction`) is the target.
     model: model(z_t, t, *conditions) -> (b, c, l, g), like the latents. Returns a scalar.
     part: of a larger batch, of which latents and conditions are the rows. Noise and times are drawn for all of it.
-    Two things go beyond Eq. 4, and both are off unless asked for:
-    own: share of the batch whose z_t is noised from the model's own estimate of the latent at a noisier time. The
-        target stays the true latent. In sampling, too, z_t holds the model's own earlier errors.
-    judge: judge(estimate, alpha), a further loss on the estimated latents (b, c, l, g). alpha (b, 1, 1, 1) is their
-        share of z_t.
+    own: share of the batch whose z_t is noised from the model's own estimate of the latent at a noisier time, beyond
+        Eq. 4. The target stays the true latent. In sampling, too, z_t holds the model's own earlier errors.
     Raises ValueError for a scheduler that predicts anything else.
     """
     kind = scheduler.config.prediction_type
@@ -53,13 +49,12 @@ def diffusion_loss(
     output = model(z_t, t, *conditions).float()
     target = noise if kind == "epsilon" else scheduler.get_velocity(latents, noise, t)
     error = (output - target).square()
-    if count or judge:
-        clean, alpha = estimate(scheduler, output, z_t, t)
     if count:
+        clean, alpha = estimate(scheduler, output, z_t, t)
         # for noise, weighted by alpha: at the end of the schedule noise hardly depends on the latents
         off = clean - latents if kind == "v_prediction" else alpha * (clean - latents)
         error = torch.cat([off[:count].square(), error[count:]])
-    return error.mean() + (judge(clean, alpha) if judge else 0)
+    return error.mean()
 
 
 def estimate(

@@ -121,6 +121,7 @@ def smooth_labels(classes: np.ndarray | torch.Tensor, bins: int, width: int, sig
     """Gaussian label smoothing, Eq. 3.
 
     classes: (..., n) integers. bins: number of classes k. width, sigma: W and sigma of Eq. 3, in classes.
+    Class 0 is neither smoothed nor smoothed into; a frame of class 0 keeps a hard label of 1.
     Returns (..., n, k). A row peaks at 1 and is not normalised, as in the paper.
     """
     classes = torch.as_tensor(classes)[..., None]

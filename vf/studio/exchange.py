@@ -147,7 +147,8 @@ class Exchange:
 
     def _read(self, session):
         if self._desk.attempt(self._studio.load, session, self._desk.progress):
-            self._desk.say("the session is loaded; Render makes its sound again")
+            other = "its weights were others than these: Render makes another sound"
+            self._desk.say(f"the session is loaded; {'Render makes its sound again' if self._studio.same else other}")
             self._desk.fill()
 
     def _import(self):

@@ -25,7 +25,8 @@ class Studio(Edits):
     wanted: RMS that the sound should have, (n,), one value every 128 samples; it starts as `predicted`, the curve
     predicted from the film; `edits.Edits` says how it changes. regions: parts of the film with prompts of their own.
     doubt: why the predicted curve may be wrong, in a sentence, or "". audio: a sound as prompt, or None. negative: what
-    is not to be heard, or "". loudness: LUFS, or None. made: the last render, or None. Raises media.MediaError for a
+    is not to be heard, or "". loudness: LUFS, or None. renderer: `maker`, with the settings of a session that was
+    loaded; same: whether its weights are the session's. made: the last render, or None. Raises media.MediaError for a
     film that cannot be read.
     """
 
@@ -54,17 +55,24 @@ class Studio(Edits):
             raise ValueError("no file was named; wanted a path: write one into the field")
         return self.folder / Path(str(name).strip()).expanduser()
 
-    def open(self, film: str | Path | None = None, progress: Callable[[float], object] | None = None) -> None:
+    def open(
+        self,
+        film: str | Path | None = None,
+        progress: Callable[[float], object] | None = None,
+        partial: bool = False,
+    ) -> None:
         """Start with another film and the curve predicted from it. Without a film: silence, one clip long.
 
-        progress: called with the share of the film that was seen; may raise to stop.
+        progress: called with the share of the film that was seen; may raise to stop. partial: take what can be read of
+        a film that was cut off.
         """
         path = self.path(film) if film else None
         tick = progress or (lambda share: None)
         silence = np.zeros(self.maker.timeline.video_rms_frames, np.float32)
-        predicted = self.maker.predict(path, tick) if path else silence
+        predicted = self.maker.predict(path, tick, partial) if path else silence
         doubt = alongside.doubt(predicted, path, self.maker.timeline, self.maker.model.classes.floor)
-        self.film, self.doubt = path, doubt
+        self.film, self.doubt, self.partial = path, doubt, partial
+        self.renderer, self.same = self.maker, True
         self.made: foley.Foley | None = None
         self._begin(predicted, predicted)
         self._changed()
@@ -271,8 +279,9 @@ class Studio(Edits):
             correct_gain=self.correct_gain,
             negative_prompt=self.negative or None,
             loudness=self.loudness,
+            partial=self.partial,
         )
-        self.made = self.maker.render(self.film, request, progress, stop)
+        self.made = self.renderer.render(self.film, request, progress, stop)
         self._changed()
         return self.made
 
@@ -313,13 +322,17 @@ class Studio(Edits):
         return self.made
 
     def load(self, name: str | Path, progress: Callable[[float], object] | None = None) -> None:
-        """Continue a saved session: film, curve, regions, prompt and seed. `render` then makes the same sound.
+        """Continue a saved session: film, curve, regions, prompt, seed and settings.
+
+        `render` then makes the same sound, if the weights are the `same`.
 
         progress: see `open`. Raises media.MediaError for a file that is no session, or whose film or sounds are missing
         or have changed.
         """
         saved = session.read(self.path(name), self.maker)
-        self.open(saved["film"], progress)
+        renderer, same = session.renderer(self.path(name), self.maker)
+        self.open(saved["film"], progress, saved.get("partial", False))
+        self.renderer, self.same = renderer, same
         self.prompt = saved["prompt"] or ""
         self.audio = saved["audio"]
         self.seed = saved["seed"]

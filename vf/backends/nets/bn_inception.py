@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import nn
 
 SIZE = 224  # pixels of a side
-FEATURES = 1024
 MEAN = (104.0, 117.0, 128.0)  # of blue, green, red, 0 to 255
 REST = 128.0  # subtracted from the levels of flow
 LIMIT = 20.0  # pixels; larger flow is clipped

@@ -229,7 +229,7 @@ def _examples(folder, paths, events, chosen, truth, seconds, digest):
     noise = np.random.default_rng(0).normal(size=len(wave)).astype(np.float32)
     made["quality"] = np.clip(wave + 0.3 * np.abs(wave).max() * noise, -1, 1)
     for criterion, i in (("material", 0), ("action", 1)):
-        other = first(lambda case, i=i: case[i] != cases[name][i])
+        other = first(lambda case, i=i: case[i] != cases[name][i] and case[1 - i] == cases[name][1 - i])
         if other is not None:
             sound = _read(truth[other], seconds)
             starts = [cut(events[n], 0, seconds)[0].time for n in (name, other)]
