@@ -53,7 +53,7 @@ KINDS = list(dict.fromkeys(case.kind for case in CASES))
 COLUMNS = ["kind", "case", "outcome", "message"]
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 RATE = 16000
-LONGEST = 300  # seconds of one attempt, on a machine that others use too
+LONGEST = 1200  # seconds of one attempt, on a machine that others use too
 REFUSAL = 3  # exit status of a case that ends in an error that was foreseen
 
 

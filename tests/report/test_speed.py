@@ -8,6 +8,7 @@ import pytest
 import torch
 from project import ROOT
 
+from vf.evaluation import metrics
 from vf.report import speed
 
 
@@ -19,6 +20,16 @@ def test_a_row_has_medians_their_ratio_and_its_spread():
     assert (row["runs"], row["reason"]) == (3, "")
     once = speed.Timing("work", "limit", (1.0,), (1.0,), command="call()").row()
     assert (once["met"], once["spread"], once["runs"], once["command"]) == (None, None, 1, "call()")
+
+
+def test_the_references_compute_what_ours_do():
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=(400, 6)) @ rng.normal(size=(6, 6)) for _ in range(2))
+    moments = a.mean(0), np.cov(a.T), b.mean(0), np.cov(b.T)
+    assert speed.frechet_by_sqrtm(*moments) == pytest.approx(metrics.frechet_gaussian(*moments), rel=1e-6)
+    batch = np.ones((2, 3, 4, 5)), np.ones((2, 8)), np.ones((2, 16))
+    loss = speed.denoising_loss(lambda z, t, timbre, curve: z + 2, torch.zeros(2), batch)
+    assert loss.item() == 4
 
 
 def test_works_are_timed_in_turns():

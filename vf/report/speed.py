@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.linalg
 import torch
 from numpy.typing import ArrayLike
 from torch.autograd import DeviceType
@@ -187,6 +188,32 @@ def training_step(model: torch.nn.Module, loss: Callable[[], torch.Tensor], prec
         optimizer.step()
 
     return step
+
+
+class Kept:
+    """A work whose last result is kept, in `value`."""
+
+    def __init__(self, work: Work):
+        self.work, self.value = work, None
+
+    def __call__(self) -> None:
+        self.value = self.work()
+
+
+def denoising_loss(model: Callable, t: torch.Tensor, batch: Sequence) -> torch.Tensor:
+    """A loss that costs what RMS2Sound's does: one denoising of a batch.
+
+    model: model(z_t, t, timbre, curve) -> (b, c, l, g). t: (b,) timesteps. batch: latents (b, c, l, g), timbres (b, e)
+    and curves (b, n), as of `examples.measure`.
+    """
+    z, timbre, curve = (torch.as_tensor(values, device=t.device) for values in batch)
+    return (model(z, t, timbre, curve) - z).float().square().mean()
+
+
+def frechet_by_sqrtm(mean_r: np.ndarray, cov_r: np.ndarray, mean_g: np.ndarray, cov_g: np.ndarray) -> float:
+    """Eq. 6 as it is often computed, by the matrix root of a product. means: (d,). covariances: (d, d)."""
+    root = scipy.linalg.sqrtm(cov_r @ cov_g).real
+    return float(((mean_r - mean_g) ** 2).sum() + np.trace(cov_r + cov_g - 2 * root))
 
 
 def operations(work: Work) -> int:
