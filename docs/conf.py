@@ -13,7 +13,7 @@ highlight_language = "text"
 
 html_theme = "furo"
 html_title = "Video-Foley"
-html_static_path = ["style.css", "demo.mp4"]
+html_static_path = ["style.css", "demo.mp4", "films"]
 html_css_files = ["style.css"]
 html_copy_source = False
 html_show_sphinx = False

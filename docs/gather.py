@@ -68,7 +68,8 @@ def page(name):
         if not target.exists():
             raise ValueError(f"{name}: link to {path}, which is not there; wanted a file of the repository")
         if target.suffix == ".mp4":
-            return f'<video controls preload="metadata" src="../_static/{target.name}" title="{words}"></video>'
+            up = "../" * name.count("/")
+            return f'<video controls preload="metadata" src="{up}_static/{target.name}" title="{words}"></video>'
         inside = target.resolve().relative_to(ROOT).as_posix()
         if inside == "README.md":
             return f"[{words}]({'../' * name.count('/')}index.md)"
