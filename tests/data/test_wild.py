@@ -1,6 +1,8 @@
 """Time is what the container says, and half a file is not a whole one."""
 
 import os
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 import wild
+from project import ROOT
 from wild import CLICKS, SIZE
 
 from vf.data import media
@@ -25,6 +28,19 @@ def test_an_encoders_delay_is_no_time(tmp_path, suffix, codec):
     path = wild.sound_file(tmp_path / f"clicks.{suffix}", codec, wild.clicks())
     assert heard(path) == pytest.approx(CLICKS, abs=5e-4)
     assert heard(path, 4.0) == pytest.approx(CLICKS, abs=5e-4)
+
+
+@pytest.mark.parametrize("target, seed, number", [("mkv", 2, 18), ("mp4", 3, 26)])
+def test_a_damaged_film_never_holds_its_reader_up(target, seed, number):
+    """Each of these did, in H.264 and VP9, where frames were decoded in threads of their own."""
+    code = (
+        "import tempfile, fuzz\nfrom pathlib import Path\n"
+        f"target = fuzz.TARGETS[{target!r}]\n"
+        f"data = fuzz.changed({target!r}, {seed}, {number}, [make() for make in target.made])\n"
+        "with tempfile.TemporaryDirectory() as folder:\n    fuzz.check_one(target, data, Path(folder))"
+    )
+    search = os.pathsep.join([str(ROOT), str(ROOT / "tests"), str(ROOT / "tests/data")])
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=200, env=os.environ | {"PYTHONPATH": search})
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "mov", "avi"])

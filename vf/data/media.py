@@ -153,6 +153,9 @@ def _with_codec(stream, path):
             f"{path}: its {stream.type} stream is of an unknown codec; wanted one that plays: "
             "convert it to mp4 (H.264, AAC)"
         )
+    stream.thread_type = (
+        "SLICE"  # where frames have threads of their own, some damaged films never end
+    )
     return stream
 
 
@@ -409,7 +412,6 @@ def _pictures(path, start=0.0):
     for seek in [True, False] if start > 0 else [False]:  # where the index is wrong, from the beginning
         with opened(path) as container:
             stream = picture_stream(container, path)
-            stream.thread_type = "AUTO"
             zero, held, why = origin(container, path), None, ""
             if seek:
                 container.seek(int((start + zero) / stream.time_base), stream=stream, backward=True)
@@ -645,7 +647,6 @@ def _runs(path, sample_rate, start):
     """
     with opened(path) as container:
         stream, zero = sound_stream(container, path), origin(container, path)
-        stream.thread_type = "AUTO"
         gaps, lengths, until = _gaps(path, container, stream)
         name = stream.codec_context.name
         if start > 1 and not gaps and not lengths and not name.startswith("adpcm"):  # whose times are rounded behind it

@@ -362,7 +362,6 @@ def _times_shown(film):
     decoded, order = {}, []
     with opened(film) as container:
         stream = picture_stream(container, film)
-        stream.thread_type = "AUTO"
         for packet in _packets(container, stream, film):
             decoded[packet.pts] = packet.dts
             order += [picture.pts for picture in packet.decode()]
