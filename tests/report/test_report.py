@@ -82,8 +82,8 @@ def per_clip(path, **e_l1):
     return verdicts.read_clips(path)
 
 
-def told(clips, apart=(), benchmark=()):
-    rows = claims(clips, {"silent_share": 0.8, "apart": dict(apart)}, dict(benchmark))
+def told(clips, apart=(), benchmark=(), repeats=()):
+    rows = claims(clips, {"silent_share": 0.8, "apart": dict(apart)}, dict(benchmark), dict(repeats))
     return {claim: (ours, verdict) for _, claim, _, ours, verdict in rows}
 
 
@@ -102,6 +102,17 @@ def test_a_verdict_follows_the_clips(tmp_path):
     assert told(clips)[claim][1] == MISSING
 
 
+def test_where_there_are_several_trainings_a_verdict_follows_all_of_them():
+    claim = "RMS condition improves CLAP over no RMS (text prompt)"
+    repeats = {
+        "text_none": {"clap": [0.5, 0.6]},
+        "text_discretised": {"clap": [0.7, 0.6]},
+        "text_discretised minus text_none": {"clap": 0.1, "clap_interval": [0.02, 0.2]},
+    }
+    assert told({}, repeats=repeats)[claim] == ("0.65 against 0.55, difference +0.1 [+0.02, +0.2] (2 trainings)", HOLDS)
+    assert told({})[claim][1] == MISSING
+
+
 def test_a_verdict_on_sets_follows_their_difference():
     fad = "Video-Foley with an audio prompt beats text-to-audio in FAD-P"
     for low, high, verdict in ((-3, -1, HOLDS), (1, 3, FAILS), (-1, 1, OPEN)):
@@ -112,7 +123,7 @@ def test_a_verdict_on_sets_follows_their_difference():
 
 def test_other_systems_have_claims_once_they_are_scored():
     assert told({})["listeners prefer Video-Foley (MOS)"][1] == "needs listeners"
-    theirs = {claim: said for _, claim, said, *_ in claims({}, {"silent_share": 0.8, "apart": {}}, {})}
+    theirs = {claim: said for _, claim, said, *_ in claims({}, {"silent_share": 0.8, "apart": {}}, {}, {})}
     # App. C: Diff-Foley has a high PEAVS and a low opinion
     assert theirs["PEAVS does not follow MOS (Table 3)"] == "Diff-Foley 2.25 (MOS 1.86), Video-Foley 1.70 (MOS 4.40)"
     row = {"Video-Foley minus SyncFusion": {"e_l1": -0.01, "e_l1_interval": [-0.02, -0.005]}}

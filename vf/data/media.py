@@ -153,9 +153,7 @@ def _with_codec(stream, path):
             f"{path}: its {stream.type} stream is of an unknown codec; wanted one that plays: "
             "convert it to mp4 (H.264, AAC)"
         )
-    stream.thread_type = (
-        "SLICE"  # where frames have threads of their own, some damaged films never end
-    )
+    stream.thread_type = "SLICE"  # where frames have threads of their own, some damaged films never end
     return stream
 
 

@@ -67,7 +67,10 @@ def examples(
         def row(i):  # its three columns are read one after the other
             return [values[0] for values in measure(pipeline, sounds.wave([among[i]]), timeline)]
 
-        return [Live(lambda i, k=k: row(i)[k], count) for k in range(3)]
+        def column(k):
+            return Live(lambda i: row(i)[k], count)
+
+        return [column(k) for k in range(3)]
     kept = Path(folder) / key(pipeline, sounds, among, timeline) / str(size)
     if fit.is_main():
         kept.mkdir(parents=True, exist_ok=True)

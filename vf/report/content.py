@@ -106,7 +106,9 @@ def read(p: Params) -> Content:
     facts = json.loads((p.folder("scores") / "facts.json").read_text())
     clips = verdicts.read_clips(p.folder("scores") / "per_clip.csv")
     unmeasured = [("E", "the paper's claims on ablations and onsets", "", "", verdicts.MISSING)]
-    rows = claims.claims(clips, facts, beyond["benchmark"]) + claims.of_case_studies(core["case_studies"])
+    rows = claims.claims(clips, facts, beyond["benchmark"], beyond["rms2sound_repeats"]) + claims.of_case_studies(
+        core["case_studies"]
+    )
     rows += beyond["ablations"].get("claims", unmeasured)
     shown = {
         "table1": tables.table1(core["video2rms"], beyond["video2rms_repeats"]),

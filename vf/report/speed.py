@@ -194,7 +194,8 @@ class Kept:
     """A work whose last result is kept, in `value`."""
 
     def __init__(self, work: Work):
-        self.work, self.value = work, None
+        self.work = work
+        self.value: Any = None
 
     def __call__(self) -> None:
         self.value = self.work()
