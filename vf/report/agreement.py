@@ -60,14 +60,14 @@ def lines(own: dict, published: dict, run: str) -> list[str]:
 
     own, published: of `numbers`. run: the name of the run that is compared.
     """
-    out = [f"{'':1} {'results/' + run:<34}{'this run':<30}published [95%]"]
+    out = [f"{'':1} {'results/' + run:<50}{'this run':<30}published [95%]"]
     apart = 0
     for at in HEADLINES:
         mine, theirs = own.get(at), published.get(at)
         ok = mine and theirs and agree(mine, theirs)
         apart += not ok
         label = f"{catalogue.label(at[2])}, {at[1].replace('_', ' ')}"
-        out.append(f"{' ' if ok else '!'} {label:<34}{_shown(mine):<30}{_shown(theirs)}")
+        out.append(f"{' ' if ok else '!'} {label:<50}{_shown(mine):<30}{_shown(theirs)}")
     both = own.keys() & published.keys()
     off = sorted((at for at in both if not agree(own[at], published[at])), key=lambda at: -_gap(own[at], published[at]))
     lost = len(published.keys() - own.keys())
