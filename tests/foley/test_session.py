@@ -214,7 +214,7 @@ def test_a_curve_of_another_rate_than_the_models_is_named(made, tmp_path):
     values = json.loads(file.read_text())
     values["curve"]["rate"] = 100
     file.write_text(json.dumps(values))
-    for read in (lambda: session.read(file, studio()), lambda: session.render(file, maker=studio())):
+    for read in (lambda: session.take_up(file, studio()), lambda: session.render(file, maker=studio())):
         with pytest.raises(media.MediaError, match="foley.json: curve.rate is 100; wanted 125, the model's values a"):
             read()
 

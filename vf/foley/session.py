@@ -12,18 +12,14 @@ from vf.foley.request import Timbre
 from vf.models.sampler import Settings
 
 
-def read(session_file: str | Path, maker: VideoFoley | None = None) -> dict:
+def read(session_file: str | Path) -> dict:
     """The request that a session holds, as keywords of VideoFoley.render.
 
     These are film, wanted, prompt, audio, seed, regions, correct_gain, negative_prompt and loudness, and partial where
-    it is there. Raises
-    media.MediaError for a file that is no session, for a film or sound that is missing or has changed, and for a curve
-    of another rate than that of `maker`.
+    it is there. Raises media.MediaError for a file that is no session, and for a film or sound that is missing or has
+    changed.
     """
-    keywords, values = record.read(session_file)
-    if maker is not None:
-        _check_rate(session_file, values, maker)
-    return keywords
+    return record.read(session_file)[0]
 
 
 def _check_rate(session_file, values, maker):
@@ -36,12 +32,13 @@ def _check_rate(session_file, values, maker):
         )
 
 
-def renderer(session_file: str | Path, maker: VideoFoley) -> tuple[VideoFoley, bool]:
-    """A model with the settings of a session, and whether its weights are those that made the session's sound.
+def take_up(session_file: str | Path, maker: VideoFoley) -> tuple[dict, VideoFoley, bool]:
+    """What goes on with a session: its request (see `read`), `maker` with its settings, same weights or not.
 
-    Raises media.MediaError for a file that is no session, or whose settings cannot be.
+    Raises media.MediaError as `read` does, for settings that cannot be, and for a curve of another rate than `maker`'s.
     """
-    _, values = record.read(session_file)
+    keywords, values = record.read(session_file)
+    _check_rate(session_file, values, maker)
     try:
         settings = Settings(**_saved(values) | {"negative_prompt": None})  # which the request brings
     except (TypeError, ValueError) as error:
@@ -51,7 +48,7 @@ def renderer(session_file: str | Path, maker: VideoFoley) -> tuple[VideoFoley, b
         ) from error
     own = copy.copy(maker)
     own.settings = settings
-    return own, maker.digest == values["model"]["sha256"]
+    return keywords, own, maker.digest == values["model"]["sha256"]
 
 
 def _saved(values):

@@ -329,8 +329,7 @@ class Studio(Edits):
         progress: see `open`. Raises media.MediaError for a file that is no session, or whose film or sounds are missing
         or have changed.
         """
-        saved = session.read(self.path(name), self.maker)
-        renderer, same = session.renderer(self.path(name), self.maker)
+        saved, renderer, same = session.take_up(self.path(name), self.maker)
         self.open(saved["film"], progress, saved.get("partial", False))
         self.renderer, self.same = renderer, same
         self.prompt = saved["prompt"] or ""
