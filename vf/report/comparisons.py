@@ -156,8 +156,7 @@ def sweep(ax: Axes, rows: dict[Any, dict], metric: str, label: str, xlabel: str 
     error = np.clip([values - spans[:, 0], spans[:, 1] - values], 0, None)
     ax.errorbar(range(len(rows)), values, yerr=error, color=BLUE, marker="o", ms=4, lw=1.2, capsize=2)
     ax.set(ylabel=label, xlabel=xlabel or "", ylim=(0, 1.1 * max(values.max(), spans.max())))
-    crowded = {"rotation": 60} if len(rows) > 6 else {}
-    ax.set_xticks(range(len(rows)), [str(setting) for setting in rows], **crowded)
+    ax.set_xticks(range(len(rows)), [str(setting) for setting in rows], rotation=60 if len(rows) > 6 else 0)
 
 
 def film(made: Any, timeline: Timeline) -> Figure:
