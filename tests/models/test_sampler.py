@@ -11,7 +11,7 @@ from echo import TIMELINE, Echo
 
 from vf.models import sampler
 from vf.models.sampler import SeededNoise, Settings, Voice
-from vf.signal import mel, rms
+from vf.signal import group, mel, rms
 from vf.signal.diffusion import estimate, guide
 from vf.signal.timeline import Timeline
 
@@ -116,8 +116,9 @@ def test_systems_share_their_noise():
 
 
 @pytest.mark.parametrize("precision", ["no", "bf16"])
-def test_the_tables_route_is_diffusers_own_loop(pipeline, precision):
+def test_the_tables_route_is_diffusers_own_loop(pipeline, precision, monkeypatch):
     """Eq. 4 and 5 written out for a batch, with the scheduler drawing from one generator a sound."""
+    monkeypatch.setattr(group, "multiplies_bf16", lambda device: True)
     curves = sampler.condition(0.2 * torch.rand(3, 150, generator=torch.Generator().manual_seed(0)), T)
     settings = Settings(guidance_scale=2.0, num_inference_steps=4, eta=1.0, precision=precision, batch=3)
     sources = [torch.Generator().manual_seed(7 * 100_003 + k) for k in range(3)]

@@ -10,6 +10,7 @@ from project import ROOT
 
 from vf.evaluation import metrics
 from vf.report import speed
+from vf.signal import group
 
 
 def test_a_row_has_medians_their_ratio_and_its_spread():
@@ -99,8 +100,18 @@ def test_a_product_is_made_where_the_step_is(monkeypatch):
     assert made == ["cuda:1"] * 2
 
 
+@pytest.mark.parametrize("able, dtype", [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_product_has_the_fastest_format_of_the_machine(able, dtype, monkeypatch):
+    made = []
+    monkeypatch.setattr(group, "multiplies_bf16", lambda device: able)
+    monkeypatch.setattr(speed.torch, "randn", lambda *size, **more: made.append(more["dtype"]) or torch.ones(size))
+    speed.product(1, size=2)
+    assert made == [dtype] * 2
+
+
 @pytest.mark.parametrize("precision, dtype", [("no", torch.float32), ("bf16", torch.bfloat16)])
-def test_a_training_step_trains_in_the_precision_that_is_asked_for(precision, dtype):
+def test_a_training_step_trains_in_the_precision_that_is_asked_for(precision, dtype, monkeypatch):
+    monkeypatch.setattr(group, "multiplies_bf16", lambda device: True)
     model, seen = torch.nn.Linear(4, 1).eval(), []
 
     def loss():

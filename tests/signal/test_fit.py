@@ -128,7 +128,8 @@ def test_a_loss_that_is_not_finite_stops_before_it_is_saved(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_parts_of_one_process_may_differ_in_precision():
+def test_parts_of_one_process_may_differ_in_precision(monkeypatch):
+    monkeypatch.setattr(group, "multiplies_bf16", lambda device: True)
     model, plain = problem()
     seen = []
 
@@ -142,6 +143,26 @@ def test_parts_of_one_process_may_differ_in_precision():
     assert all(p.dtype == torch.float32 for p in model.parameters())
     with pytest.raises(ValueError, match="wanted 'no' or 'bf16'"):
         training(1, precision="fp16")
+
+
+@pytest.mark.parametrize(
+    "instructions, dtype",
+    [
+        ({"avx2": True, "avx512_f": True}, torch.float32),
+        ({"avx512_bf16": True}, torch.bfloat16),
+        ({"bf16": True}, torch.bfloat16),
+    ],
+)
+def test_a_processor_that_does_not_multiply_bfloat16_is_not_asked_to(monkeypatch, instructions, dtype):
+    """torch would convolve in plain loops there: six times as long as in float32."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: instructions)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    layer, cpu = torch.nn.Linear(4, 1), torch.device("cpu")
+    with group.autocast("bf16", cpu):
+        assert layer(torch.zeros(1, 4)).dtype == dtype
+    with group.autocast("no", cpu):
+        assert layer(torch.zeros(1, 4)).dtype == torch.float32
+    assert group.multiplies_bf16(torch.device("cuda")) and group.multiplies_bf16(torch.device("mps"))
 
 
 @pytest.mark.parametrize(

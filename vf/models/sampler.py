@@ -20,7 +20,7 @@ from diffusers.utils.torch_utils import randn_tensor
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from vf.signal import windows
+from vf.signal import group, windows
 from vf.signal.diffusion import estimate, guide
 from vf.signal.mel import FLOOR, energy
 from vf.signal.timeline import Timeline
@@ -33,7 +33,7 @@ class Settings:
     """How to sample; the block `generate` of params.yaml.
 
     guidance_scale: omega of Eq. 5; 1 is plain conditioning. num_inference_steps: of the scheduler. eta: 0
-    (deterministic DDIM) to 1. precision: of the networks, "no" (float32) or "bf16". batch: windows at a time.
+    (deterministic DDIM) to 1. precision: of the networks, of `group.autocast`. batch: windows at a time.
     guide_rms: guide the curve too, i.e. leave it out beside the null prompt, which the paper tried and gave up (App.
     B.2). hold: strength of `hold`, 0 (off, the paper) to 1. negative_prompt: a text that Eq. 5 leads away from in place
     of the null prompt; None for the null, as in the paper. scheduler: "ddim", the pipeline's own, or "dpm",
@@ -96,7 +96,7 @@ class Settings:
 
     def autocast(self, device: torch.device) -> torch.autocast:
         """Context in which networks run at this precision."""
-        return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16")
+        return group.autocast(self.precision, device)
 
 
 def times(trained: int, settings: Settings) -> list[int]:
@@ -242,19 +242,19 @@ def denoise(
     steps, eta = schedulers[0].timesteps, settings.eta if settings.scheduler == "ddim" else 0.0
     for i, t in enumerate(steps):
         joined = windows.CrossFade(window, overlap)
-        for g, (group, scheduler) in enumerate(zip(groups, schedulers)):
+        for g, (part, scheduler) in enumerate(zip(groups, schedulers)):
             tick((i + g / len(groups)) / len(steps))
-            z_t = torch.cat([latents[:, :, s : s + window] for s in group]).to(device).contiguous()
+            z_t = torch.cat([latents[:, :, s : s + window] for s in part]).to(device).contiguous()
             curves = None
             if curve is not None:
-                curves = torch.cat([curve[:, s * stride : (s + window) * stride] for s in group]).to(device)
+                curves = torch.cat([curve[:, s * stride : (s + window) * stride] for s in part]).to(device)
             with settings.autocast(device):
-                outputs = _outputs(pipeline, scheduler.scale_model_input(z_t, t), t, group, curves, voices, settings)
+                outputs = _outputs(pipeline, scheduler.scale_model_input(z_t, t), t, part, curves, voices, settings)
             if settings.hold and curves is not None:
                 outputs = hold(pipeline, outputs, z_t, t, curves, settings.hold)
-            for s, output in zip(group, outputs.split(sounds)):
+            for s, output in zip(part, outputs.split(sounds)):
                 joined.add(s, output)
-            begin, end = group[0], groups[g + 1][0] if g + 1 < len(groups) else total
+            begin, end = part[0], groups[g + 1][0] if g + 1 < len(groups) else total
             output = joined.take(end).to(outputs)  # noise and step have the precision of the networks' output
             extra = _extra(scheduler, eta, noise, i, begin, end, output)
             latents[:, :, begin:end] = scheduler.step(

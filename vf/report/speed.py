@@ -21,6 +21,7 @@ from torch.autograd.profiler import profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from vf.evaluation import metrics
+from vf.signal import group
 
 RUNS = 5
 LONG = 60.0  # seconds of a run, beyond which it is not repeated
@@ -182,7 +183,7 @@ def training_step(model: torch.nn.Module, loss: Callable[[], torch.Tensor], prec
     def step():
         model.train()
         optimizer.zero_grad()
-        with torch.autocast(weights[0].device.type, torch.bfloat16, enabled=precision == "bf16"):
+        with group.autocast(precision, weights[0].device):
             value = loss()
         value.backward()
         optimizer.step()
@@ -225,8 +226,12 @@ def operations(work: Work) -> int:
 
 
 def product(count: int, device: torch.device | str = "cpu", size: int = 1024) -> Work:
-    """A work of about `count` operations that does nothing but multiply bf16 matrices of `size`: a device's rate."""
-    a, b = (torch.randn(size, size, dtype=torch.bfloat16, device=device) for _ in range(2))
+    """A work of about `count` operations that does nothing but multiply matrices of `size`: a device's own rate.
+
+    They are of bfloat16 where the device multiplies that, else of float32.
+    """
+    dtype = torch.bfloat16 if group.multiplies_bf16(torch.device(device)) else torch.float32
+    a, b = (torch.randn(size, size, dtype=dtype, device=device) for _ in range(2))
     times = max(1, round(count / (2 * size**3)))
 
     def multiply():

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from vf.signal import batches, group
 from vf.signal.batches import Part
 from vf.signal.checkpoint import State
-from vf.signal.group import device, is_main, leave_to_main, wait  # noqa: F401  for who calls `fit`
+from vf.signal.group import autocast, device, is_main, leave_to_main, wait  # noqa: F401  for who calls `fit`
 from vf.signal.track import Track
 
 SCHEDULES = ("cosine", "step", "hold")
@@ -28,7 +28,8 @@ class Training:
         every `halve_every` steps, without warm-up; it is the authors' schedule.
     betas, weight_decay: of AdamW. clip: largest norm of the gradient; 0 for no limit.
     ema: decay of a moving average of the weights, which replaces the weights at the end; 0 for none.
-    precision: "no", or "bf16" for mixed precision. bfloat16 needs no loss scaling. seed: of all random draws.
+    precision: "no", or "bf16" for mixed precision where the device can (`autocast`); it needs no loss scaling.
+    seed: of all random draws.
     checkpoint: folder of the training's state, saved every `every` steps. A later call with the same folder resumes.
     until: step at which to stop early and save. A later call resumes there. None: train to the end.
     Raises ValueError for an unknown schedule or precision.
@@ -149,7 +150,7 @@ def _gradient(model, loss, trained, parts, seed, precision):
         torch.manual_seed(seed)
         generator = torch.Generator().manual_seed(seed)
         with batches.undivided(model, part):
-            with torch.autocast(device().type, torch.bfloat16, enabled=precision == "bf16"):
+            with autocast(precision, device()):
                 value = loss(generator, part)
             (value / len(parts)).backward()
         values.append(value.detach())
