@@ -9,6 +9,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # OpenMP's spinning threads make torch many times slower on shared cores
 export OMP_WAIT_POLICY := PASSIVE
+# images that set it have every process compile torch's sources anew, ten seconds each
+unexport PYTHONDONTWRITEBYTECODE
 export HF_HUB_OFFLINE := 1
 export DVC_NO_ANALYTICS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
