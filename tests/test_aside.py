@@ -59,7 +59,7 @@ def test_a_run_of_its_own_leaves_the_project_as_it_was_however_it_ends(project):
     code, text = said(start(project, *settings))
     assert code == 1 and "stage aside of run mine is being computed by process" in text
     os.kill(killed.pid, signal.SIGKILL)
-    killed.communicate()
+    killed.wait()  # not its output, which its stage holds open
     code, text = said(start(project, *settings))
     assert code == 0, text
     assert (project / "runs/mine/a").read_text() == (project / "results/mine/b").read_text() == "3\n"

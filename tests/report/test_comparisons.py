@@ -33,3 +33,23 @@ def test_a_case_marks_events_and_names_its_lines():
     said = [t.get_text() for t in figure.legends[0].get_texts()]
     assert said == ["hit, annotated", "event, annotated", "RMS", "RMS that Video2RMS predicts"]
     plt.close(figure)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_every_film_has_its_true_sound_above_the_systems(count):
+    rng = np.random.default_rng(0)
+    sounds = [(f"film {k}", 0.1 * rng.standard_normal(16000), np.zeros(16000)) for k in range(count)]
+    sounds[0] = ("film 0", sounds[0][1], sounds[0][1])
+    figure = comparisons.pairs(sounds, Timeline(1.0, 25, 16000, 512, 128, 1024, 160, 4, 4))
+    drawn = [ax for ax in figure.axes if ax.axison and ax.get_images()]
+    assert len(drawn) == 2 * count
+    places = {ax.get_title(loc="left"): ax for ax in drawn if ax.get_ylabel() == "truth (kHz)"}
+    assert sorted(places) == [f"film {k}" for k in range(count)]
+    ours = [ax for ax in drawn if ax.get_ylabel() == "ours (kHz)"]
+    assert ours[0].get_title(loc="left") == "correlation 1.00, E-L1 0.0000"
+    figure.draw_without_rendering()
+    for above in places.values():
+        x, y = above.get_position().x0, above.get_position().y0
+        below = [ax for ax in ours if abs(ax.get_position().x0 - x) < 0.01 and ax.get_position().y0 < y]
+        assert below
+    plt.close(figure)

@@ -36,6 +36,8 @@ FIGURES = {  # in the order of the report: the paper's figures first
     "09_fig11": "Figure 11's counterpart: start and end of every event.",
     "09_fig12": "Figure 12's counterpart: four shapes, one prompt (the median one of six).",
     "09_fig13": "Figure 13's counterpart: one curve, several prompts.",
+    "09_films": "Ten films, evenly spread over the test films: the true sound, and below it Video-Foley's, by an "
+    "audio prompt.",
     "01_clips": "A training film: strip, waveform with annotated events, spectrogram.",
     "01_statistics": "The clips of this run beside Greatest Hits: gaps between events, levels of frames, materials in "
     "a clip.",

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from vf.data.clips import Event
+from vf.evaluation import metrics
 from vf.report.figures import BLUE, RED, SKY, WIDTH, colour_bar, curve, reference, spectrogram, strip
 from vf.signal import rms
 from vf.signal.timeline import Timeline
@@ -73,6 +74,30 @@ def case(
     labels = [ax.get_legend_handles_labels() for ax in (axes[0, 0], axes[1, 1])]
     figure.legend(*(sum(each, []) for each in zip(*labels)), loc="outside lower center", ncols=5)
     figure.suptitle(textwrap.fill(title, 110))
+    return figure
+
+
+def pairs(films: Sequence[tuple[str, ArrayLike, ArrayLike]], timeline: Timeline) -> Figure:
+    """Spectrograms of true sounds, that of a system below each, in two columns.
+
+    films: (title, true sound (s,), the system's sound (s,)) of each. Returns the figure.
+    """
+    lines = (len(films) + 1) // 2
+    figure, axes = plt.subplots(2 * lines, 2, figsize=(1.5 * WIDTH, 2.1 * lines), sharex=True, squeeze=False)
+    for k, (title, *sounds) in enumerate(films):
+        waves = torch.as_tensor(np.asarray(sounds, np.float32))
+        curves = rms.rms_curve(waves, timeline.video_window, timeline.video_hop).numpy()
+        r, e_l1 = (float(metric(curves[:1], curves[1:])[0]) for metric in (metrics.correlation, metrics.e_l1))
+        true, ours = axes[2 * (k // 2) : 2 * (k // 2) + 2, k % 2]
+        image = spectrogram(true, waves[0], timeline, textwrap.shorten(title, 72, placeholder=" …"))
+        spectrogram(ours, waves[1], timeline, f"correlation {r:.2f}, E-L1 {e_l1:.4f}")
+        true.set_ylabel("truth (kHz)")
+        ours.set_ylabel("ours (kHz)")
+    for ax in axes[-2:, 1] if len(films) % 2 else []:
+        ax.set_axis_off()
+    for ax in axes[-1]:
+        ax.set_xlabel("time (s)")
+    colour_bar(figure, image, axes)
     return figure
 
 

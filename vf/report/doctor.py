@@ -116,12 +116,14 @@ def machine(root: Path) -> Iterator[Finding]:
 def _gpu():
     try:
         import torch
+
+        from vf.signal import group
     except (ImportError, OSError) as error:
         return [Finding("gpu", f"cannot tell without torch ({_first_line(error)})")]
     if not torch.cuda.is_available():
-        return [
-            Finding("gpu", f"none; torch computes with {torch.get_num_threads()} threads, enough for the small profile")
-        ]
+        slow = "" if group.multiplies_bf16(torch.device("cpu")) else "; its processor has no bf16, so that is float32"
+        text = f"none; torch computes with {torch.get_num_threads()} threads, enough for the small profile{slow}"
+        return [Finding("gpu", text)]
     cards = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
     return [Finding("gpu", ", ".join(f"{card.name}, {card.total_memory / 1e9:.0f} GB" for card in cards))]
 
