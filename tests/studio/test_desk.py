@@ -2,6 +2,8 @@
 
 import io
 import json
+import shutil
+import sys
 import time
 from types import SimpleNamespace
 
@@ -15,8 +17,8 @@ from echo import studio as maker
 from project import ROOT
 
 from vf.data import media, writing
+from vf.foley import demo, request
 from vf.foley import render as foley
-from vf.foley import request
 from vf.report import comparisons
 from vf.signal import rms
 from vf.studio import editor
@@ -396,23 +398,52 @@ def test_a_negative_seed_is_one_red_line(studio):
     assert desk.message.value.startswith("<b") and "seed -1" in desk.message.value and studio.made is None
 
 
-def test_the_notebook_shows_the_desk_before_it_renders(tmp_path, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(foley.VideoFoley, "from_pretrained", lambda *_, **__: maker())
+@pytest.fixture
+def notebook(tmp_path, monkeypatch):
+    """Runs the notebook's cells with values of its parameters and a maker that echoes. Returns its names."""
     monkeypatch.setattr(comparisons, "film", lambda *_: SimpleNamespace(savefig=lambda path: None))
-    names = {}
-    shown = []
-    monkeypatch.setattr("IPython.display.display", lambda view: shown.append((view, names["studio"].made)))
-    source = film(tmp_path / "film.mp4", SECONDS)
-    for cell in json.loads((ROOT / "notebooks/10_studio.ipynb").read_text())["cells"]:
-        if cell["cell_type"] == "code":
-            exec("".join(cell["source"]), names)
-        if "parameters" in cell["metadata"].get("tags", []):
-            names |= {"film": str(source), "output": str(tmp_path / "out.mp4")}
+
+    def execute(**parameters):
+        names = {"shown": [], "asked": []}
+        monkeypatch.setattr(
+            foley.VideoFoley, "from_pretrained", lambda name, **_: names["asked"].append(name) or maker()
+        )
+        monkeypatch.setattr("IPython.display.display", lambda view: names["shown"].append((view, names["studio"].made)))
+        for cell in json.loads((ROOT / "notebooks/10_studio.ipynb").read_text())["cells"]:
+            if cell["cell_type"] == "code":
+                exec("".join(cell["source"]), names)
+            if "parameters" in cell["metadata"].get("tags", []):
+                names |= parameters
+        return names
+
+    return execute
+
+
+def test_the_notebook_shows_the_desk_before_it_renders(notebook, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    names = notebook(film=str(film(tmp_path / "film.mp4", SECONDS)), output=str(tmp_path / "out.mp4"))
     desk = names["desk"]
-    assert shown == [(desk.view, None)]
+    assert names["shown"] == [(desk.view, None)]
     assert (tmp_path / "out.mp4").exists() and names["studio"].made is not None
     assert desk.editor.achieved and "no render" not in desk.scores.value
+
+
+def test_the_notebook_works_before_anything_was_trained(notebook, tmp_path, monkeypatch):
+    """On the system that ships and the film of `make demo`, and on Colab, where the project is fetched first."""
+    (tmp_path / "video-foley").mkdir()
+    shutil.copy(ROOT / "params.yaml", tmp_path / "video-foley")
+    monkeypatch.chdir(tmp_path)
+    ran, enabled = [], []
+    monkeypatch.setattr("subprocess.run", lambda words, check: ran.append(words))
+    colab = SimpleNamespace(output=SimpleNamespace(enable_custom_widget_manager=lambda: enabled.append(True)))
+    monkeypatch.setitem(sys.modules, "google.colab", colab)
+    monkeypatch.setattr(demo, "film", lambda folder: (film(tmp_path / "silent.mp4", SECONDS), "A person hit paper."))
+    names = notebook(repository="https://example.org/video-foley")
+    assert ran[0][:2] == ["git", "clone"] and ran[0][-2] == "https://example.org/video-foley" and enabled
+    assert ran[1][1:3] == ["-m", "pip"] and ran[1][-1] == ".[studio]"
+    assert names["asked"] == [None] and names["studio"].prompt == "A person hit paper."
+    assert (tmp_path / "silent_foley.mp4").exists()
+    assert not list((tmp_path / "video-foley").glob("runs/*/studio.mp4"))
 
 
 def test_a_stretch_of_a_sound_is_the_prompt(studio, tmp_path):
