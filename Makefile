@@ -81,7 +81,7 @@ studio: install         ## the desk as a page on this machine: a film goes in, i
 		--MappingKernelManager.cull_interval=60 --MappingKernelManager.cull_idle_timeout=600 $(ARGS) vf/studio/page.ipynb
 
 # The whole pipeline in minutes: the small profile with less of everything, in a run of its own (vf/aside.py).
-SMOKE := run=smoke small.clips.render_films.count.train=12 small.clips.render_films.count.valid=4 \
+SMOKE := run=smoke small.timeline.seconds=2.4 small.clips.render_films.count.train=12 small.clips.render_films.count.valid=4 \
 	small.clips.render_films.count.test=8 small.sounds.count=48 small.features.encoder.steps=6 \
 	small.video2rms.train.steps=6 small.embedders.picture_dims=2 \
 	small.rms_controlnet.train.steps=6 small.generate.num_inference_steps=3 small.generate.films=1 small.repeats.seeds=2 \
