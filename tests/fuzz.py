@@ -341,7 +341,7 @@ METRICS = '{"FD-VGG": 1.5, "KL-PANNS-softmax": 2}'
 RECIPE = TESTS.parent / "pretrained/video-foley/video_foley.json"
 TARGETS: dict[str, Target] = {
     "session": Target([lambda: _made(_session)], ".json", _json_of(json_changed), read_session),
-    "markers": _plain(MARKERS, "m.csv", lambda p: markers.regions(markers.read(p), 9.0)),
+    "markers": _plain(MARKERS, "m.csv", lambda p: markers.read_regions(p, 9.0)),
     "curve": _plain(CURVE, "c.csv", lambda p: curves.read(p, Timeline(seconds=1.0), 2.0)),
     "curve in dB": _plain(DECIBELS, "c.csv", lambda p: curves.read(p, Timeline(seconds=1.0), 2.0)),
     "onsets": _plain("0.5 hit\n1.5, x\n# no\n", "o.txt", lambda p: curves.read(p, Timeline(seconds=1.0), 2.0)),

@@ -283,3 +283,51 @@ def test_words_in_a_tag_count_no_bytes(tmp_path):
     block = bytes([4]) + len(comment).to_bytes(3, "big") + comment
     (tmp_path / "tagged.flac").write_bytes(b"ID3\x04\0\0\0\0\0\0" + whole[:42] + block + whole[42:])
     assert containers.unwritten(tmp_path / "tagged.flac") == 0
+
+
+def box(kind, body, length=None):
+    return (8 + len(body) if length is None else length).to_bytes(4, "big") + kind + body
+
+
+HEADS = {  # of each container, as far as `unwritten` reads it
+    "riff": b"RIFF\x40\0\0\0WAVEfmt \x10\0\0\0" + bytes(16) + b"data\x20\0\0\0" + bytes(32),
+    "rf64": b"RF64\xff\xff\xff\xffWAVEds64\x1c\0\0\0" + bytes(28),
+    "aiff": b"FORM\0\0\0\x40AIFFCOMM" + bytes(40),
+    "w64": containers.W64 + bytes(40),
+    "au": b".snd\0\0\0\x18\0\0\0\x40" + bytes(12),
+    "caf": b"caff\0\x01\0\0desc" + (32).to_bytes(8, "big") + bytes(32) + b"data" + bytes(8),
+    "asf": containers.ASF + bytes(14) + containers.ASF_LENGTH + bytes(80),
+    "ogg": b"OggS\0\x02" + bytes(20) + b"\x02\x10\x10" + bytes(32),
+    "gif": b"GIF89a\x10\0\x10\0\x80\0\0"
+    + bytes(6)
+    + b"!\xf9\x04\0\0\0\0\0,"
+    + bytes(8)
+    + b"\x80"
+    + bytes(6)
+    + b"\x02;",
+    "matroska": containers.EBML + b"\x82\0\0\x18\x53\x80\x67\xff\x1f\x43\xb6\x75\x84" + bytes(4),
+    "mp3": b"ID3\x04\0\0\0\0\0\x08" + bytes(8) + b"\xff\xfb\x90\0" + bytes(32) + b"Xing\0\0\0\x03" + bytes(8),
+    "transport": (b"G" + bytes(187)) * 2,
+    "mp4": box(b"ftyp", b"isom") + box(b"sidx", bytes(20)) + box(b"sidx", b"\1" + bytes(40)) + box(b"moof", b"", 1),
+}
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_a_head_that_is_cut_or_counts_anything_is_no_crash(tmp_path, head):
+    """Every beginning of it, alone and within a longer file, and with each byte set."""
+    path = tmp_path / "film"
+    damaged = [head[:n] for n in range(len(head) + 1)] + [head[:n] + bytes(300) for n in range(len(head))]
+    damaged += [head[:n] + b"\xff" + head[n + 1 :] for n in range(len(head))]
+    for data in damaged:
+        path.write_bytes(data)
+        assert containers.unwritten(path) >= 0
+        assert containers.is_fragmented(path) in (True, False)
+        containers.open_matroska_seconds(path)
+
+
+@pytest.mark.parametrize("length", range(8, 48))
+@pytest.mark.parametrize("version", [b"\0", b"\1"])
+def test_an_index_of_fragments_that_is_shorter_than_its_fields_is_no_crash(tmp_path, version, length):
+    path = tmp_path / "film.mp4"
+    path.write_bytes(box(b"ftyp", b"isom") + box(b"sidx", (version + bytes(length))[: length - 8]))
+    assert containers.unwritten(path) == 0

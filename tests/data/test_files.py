@@ -117,6 +117,15 @@ def test_what_is_no_json_is_named_in_a_line(tmp_path, text):
     assert str(caught.value).isprintable() and len(str(caught.value)) < 300
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_quote_that_ends_within_a_cell_is_said_in_printable_words(tmp_path, separator):
+    path = tmp_path / "a.csv"
+    path.write_text(f'time{separator}rms\n"0.1"x{separator}0.2\n')
+    with pytest.raises(ValueError, match="line 2: .* expected after .*; wanted a table of short texts") as error:
+        files.read_rows(path)
+    assert str(error.value).isprintable()
+
+
 def test_a_row_with_more_cells_than_headers_is_named(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("time,name,\n0.5,wood,\n")

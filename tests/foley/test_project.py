@@ -233,3 +233,10 @@ def test_regions_that_lie_behind_the_film_are_refused():
         markers.regions([Marker(1.0, "wood", 1.5), *found], 2.0)
     assert [r.end for r in markers.regions([Marker(1.0, "wood", 9.0), Marker(2.5, "metal", 3.0)], 2.0)] == [2.0]
     assert markers.regions([], 2.0) == []
+
+
+def test_what_is_wrong_with_a_table_of_regions_names_the_table(tmp_path):
+    markers.write(tmp_path / "far.csv", [Marker(500.0, "wood", 900.0)])
+    with pytest.raises(ValueError, match=r"far\.csv: regions begin at 500 s or later"):
+        markers.read_regions(tmp_path / "far.csv", 2.0)
+    assert [r.prompt for r in markers.read_regions(tmp_path / "far.csv", 600.0)] == ["wood"]

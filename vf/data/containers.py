@@ -96,9 +96,9 @@ def _indexed_end(file, begin, end):
     file.seek(begin + 8)
     data = file.read(end - begin - 8)
     wide = data[:1] == b"\1"
-    (first,) = struct.unpack(">Q", data[20:28]) if wide else struct.unpack(">I", data[16:20])
+    first = int.from_bytes(data[20:28] if wide else data[16:20], "big")
     at = 28 if wide else 20
-    (count,) = struct.unpack(">H", data[at + 2 : at + 4])
+    count = int.from_bytes(data[at + 2 : at + 4], "big")
     sizes = [int.from_bytes(data[k : k + 4], "big") & 0x7FFFFFFF for k in range(at + 4, at + 4 + 12 * count, 12)]
     return end + first + sum(sizes)
 

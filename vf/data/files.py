@@ -87,7 +87,8 @@ def _rows(path, text):
             rows.append((reader.line_num, row[:width]))
             begin = reader.line_num + 1
     except csv.Error as error:
-        raise ValueError(f"{path}, line {begin}: {error}; wanted a table of short texts: close every quote") from error
+        why = excerpt(error)  # it quotes the separator, which may be a tab
+        raise ValueError(f"{path}, line {begin}: {why}; wanted a table of short texts: close every quote") from error
     return rows
 
 

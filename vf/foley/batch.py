@@ -34,7 +34,7 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
         outputs = [command.target(film, wanted.output, several) for film in films]
         maker = VideoFoley.from_pretrained(wanted.model or None, wanted.device)
         request = _digest(maker, wanted)
-        regions = markers.regions(markers.read(wanted.regions), math.inf) if wanted.regions else ()
+        regions = markers.read_regions(wanted.regions, math.inf) if wanted.regions else ()
     except (OSError, ValueError, RuntimeError) as error:
         print(f"video-foley: {error}", file=sys.stderr)
         return 1
@@ -115,7 +115,7 @@ def one(maker: VideoFoley, film: Path, output: Path, wanted: argparse.Namespace,
         prompt=wanted.prompt,
         audio=wanted.audio,
         seed=wanted.seed,
-        regions=markers.regions(markers.read(wanted.regions), seconds) if wanted.regions else (),
+        regions=markers.read_regions(wanted.regions, seconds) if wanted.regions else (),
         best_of=wanted.best_of,
         correct_gain=wanted.correct_gain,
         negative_prompt=wanted.negative,

@@ -132,3 +132,12 @@ def regions(found: Sequence[Marker], length: float) -> list[Region]:
             "are they another film's, in frames or in milliseconds?"
         )
     return places
+
+
+def read_regions(path: str | Path, length: float) -> list[Region]:
+    """`regions` of a table of markers. Raises ValueError, which names the file, as `read` and `regions` do."""
+    found = read(path)
+    try:
+        return regions(found, length)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

@@ -89,7 +89,7 @@ def pairs(films: Sequence[tuple[str, ArrayLike, ArrayLike]], timeline: Timeline)
         curves = rms.rms_curve(waves, timeline.video_window, timeline.video_hop).numpy()
         r, e_l1 = (float(metric(curves[:1], curves[1:])[0]) for metric in (metrics.correlation, metrics.e_l1))
         true, ours = axes[2 * (k // 2) : 2 * (k // 2) + 2, k % 2]
-        image = spectrogram(true, waves[0], timeline, textwrap.shorten(title, 72, placeholder=" …"))
+        image = spectrogram(true, waves[0], timeline, textwrap.shorten(title, 64, placeholder=" …"))
         spectrogram(ours, waves[1], timeline, f"correlation {r:.2f}, E-L1 {e_l1:.4f}")
         true.set_ylabel("truth (kHz)")
         ours.set_ylabel("ours (kHz)")

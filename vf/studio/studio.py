@@ -137,11 +137,11 @@ class Studio(Edits):
         self.read_curve(path, "csv")
 
     def read_markers(self, name: str | Path) -> None:
-        """Take the regions from a table of markers (see `markers.regions`), in place of those that are there.
+        """Take the regions from a table of markers (see `markers.read_regions`), in place of those that are there.
 
         Raises ValueError for another table, and for one of which nothing lies in the film.
         """
-        places = markers.regions(markers.read(self.path(name)), self.seconds)
+        places = markers.read_regions(self.path(name), self.seconds)
         if not places:
             raise ValueError(f"{name}: no marker lies in the film's {self.seconds:g} s; wanted one at least")
         self._keep()

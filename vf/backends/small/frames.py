@@ -43,8 +43,8 @@ def difference(frames: np.ndarray, times: np.ndarray, pool: int = 2) -> np.ndarr
         )
     grey = _grey(frames, (width, height))
     before = grey[distinct(times)]
-    brighter = np.where(grey > before, grey - before, 0).astype(np.uint8)
-    darker = np.where(before > grey, before - grey, 0).astype(np.uint8)
+    rows, earlier = grey.reshape(-1, width), before.reshape(-1, width)
+    brighter, darker = (cv2.subtract(*pair).reshape(grey.shape) for pair in ((rows, earlier), (earlier, rows)))
     small = np.stack([cv2.resize(g, (width // pool, height // pool), interpolation=cv2.INTER_AREA) for g in grey])
     return np.stack([small, _peaks(brighter, pool), _peaks(darker, pool)], 1)
 
