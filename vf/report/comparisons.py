@@ -116,7 +116,7 @@ def shapes(wanted: dict[str, ArrayLike], sounds: dict[str, ArrayLike], timeline:
         got = rms.rms_curve(wave, timeline.video_window, timeline.video_hop)
         reference(bottom, goal, rate, "wanted")
         curve(bottom, got, rate, "got", color=BLUE)
-        r = float(np.corrcoef(np.asarray(got), np.asarray(goal))[0, 1])
+        r = float(metrics.correlation(goal, got))
         bottom.set_title(f"r = {r:.2f}")
         top_level = max(top_level, float(got.max()), float(np.max(np.asarray(goal))))
     for ax in axes[:, 1:].flat:
