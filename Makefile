@@ -84,7 +84,7 @@ studio: install         ## the desk as a page on this machine: a film goes in, i
 SMOKE := run=smoke small.timeline.seconds=2.4 small.clips.render_films.count.train=12 small.clips.render_films.count.valid=4 \
 	small.clips.render_films.count.test=8 small.sounds.count=48 small.features.encoder.steps=6 \
 	small.video2rms.train.steps=6 small.embedders.picture_dims=2 \
-	small.rms_controlnet.train.steps=6 small.generate.num_inference_steps=3 small.generate.films=1 small.repeats.seeds=2 \
+	small.rms_controlnet.train.steps=6 small.generate.num_inference_steps=2 small.generate.films=1 small.repeats.seeds=2 \
 	small.onset_baseline.train.steps=2 \
 	$(foreach v,bins_16 bins_32 bins_128 bins_256 width_1 width_5 width_10 width_20 wide normalised other_targets \
 		fixed_time,~ablation.video2rms.$(v)) \

@@ -14,18 +14,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "_build" / "source"
 PAGES = [  # caption of the menu, and its pages
-    ("Read first", ["docs/gallery.md", "REPRODUCTION.md", "CHANGELOG.md"]),
+    ("Read first", ["docs/gallery.md", "docs/real-films.md", "REPRODUCTION.md"]),
     (
         "Guides",
         [
             "docs/metrics.md",
-            "docs/real-films.md",
             "docs/paper-profile.md",
             "docs/scale.md",
             "docs/baselines.md",
             "docs/listening.md",
             "docs/design.md",
             "CONTRIBUTING.md",
+            "CHANGELOG.md",
         ],
     ),
     ("Models and data", ["pretrained/README.md", "pretrained/video-foley/README.md", "docs/dataset-card.md"]),

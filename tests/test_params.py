@@ -137,9 +137,9 @@ def test_the_projects_own_lengths():
 
 
 def test_a_repeated_stage_has_the_parameters_of_its_own_repetition():
-    deps, keys = params.stage_values(ROOT, "video2rms_variants@bins_16")
-    assert "ablation.video2rms.bins_16" in keys and "small.video2rms" in keys
-    assert not any("$" in value for value in [*deps, *keys])
+    sources = params.load(root=ROOT).sources.of("video2rms_variants@bins_16")
+    assert {"ablation.video2rms.bins_16", "small.video2rms"} <= sources.keys()
+    assert not any("$" in name for name in sources)
 
 
 def said(folder, text):
@@ -283,6 +283,10 @@ BAD = [  # the key, what stands in its place, and a word of the one line that an
     ("paper.video2rms.model.features", "features: 1024", "wanted 2048"),
     ("paper.features.size", "size: [192, 144]", r"\[344, 256\]"),
     ("small.sounds.count", "count: 3", "wanted enough sounds"),
+    ("small.video2rms.train.steps", "steps: 0", "steps is 0; wanted 1 or more, as `start` names nothing"),
+    ("paper.rms_controlnet.train.steps", "steps: 0", "steps is 0; wanted 1 or more, as `start` names nothing"),
+    ("small.timeline.unet_stride", "unet_stride: 3", "wanted a multiple of 4"),
+    ("paper.timeline.unet_stride", "unet_stride: 4", "wanted a multiple of 8"),
 ]  # fmt: skip
 
 
@@ -473,3 +477,10 @@ def test_the_doctor_lets_go_who_is_well():
     assert doctor.page(well).startswith("Nothing stops `make repro`.\nBetter: threads: 2: export X")
     (found,) = doctor.parameters(ROOT)
     assert found.found == "right: profile small, run mine, seed 0" and not found.stops
+
+
+def test_the_curve_that_both_networks_learn_as_one_is_not_low_passed(tmp_path):
+    text = changed("small.features.end_to_end", "end_to_end: {steps: 8, batch: 2, lr: 1.0e-3, level: 1.0}")
+    text = text.replace("low_pass: false", "low_pass: true", 1).replace("repeats: {seeds: 3}", "repeats: {seeds: 1}", 1)
+    (line,) = said(tmp_path, text)
+    assert "small.video2rms.low_pass is true; wanted false, as features.end_to_end learns the curve as it is" in line

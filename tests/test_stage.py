@@ -194,3 +194,8 @@ def test_nothing_writes_on_when_dvc_or_the_entry_is_killed(project, who):
     notebook(project / "notebooks/01_s.ipynb", "1")
     stage.run(project, "notebooks/01_s.ipynb")
     assert [path.name for path in run_of(project).rglob("*.ipynb")] == ["01_s.ipynb"]
+
+
+def test_without_a_notebook_it_says_what_it_wants(monkeypatch, capsys):
+    monkeypatch.setattr(stage.sys, "argv", ["vf.stage"])
+    assert stage.main() == 2 and "usage: python -m vf.stage NOTEBOOK" in capsys.readouterr().err

@@ -185,15 +185,11 @@ class Sources:
         return found
 
 
-def stage_values(root: Path, stage: str) -> tuple[list, list]:
+def _stage_values(values, stages, stage):
     """Dependencies (paths) and parameters (dotted keys) of a stage of dvc.yaml, with ${profile} and ${run} filled in.
 
     stage: its name; of one that DVC repeats over a mapping, `name@key`.
     """
-    return _stage_values(check.read(root / FILE)[0], (root / "dvc.yaml").read_text(), stage)
-
-
-def _stage_values(values, stages, stage):
     name, _, repeat = stage.partition("@")
     spec = (yaml.safe_load(stages) or {"stages": {}})["stages"][name]
     text = json.dumps(spec.get("do", spec)).replace("${key}", repeat)

@@ -6,6 +6,7 @@ plain. `vf.check` compares a file with it.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
@@ -549,6 +550,16 @@ def _encoded(features, widths, start, checkpoint):
         return f"{2 * widths[-1]}, twice the last of features.encoder.widths"
 
 
+def _trained(steps, start):
+    if not steps and not start:
+        return "1 or more, as `start` names nothing that is trained already"
+
+
+def _multiple(stride, of):
+    if stride % of:
+        return f"a multiple of {of}, by which the U-Net divides the latent's frames"
+
+
 def _frozen(features, kinds, checkpoint):
     if not checkpoint and features != 1024 * len(kinds):
         return f"{1024 * len(kinds)}, BN-Inception's 1024 for each of features.kinds"
@@ -612,6 +623,17 @@ RULES = [
         ),
         _encoded,
     ),
+    Rule(
+        ("small.video2rms.low_pass", "small.features.end_to_end"),
+        lambda low, together: "false, as features.end_to_end learns the curve as it is" if low and together else None,
+    ),
+    *(
+        Rule((f"{profile}.{block}.train.steps", f"{profile}.{block}.start"), _trained)
+        for profile in ("small", "paper")
+        for block in ("video2rms", "rms_controlnet")
+    ),
+    Rule(("small.timeline.unet_stride",), partial(_multiple, of=4)),
+    Rule(("paper.timeline.unet_stride",), partial(_multiple, of=8)),
     Rule(
         ("small.repeats.seeds", "small.features.end_to_end"),
         lambda seeds, together: "1, as features.end_to_end trains one model a fold" if together and seeds > 1 else None,

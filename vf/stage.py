@@ -155,8 +155,12 @@ def _check_unchanged(before, after, stage):
 
 def main() -> int:
     """The command line. Returns the exit status; whatever fails ends in one line."""
+    if not sys.argv[1:]:
+        print("usage: python -m vf.stage NOTEBOOK|MODULE [NAME] [PARAMETER=VALUE ...]", file=sys.stderr)
+        return 2
     source, *words = sys.argv[1:]
     processes.end_with_parent()
+    processes.wait_passively()
     try:
         words = keyed(words, os.environ.get("DVC_STAGE", ""))
         name = words.pop(0) if words and "=" not in words[0] else None

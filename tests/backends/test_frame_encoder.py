@@ -143,3 +143,7 @@ def test_augmentation_hides_a_box_from_all_frames():
     maps = torch.full((3, 3, 16, 16), 200, dtype=torch.uint8)
     moved = frame_encoder.augment(maps, torch.Generator().manual_seed(0), hide=1)
     assert ((moved == 0).all((0, 1))).sum() == 16
+
+
+def test_films_that_never_rise_above_the_floor_have_no_level():
+    assert not frame_encoder.levels(np.full((2, 100), 1e-3, np.float32), 20, ["a", "b"]).any()

@@ -56,15 +56,9 @@ def test_silence_is_the_offset_and_is_embedded():
     assert narrow()(examples).isfinite().all()
 
 
-@pytest.mark.parametrize(("seconds", "hop", "count"), [(10, 0.96, 10), (10, 0.48, 19), (0.975, 0.96, 1), (2, 0.1, 11)])
-def test_examples_are_whole(seconds, hop, count):
-    assert vggish.log_mel_examples(noise(round(16000 * seconds)), hop).shape == (1, count, 96, 64)
-
-
-def test_overlapping_examples_are_the_same_frames():
-    x = noise(48000)
-    apart, close = vggish.log_mel_examples(x), vggish.log_mel_examples(x, 0.48)
-    assert torch.equal(close[:, ::2], apart) and torch.equal(close[:, 1, :48], apart[:, 0, 48:])
+@pytest.mark.parametrize(("seconds", "count"), [(10, 10), (0.975, 1), (1.9, 1)])
+def test_examples_are_whole(seconds, count):
+    assert vggish.log_mel_examples(noise(round(16000 * seconds))).shape == (1, count, 96, 64)
 
 
 @pytest.mark.parametrize("shape", [(1, 15599), (16000,)])

@@ -1,6 +1,7 @@
 import os
 import re
 import shutil
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -166,12 +167,38 @@ def test_no_film_at_all_is_an_error(tmp_path):
         corpora.FilmCorpus("youtube", tmp_path)
 
 
-def test_a_folder_of_films_uses_silent_ones_for_the_test_alone(tmp_path):
+def test_films_without_sound_are_left_out_whatever_their_split(tmp_path):
     for k in range(6):
-        writing.write_film(tmp_path / f"f{k}.mp4", frames(1.0), 10, np.full(16000, 0.1) if k % 2 else None)
+        sound = (None, np.zeros(16000), np.full(16000, 0.1))[k % 3]
+        writing.write_film(tmp_path / f"f{k}.mp4", frames(1.0), 10, sound)
     made = corpora.films(corpora.FilmCorpus("folder", tmp_path, folds=2), SECOND, workers=1)
-    assert all(c.has_sound or c.split == "test" for c in made.clips)
-    assert len(made.clips) + len(made.left_out) == 6
+    assert [clip.name for clip in made.clips] == ["f2_00", "f5_00"]
+    assert [entry["reason"] for entry in made.left_out] == ["has no sound", "is silent"] * 2
+
+
+@pytest.mark.parametrize("broken", range(8))
+def test_a_film_that_is_left_out_moves_no_other_to_another_fold(tmp_path, broken):
+    for k in range(8):
+        writing.write_film(tmp_path / f"f{k}.mp4", frames(1.0), 10, None if k == broken else np.full(16000, 0.1))
+    for fold in range(3):
+        corpus = corpora.FilmCorpus("folder", tmp_path, fold=fold, folds=3)
+        made = corpora.films(corpus, SECOND, workers=1)
+        folds = corpora.splits(made, corpus)
+        assert folds[fold] == [clip.split for clip in made.clips]
+        assert (
+            sorted(name for split in folds for name, clip in zip(split, made.clips) if name == "test") == ["test"] * 7
+        )
+
+
+def test_a_fold_whose_only_test_film_is_left_out_is_named(tmp_path):
+    for k in range(3):
+        writing.write_film(tmp_path / f"f{k}.mp4", frames(1.0), 10, None if k == 1 else np.full(16000, 0.1))
+    corpus = corpora.FilmCorpus("folder", tmp_path, folds=2)
+    deals = [replace(corpus, fold=k).split(["f0", "f1", "f2"], 0) for k in range(2)]
+    made = corpora.films(corpus, SECOND, workers=1)
+    if {"f1"} in [{name for name, split in deal.items() if split == "test"} for deal in deals]:
+        with pytest.raises(ValueError, match=r"fold \d of 2 has no film to test, as 1 of its films are left out"):
+            corpora.splits(made, corpus)
 
 
 def test_rendered_films_come_back_as_clips(tmp_path):
@@ -227,7 +254,7 @@ def test_training_does_not_change_with_the_test_films(tmp_path, monkeypatch):
     small["timeline"]["seconds"] = 2.0
     small["clips"]["render_films"] |= {"count": {"train": 6, "valid": 2, "test": 3}, "size": [96, 72]}
     small["sounds"]["count"] = 8  # one of them validates
-    small["features"] |= {"size": [96, 72]}
+    small["features"] |= {"size": [96, 72], "weights": None}  # so that the encoder is trained, too
     small["features"]["encoder"] |= {"steps": 3}
     small["video2rms"]["train"] |= {"steps": 3, "batch": 4}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))

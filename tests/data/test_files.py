@@ -1,6 +1,8 @@
+import errno
 import json
 import os
 import resource
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -37,6 +39,22 @@ def test_a_folder_replaces_another_and_stays_where_its_successor_fails(tmp_path)
     with pytest.raises(RuntimeError), files.whole_folder(tmp_path / "a") as partial:
         raise RuntimeError
     assert [p.name for p in tmp_path.rglob("*")] == ["a", "y"]
+
+
+def test_a_folder_comes_back_where_its_successor_cannot_be_moved(tmp_path, monkeypatch):
+    with files.whole_folder(tmp_path / "a") as partial:
+        (partial / "x").touch()
+    replace = Path.replace
+
+    def failing(path, target):
+        if path.name.endswith(".partial"):
+            raise OSError(errno.EIO, "no")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(OSError, match="no"), files.whole_folder(tmp_path / "a") as partial:
+        (partial / "y").touch()
+    assert [p.name for p in tmp_path.rglob("*")] == ["a", "x"]
 
 
 def test_a_disk_that_fills_leaves_the_old_file_and_names_it(tmp_path):

@@ -7,6 +7,8 @@ import time
 import pytest
 from project import ROOT
 
+from vf.data import processes
+
 MAIN = """
 import os, time
 from vf.data import processes
@@ -38,3 +40,12 @@ def test_the_workers_of_a_process_that_is_killed_end_at_once():
     while time.monotonic() < end and not all(map(ended, workers)):
         time.sleep(0.05)
     assert all(map(ended, workers))
+
+
+def test_idle_threads_sleep_unless_they_were_told_otherwise(monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    processes.wait_passively()
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    processes.wait_passively()
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"

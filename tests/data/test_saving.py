@@ -12,7 +12,7 @@ import soundfile
 import wild
 from wild import CLICKS, SIZE
 
-from vf.data import media, writing
+from vf.data import clips, media, writing
 
 RATE = 16000
 SOUND = wild.clicks(4.0, RATE)
@@ -388,3 +388,23 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, small_disk):
     for do in (writing.check_output, lambda f, o: writing.replace_sound(f, o, SOUND, RATE)):
         with pytest.raises(media.MediaError, match="cannot be written .Read-only file system.; wanted a folder"):
             do(film, small_disk / "out.mp4")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_sound_that_holds_no_numbers_is_not_written(tmp_path, value):
+    wave = np.full(16000, 0.1)
+    wave[9000] = value
+    said = "holds NaN or infinite samples"
+    with pytest.raises(media.MediaError, match=said):
+        writing.write_sound(tmp_path / "a.wav", wave, 16000)
+    with pytest.raises(media.MediaError, match=said):
+        writing.write_film(tmp_path / "a.mp4", np.zeros((10, 16, 16, 3), np.uint8), 10, wave)
+    with pytest.raises(ValueError, match=said):
+        clips.to_int16(wave)
+    assert clips.refusal(wave)[0] == said and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("rate", [29.97, 30000 / 1001, 25.0, 30])
+def test_a_film_is_written_at_any_rate(tmp_path, rate):
+    writing.write_film(tmp_path / "a.mp4", np.zeros((30, 16, 16, 3), np.uint8), rate)
+    assert media.probe(tmp_path / "a.mp4").seconds == pytest.approx(30 / rate, abs=1e-3)

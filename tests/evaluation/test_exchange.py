@@ -206,3 +206,13 @@ def test_other_files_are_refused(tmp_path, name, text, said):
     (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=said):
         exchange.read_results(tmp_path / name)
+
+
+def test_a_pair_is_as_long_as_was_asked_for_where_one_of_it_is_a_little_shorter(tmp_path):
+    for name, seconds in (("ours", 3.95), ("truth", 4.5)):
+        (tmp_path / name).mkdir()
+        soundfile.write(tmp_path / name / "c0.wav", np.full(round(seconds * 16000), 0.1), 16000)
+    reading = pairing.Reading(seconds=4.0)
+    exchange.export({"ours": str(tmp_path / "ours")}, str(tmp_path / "truth"), tmp_path / "out", reading=reading)
+    written = [soundfile.info(path).duration for path in sorted((tmp_path / "out").glob("*/c0.wav"))]
+    assert written == [4.0, 4.0] and "--audio_length=4.0" in (tmp_path / "out" / "commands.txt").read_text()

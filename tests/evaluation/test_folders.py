@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import mir_eval
 import numpy as np
 import pandas as pd
@@ -498,3 +500,19 @@ def test_the_command_writes_both_tables_or_says_what_is_wrong(two_folders, capsy
             ]
         )
     assert "no such folder" in capsys.readouterr().err and not (two_folders / "no.csv").exists()
+
+
+def test_tables_of_names_with_a_dot_do_not_share_what_lies_beside_them():
+    first, second = (folders._tables(Path(name)) for name in ("run.v1", "run.v2"))
+    assert not set(first) & set(second)
+    assert [path.name for path in folders._tables(Path("a.csv"))] == ["a.csv", "a.per_clip.csv", "a.legend.csv"]
+
+
+def test_links_to_folders_of_one_name_are_systems_by_their_own_names(tmp_path, monkeypatch):
+    for name in ("r1", "r2"):
+        (tmp_path / name / "out").mkdir(parents=True)
+        (tmp_path / f"sys{name}").symlink_to(tmp_path / name / "out")
+    found = pairing.by_system([str(tmp_path / "sysr1"), str(tmp_path / "sysr2")])
+    assert list(found) == ["sysr1", "sysr2"]
+    monkeypatch.chdir(tmp_path / "r1")
+    assert pairing.system_name(".") == "r1"

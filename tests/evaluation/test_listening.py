@@ -467,3 +467,10 @@ def test_a_listener_goes_from_the_first_click_to_the_table(made, chromium, tmp_p
     listening.main(["score", str(out), str(tmp_path / "answers.json")])
     scores = pd.read_csv(out / "mos.csv").set_index("system")
     assert {s: scores.loc[s, "material"] for s in score} == score and (scores["ratings"] == 4).all()
+
+
+def test_a_sound_of_any_length_follows_another():
+    rng = np.random.default_rng(0)
+    sound, leader = rng.normal(0, 0.1, 40001), rng.normal(0, 0.1, 40000) * np.linspace(0, 1, 40000)
+    followed = listening.follow(sound[:40000], leader)
+    assert len(followed) == 40000 and np.abs(followed[:4000]).mean() < 0.3 * np.abs(followed[-4000:]).mean()

@@ -165,7 +165,7 @@ def test_leakage_is_counted_or_taken_from_the_released_lists(tmp_path):
 def test_what_is_exported_is_read_back(tmp_path):
     timeline = Timeline(seconds=1.0)
     frames = np.random.default_rng(0).integers(0, 255, (30, 32, 48, 3)).astype(np.uint8)
-    writing.write_film(tmp_path / "a.mp4", frames, 30, np.zeros(16000, np.float32), RATE)
+    writing.write_film(tmp_path / "a.mp4", frames, 30, np.full(16000, 0.1, np.float32), RATE)
     films = corpora.films(corpora.FilmCorpus("folder", tmp_path, folds=1), timeline, workers=1)
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 16000)).astype(np.float32)
     films = ClipSet(films.clips, (noise * 32768).astype(np.int16), RATE)

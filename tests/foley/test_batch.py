@@ -16,7 +16,7 @@ from echo import studio as maker
 
 from vf.foley import batch, command, curves, markers
 from vf.foley.render import VideoFoley
-from vf.foley.table import NAME
+from vf.foley.table import NAME, Table
 from vf.studio.studio import Studio
 
 
@@ -349,3 +349,11 @@ def test_a_folder_that_cannot_be_read_is_one_line(shell, monkeypatch, capsys):
     assert capsys.readouterr().err == (
         "video-foley: in: cannot be read (Permission denied); wanted a folder: check its rights\n"
     )
+
+
+def test_two_runs_into_one_folder_keep_each_others_rows(tmp_path):
+    first, second = Table(tmp_path), Table(tmp_path)
+    first.put(tmp_path / "a.mp4", request="1")
+    second.put(tmp_path / "b.mp4", request="2")
+    first.put(tmp_path / "c.mp4", request="3")
+    assert list(Table(tmp_path).rows) == ["a.mp4", "b.mp4", "c.mp4"]

@@ -252,3 +252,10 @@ def test_nothing_half_written_is_left(tmp_path):
     with pytest.raises(ValueError, match="cannot be read"):
         curves.from_csv(tmp_path / "none.csv", RATE, 1.0)
     assert [p.name for p in tmp_path.iterdir()] == ["folder.csv"]
+
+
+@pytest.mark.parametrize("frames, events", [(1, 1), (3, 1), (4, 2)])
+def test_a_gap_shorter_than_asked_belongs_to_the_event(frames, events):
+    """At 125 values a second 3 frames are 24 ms and 4 are 32; the gap is 30 ms."""
+    curve = np.array([0.1] * 5 + [0.0] * frames + [0.1] * 5, np.float32)
+    assert len(curves.events(curve, 125.0, gap=0.03, dip=200.0)) == events

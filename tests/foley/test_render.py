@@ -210,3 +210,17 @@ def test_gains_are_the_wanted_decibels_inside_and_none_outside():
     places = [Region(1.0, 2.0, gain_db=6.0), Region(1.5, 3.0, gain_db=-12.0)]
     factor = 20 * np.log10(regions.gains(places, np.array([0.5, 1.2, 1.7, 2.5, 3.5])))
     assert np.allclose(factor, [0, 6, -6, -12, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize("choices, said", [
+    ({"prompt": " "}, "wanted words"), ({"seed": -1}, "wanted a whole number"),
+    ({"prompt": "a", "audio": np.ones(9)}, "both prompt and audio"), ({"audio": "none.wav"}, "none.wav"),
+    ({"audio": ("none.wav", -1.0, None)}, "from -1 s to its end"),
+    ({"regions": [Region(0.5, 99.0)]}, "inside the film"),
+    ({"regions": [Region(0.1, 0.5, gain_db=99.0)]}, "gain 99 dB"),
+])  # fmt: skip
+def test_what_cannot_be_met_is_said_before_the_film_is_read(tmp_path, choices, said):
+    maker = studio()
+    maker.features = lambda *_: pytest.fail("the film was read")
+    with pytest.raises((ValueError, OSError), match=said):
+        maker.render(film(tmp_path / "film.mp4", 2.0), **choices)

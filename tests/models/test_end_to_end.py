@@ -124,3 +124,16 @@ def test_lags_of_films_are_taken_out_of_what_is_learnt(monkeypatch):
     # the estimate is of the films' common time: a film whose sound comes late is led by it
     assert first[1] < first[0] < first[2]
     assert np.ptp(list(second.values())) < np.ptp(list(first.values()))
+
+
+def test_an_encoder_that_was_told_its_rates_before_is_told_what_is_left(monkeypatch):
+    maps, curves, films = blinking(films=4)
+    clock = np.arange(40) / 30
+    times = np.stack([np.repeat(clock[::2], 2) if film % 2 else clock for film in films])
+    found = iter([{0: -2, 1: 2, 2: -2, 3: 2}, {0: 0, 1: 0, 2: 0, 3: 0}])
+    monkeypatch.setattr(end_to_end, "film_lags", lambda *_: next(found))
+    monkeypatch.setattr(end_to_end, "_fit", lambda *_: [0.0])
+    encoder = FrameEncoder(3, (4, 8), late={"15": 0.04, "24": 0.01})
+    end_to_end.train(encoder, MODEL, maps, curves, films, range(len(films)), OPTIONS, times=times)
+    late = {"15": pytest.approx(0.04 + 2 / 120), "24": 0.01, "30": pytest.approx(-2 / 120)}
+    assert encoder.config["late"] == late

@@ -362,3 +362,17 @@ def test_by_default_nothing_is_tracked(tmp_path, monkeypatch):
     model, loss = problem()
     fit(model, loss, training(2))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_gradients_of_a_step_that_was_interrupted_do_not_reach_the_next_call(error):
+    (model, loss), (plain, its_loss) = problem(), problem()
+
+    def interrupted(generator, part):
+        (1e6 * loss(generator, part)).backward()  # what a cell that is stopped leaves in the weights
+        raise error
+
+    with pytest.raises(error):
+        fit(model, interrupted, training(5))
+    assert fit(model, loss, training(5)) == fit(plain, its_loss, training(5))
+    assert torch.equal(weights(model), weights(plain))

@@ -122,6 +122,10 @@ def test_a_and_v_mirror_each_other():
     assert torch.allclose(a + v, torch.ones(500), atol=1e-5)
 
 
+def test_a_shape_at_the_very_end_is_there():
+    assert rms.shape("hit", 1250, 125, onset=9.997, level=0.3).max() > 0
+
+
 @pytest.mark.parametrize("bad", [{"level": 0}, {"length": 0}, {"onset": 9}, {"peak": 1}, {"name": "W"}])
 def test_shapes_refuse_what_they_cannot_draw(bad):
     with pytest.raises(ValueError, match="wanted"):

@@ -578,3 +578,76 @@ def test_a_saved_session_is_taken_up_again(studio, tmp_path):
     desk.buttons["Load"].click()
     desk.wait()
     assert desk.message.value.startswith("<b")
+
+
+def test_a_film_that_no_copy_can_hold_is_rendered_downloaded_and_heard_alone(studio, monkeypatch):
+    desk = Desk(studio)
+    refused = []
+
+    def refuse(film, path, *_):
+        refused.append(path.suffix)
+        raise media.MediaError(f"{path}: cannot hold the film's picture")
+
+    monkeypatch.setattr(writing, "replace_sound", refuse)
+    desk.render()
+    desk.wait()
+    assert studio.made is not None and "<b" not in desk.message.value and refused == [".mp4"]
+    assert desk.editor.media_type == "audio/wav" and played(desk).suffix == ".wav"
+
+
+def test_a_copy_in_the_films_own_container_stands_in_for_an_mp4(studio, tmp_path, monkeypatch):
+    made, replace = studio.render(), writing.replace_sound
+
+    def no_mp4(film, path, *rest):
+        if path.suffix == ".mp4":
+            raise media.MediaError(f"{path}: cannot hold the film's picture")
+        replace(film, path, *rest)
+
+    monkeypatch.setattr(writing, "replace_sound", no_mp4)
+    shutil.copy(studio.film, tmp_path / "film.mov")
+    kind, path = editor.playable(tmp_path / "film.mov", made, tmp_path)
+    assert path.name == "playing.mov" and kind == "video/quicktime" and path.stat().st_size
+
+
+def test_what_the_player_cannot_show_leaves_the_rest_of_the_desk_as_it_is(studio, monkeypatch):
+    desk = Desk(studio)
+    monkeypatch.setattr(editor, "playable", lambda *_: (_ for _ in ()).throw(RuntimeError("no player")))
+    desk.render()
+    desk.wait()
+    assert "no player" in desk.message.value and "no render" not in desk.scores.value
+    desk._hand({"do": "smooth"})
+    assert "no player" not in desk.message.value, "it is tried once"
+
+
+@pytest.mark.parametrize("samples", [1, 640, 1024, 1025, 3000])
+def test_a_sound_of_any_length_has_a_spectrogram(studio, samples):
+    assert picture(editor.spectrogram(np.full(samples, 0.1, np.float32), studio.maker.timeline)).size
+
+
+def test_a_film_that_breaks_off_is_played_with_its_sound(tmp_path):
+    made = maker().render(wild.film_cut_off(tmp_path), prompt="a", partial=True)
+    kind, path = editor.playable(made.film, made, tmp_path)
+    assert kind == "video/mp4" and path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    "start, end, shown", [(0.5, None, (0.5, 0.0)), (None, 1.0, (0.0, 1.0)), (None, None, (0.0, 0.0))]
+)
+def test_a_session_whose_prompt_is_an_open_stretch_of_a_sound_comes_back(tmp_path, start, end, shown):
+    soundfile.write(tmp_path / "sound.wav", np.random.default_rng(0).normal(0, 0.1, 32000), 16000)
+    first = Studio(maker(), film(tmp_path / "film.mp4", SECONDS), folder=tmp_path)
+    first.maker.render(first.film, audio=(tmp_path / "sound.wav", start, end), seed=7).save(tmp_path / "foley.mp4")
+    desk = Desk(Studio(maker(), None, folder=tmp_path))
+    desk.fields["session"].value = "foley.json"
+    desk.buttons["Load"].click()
+    desk.wait()
+    assert "Render makes its sound again" in desk.message.value and desk.fields["seed"].value == 7
+    assert (desk.fields["like from"].value, desk.fields["like for"].value) == shown
+
+
+def test_a_gain_that_a_session_may_have_is_one_that_the_desk_can_hold(studio):
+    desk = Desk(studio)
+    studio.add_region(0.2, 1.1, "a drum", gain_db=55.0)
+    desk.refresh()
+    desk.fields["regions"].index = 0
+    assert desk.fields["gain"].value == 55.0

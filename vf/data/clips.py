@@ -36,7 +36,7 @@ class Clip:
     """A stretch of film with its sound, or (film None) of sound alone.
 
     start, seconds: where it lies in the film. split: train, valid or test. group: the film's name, shared by its clips.
-    events: times from the clip's start. caption: its text prompt. has_sound: False for a silent film.
+    events: times from the clip's start. caption: its text prompt.
     """
 
     name: str
@@ -47,7 +47,6 @@ class Clip:
     group: str
     events: tuple[Event, ...] = ()
     caption: str = DEFAULT_PROMPT
-    has_sound: bool = True
 
 
 @dataclass
@@ -122,7 +121,12 @@ def load(folder: str | Path) -> ClipSet:
 
 
 def to_int16(wave: np.ndarray) -> np.ndarray:
-    """A waveform in [-1, 1] as int16 of the same shape, rounded. What is louder is clipped."""
+    """A waveform in [-1, 1] as int16 of the same shape, rounded. What is louder is clipped.
+
+    Raises ValueError for samples that are no numbers, which would become silence.
+    """
+    if not np.isfinite(wave).all():
+        raise ValueError("a sound holds NaN or infinite samples; wanted numbers in [-1, 1]")
     return (np.asarray(wave, np.float32) * 32768).round().clip(-32768, 32767).astype(np.int16)
 
 
@@ -132,6 +136,8 @@ def refusal(wave: np.ndarray) -> tuple[str, str] | None:
     It must sound after `to_int16` too, and not be clipped to what it is not, as integers stored as floats would be.
     """
     peak = float(np.abs(wave).max(initial=0))
+    if not np.isfinite(peak):
+        return "holds NaN or infinite samples", "write it again with samples in [-1, 1]"
     if peak * 32768 <= 0.5:
         return "is silent", "replace or remove it"
     if peak > FAR_BEYOND:

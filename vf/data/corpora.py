@@ -138,9 +138,8 @@ def films(
 ) -> ClipSet:
     """Clips of films: whole segments of `timeline.seconds`, cut one after the other. Their level is kept as it is.
 
-    A segment of Greatest Hits needs at least one annotation; this rule gives the paper's 2212 and 732. A film without
-    sound can only be a test clip of a folder of films. Split: by the lists train.txt, valid.txt and test.txt of the
-    folder where it has them, else by `corpus.folds`.
+    A segment of Greatest Hits needs at least one annotation; this rule gives the paper's 2212 and 732.
+    Split: by the lists train.txt, valid.txt and test.txt of the folder where it has them, else by `corpus.folds`.
     seed: of the split and of rendered films. render_films: further keywords of vf.data.render.film.write_films.
     workers: processes.
     A film that cannot be used is left out, and ClipSet.left_out says why. Raises ValueError when none can be used.
@@ -191,7 +190,7 @@ def _no_film(corpus):
     if corpus.source == "folder":
         return f"{corpus.root}: has no film; wanted {', '.join(sorted(media.SUFFIXES))}"
     other = next((track for track in ("denoised", "mic") if replace(corpus, audio=track).paths()), None)
-    advice = f": set films.audio to {other}" if other else ""
+    advice = f": set films.audio to {other} (make real AUDIO={other})" if other else ""
     return f"{corpus.root}: has no film; wanted *_{corpus.audio}.mp4 with *_times.txt{advice}"
 
 
@@ -267,10 +266,21 @@ def splits(films: ClipSet, corpus: FilmCorpus, seed: int = 0) -> list[list[str]]
     """
     if corpus.rest() != "folds":
         return [[clip.split for clip in films.clips]]
-    names = sorted({clip.group for clip in films.clips})
-    corpus.check_folds(len(set(names) - set(corpus.listed("valid"))))
+    used = {clip.group for clip in films.clips}
+    corpus.check_folds(len(used - set(corpus.listed("valid"))))
+    names = sorted(
+        corpus.paths()
+    )  # all that `films` dealt, those that were left out then too: else others fall elsewhere
     folds = [replace(corpus, fold=fold).split(names, seed) for fold in range(corpus.folds)]
-    return [[split[clip.group] for clip in films.clips] for split in folds]
+    dealt = [[split[clip.group] for clip in films.clips] for split in folds]
+    lost = len(names) - len(used)
+    for fold, split in enumerate(dealt):
+        if lacking := {"train", "test"} - set(split):
+            raise ValueError(
+                f"{corpus.folder}: fold {fold} of {corpus.folds} has no film to {min(lacking)}, as {lost} of "
+                "its films are left out; wanted one in each: mend or remove those films, or set films.folds lower"
+            )
+    return dealt
 
 
 class _Unusable(Exception):
@@ -282,7 +292,7 @@ def _segments(job, source, timeline):
     name, path, split = job
     try:
         info, events = _film(path, name, source, timeline)
-        file, sound = _sound(path, info, source, split, timeline)
+        file, sound = _sound(path, info, timeline)
     except _Unusable as error:
         return [], [], [error.args[0]]
     clips, waves, left_out = [], [], []
@@ -293,7 +303,7 @@ def _segments(job, source, timeline):
             continue
         begin = round(start * timeline.sample_rate)
         wave = sound[begin : begin + timeline.samples]
-        if file and len(wave) < timeline.samples - LACKING * timeline.sample_rate:
+        if len(wave) < timeline.samples - LACKING * timeline.sample_rate:
             place, end = f"{start:g} s", len(sound) / timeline.sample_rate
             left_out.append(
                 _entry(file, f"its sound ends at {end:.2f} s", "give sound as long as the picture", place=place)
@@ -301,7 +311,7 @@ def _segments(job, source, timeline):
             continue
         waves.append(to_int16(np.pad(wave, (0, timeline.samples - len(wave)))))
         caption = text_prompt(inside) if source != "folder" else DEFAULT_PROMPT
-        clips.append(Clip(f"{name}_{i:02d}", path, start, timeline.seconds, split, name, inside, caption, bool(file)))
+        clips.append(Clip(f"{name}_{i:02d}", path, start, timeline.seconds, split, name, inside, caption))
     return clips, waves, left_out
 
 
@@ -329,28 +339,17 @@ def _film(path, name, source, timeline):
     return info, events
 
 
-def _sound(path, info, source, split, timeline):
-    """(file that the sound is from, None for a film without any; sound (s,)) of a film. Raises _Unusable.
-
-    The wav beside it comes first.
-    """
+def _sound(path, info, timeline):
+    """(file that the sound is from, sound (s,)) of a film. Raises _Unusable. The wav beside it comes first."""
     film = Path(path)
     file = next((wav for s in (".wav", ".WAV") if (wav := film.with_suffix(s)).exists()), film)
-    allowed = source == "folder" and split == "test"
-    remedy = "give a film with sound, or use it for generation alone (test split)"
-    why = "has no sound"
-    if file != film or info.has_sound:
-        with _refusals_of(file):
-            sound = media.read_sound(file, timeline.sample_rate)
-        found = refusal(sound)
-        if found is None:
-            return file, sound
-        why = found[0]
-        if why != "is silent":
-            raise _Unusable(_entry(file, *found))
-    if not allowed:
-        raise _Unusable(_entry(file, why, remedy))
-    return None, np.zeros(round(info.seconds * timeline.sample_rate), np.float32)
+    if file == film and not info.has_sound:
+        raise _Unusable(_entry(file, "has no sound", "give a film with sound; `video-foley` gives one to this"))
+    with _refusals_of(file):
+        sound = media.read_sound(file, timeline.sample_rate)
+    if found := refusal(sound):
+        raise _Unusable(_entry(file, *found))
+    return file, sound
 
 
 @contextmanager
@@ -460,12 +459,11 @@ def _rendered_sounds(corpus, timeline, seed):
 
 
 def _film_sounds(films, timeline):
-    """The sound of training and validation clips that have any."""
+    """The sound of training and validation clips."""
     for i in films.indices("train", "valid"):
         clip = films.clips[i]
-        if clip.has_sound:
-            wave = films.wave(i)[: timeline.sound_samples]
-            yield _piece(timeline, clip.name, clip.split, clip.group, wave, clip.caption, clip.events)
+        wave = films.wave(i)[: timeline.sound_samples]
+        yield _piece(timeline, clip.name, clip.split, clip.group, wave, clip.caption, clip.events)
 
 
 def _folder_sounds(corpus, timeline, seed, left_out):

@@ -175,16 +175,17 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     A folder that is there already is replaced.
     """
     path = Path(path)
-    partial, old = (path.with_name(f".{path.name}.{name}") for name in ("partial", "old"))
+    partial, old = (path.with_name(f".{path.name}.{os.getpid()}.{name}") for name in ("partial", "old"))
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         yield partial
         if path.exists():
-            shutil.rmtree(old, ignore_errors=True)
             path.replace(old)
         partial.replace(path)
     finally:
+        if old.exists() and not path.exists():  # the second move failed: what was there before is there again
+            old.replace(path)
         for folder in (partial, old):
             shutil.rmtree(folder, ignore_errors=True)
 

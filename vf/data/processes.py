@@ -32,6 +32,14 @@ def _end_with_owner():
     threading.Thread(target=lambda: (owner.join(), os.kill(os.getpid(), signal.SIGKILL)), daemon=True).start()
 
 
+def wait_passively() -> None:
+    """Have the idle threads of this process and of those it starts sleep; to be called before torch is imported.
+
+    OpenMP's spinning threads make torch many times slower on cores that others use. A policy that is set stays.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def end_with_parent() -> None:
     """From here on this process is killed when the process that started it ends, however that ends.
 

@@ -34,7 +34,7 @@ def unpack(archive: str | Path, folder: str | Path) -> None:
     try:
         with zipfile.ZipFile(archive) as source:
             members = _members(source, archive)
-            _extract(source, members, archive, folder)
+            _extract(source, members, folder)
     except DAMAGE as error:
         raise ValueError(
             f"{archive}: is damaged ({files.excerpt(error)}); "
@@ -60,7 +60,7 @@ def _members(source, archive):
     return members
 
 
-def _extract(source, members, archive, folder):
+def _extract(source, members, folder):
     try:
         with files.whole_folder(folder) as partial:
             needed, free = sum(m.file_size for m in members.values()), shutil.disk_usage(partial).free

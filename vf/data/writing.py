@@ -78,13 +78,21 @@ def _add_sound(container, sample_rate):
     return stream
 
 
+def _samples(wave, begin, end):
+    """Samples of a sound, clipped to [-1, 1]. Raises MediaError where some are no numbers."""
+    samples = np.asarray(wave[begin:end], np.float32)
+    if not np.isfinite(samples).all():
+        raise MediaError(f"the sound to write holds NaN or infinite samples from sample {begin} on; wanted numbers")
+    return np.clip(samples, -1, 1)
+
+
 def _mux_sound(container, stream, wave, sample_rate, begin=0, until=None):
     """Encode samples from `begin` on, to the end of the block that reaches `until` seconds, or to the last one.
 
     Returns the sample at which it stopped.
     """
     while begin < len(wave) and (until is None or begin < until * sample_rate):
-        block = np.clip(np.asarray(wave[begin : begin + 1024], np.float32), -1, 1)
+        block = _samples(wave, begin, begin + 1024)
         frame = av.AudioFrame.from_ndarray(block[None], format="fltp", layout="mono")
         frame.sample_rate, frame.pts = sample_rate, begin
         container.mux(stream.encode(frame))
@@ -97,7 +105,7 @@ def _mux_sound(container, stream, wave, sample_rate, begin=0, until=None):
 def write_film(
     path: str | Path,
     frames: np.ndarray,
-    fps: int | Fraction,
+    fps: float | Fraction,
     wave: np.ndarray | None = None,
     sample_rate: int = 16000,
     quality: int = 23,
@@ -118,7 +126,7 @@ def write_film(
             f"{path}: frames are {frames.shape}; wanted (t, h, w, 3) with at least one frame and even h and w"
         )
     with whole(path) as partial, _written(path, partial) as container:
-        track = container.add_stream("libx264", rate=fps)
+        track = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         track.width, track.height, track.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
         # x264's macroblock tree reads memory it has not set: with it the same frames give other bytes now and then
         track.options = {"crf": str(quality), "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}
@@ -156,7 +164,7 @@ def _write_sound(path, wave, sample_rate):
         try:
             with soundfile.SoundFile(os.fsencode(partial), "w", sample_rate, 1, "PCM_16") as file:
                 for begin in range(0, len(wave), 1 << 20):
-                    file.write(np.clip(wave[begin : begin + (1 << 20)], -1, 1))
+                    file.write(_samples(wave, begin, begin + (1 << 20)))
         except soundfile.LibsndfileError as error:
             with suppress(FileNotFoundError):
                 if shutil.disk_usage(partial.parent).free < ROOM:  # which libsndfile calls a system error

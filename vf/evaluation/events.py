@@ -18,9 +18,9 @@ def measure(curve: ArrayLike, times: ArrayLike, rate: float, early: float = 0.05
 
     curve: (n,) RMS. times: (e,) seconds, increasing; an event lasts until the next one or the end. rate: frames per
     second. early: seconds by which a sound may come ahead of its event's time, but not ahead of the event before.
-    floor: RMS of silence. Returns (3, e): the level, which is the largest RMS; the start (s), where half of the level
-    is first reached; the end (s), where a tenth of the level, or the floor if that is more, is last held. Start and end
-    are NaN for an event of no length or no sound.
+    floor: RMS of silence. Returns (3, e): the level, which is the largest RMS; the start (s), where it last rises
+    through half of the level before its peak; the end (s), where a tenth of the level, or the floor if that is more, is
+    last held. Start and end are NaN for an event of no length or no sound.
     """
     curve, times = np.asarray(curve, np.float64), np.asarray(times, np.float64)
     borders = np.append(np.maximum(times - early, np.append(0, times[:-1])[: len(times)]), len(curve) / rate)

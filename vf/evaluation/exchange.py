@@ -97,6 +97,7 @@ def _write(path, source, seconds):
     path.parent.mkdir(parents=True, exist_ok=True)
     rate = media.sound_rate(source)
     wave = systems.read_sound(source, rate)[: round(seconds * rate)]
+    wave = np.pad(wave, (0, round(seconds * rate) - len(wave)))
     soundfile.write(path, wave, rate, subtype="PCM_16" if np.abs(wave).max(initial=0) <= 1 else "FLOAT")
 
 

@@ -10,6 +10,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -173,8 +174,9 @@ def _flow_peaks(paths, reading):
         if path.suffix.lower() not in media.SUFFIXES:
             raise ValueError(f"{path}: has no picture; wanted films as references: name them, or go without --picture")
         film = media.probe(path)
-        frames, _ = media.read_frames(path, film.fps, (film.width, film.height), 0.0, reading.seconds)
-        found.append((published.flow_peaks(frames, film.fps), film.fps))
+        count = None if reading.seconds is None else round(reading.seconds * film.fps)
+        frames = islice(media.stream_frames(path, film.fps, (film.width, film.height)), count)
+        found.append((published.flow_peaks((image for image, _ in frames), film.fps), film.fps))
     return found
 
 
@@ -310,7 +312,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _tables(out):
     """The files of the command: the table, the scores of each clip, what the columns mean."""
-    return out, out.with_suffix(".per_clip.csv"), out.with_suffix(".legend.csv")
+    stem = out.name.removesuffix(".csv")
+    return out, out.with_name(f"{stem}.per_clip.csv"), out.with_name(f"{stem}.legend.csv")
 
 
 def _check_out(out, inputs, folders):

@@ -9,21 +9,19 @@ from scipy.spatial.distance import cdist, pdist
 from vf.evaluation import metrics
 
 SCALE = 100  # of kadtk, for readable numbers
-KERNELS = ("gaussian", "polynomial")
 
 
-def kad(reference: ArrayLike, estimate: ArrayLike, kernel: str = "gaussian", bandwidth: float | None = None) -> float:
+def kad(reference: ArrayLike, estimate: ArrayLike) -> float:
     """Kernel Audio Distance: the unbiased squared maximum mean discrepancy, times 100.
 
-    MMD^2 = mean k(x, x') + mean k(y, y') - 2 mean k(x, y), where x and x' (y and y') are different items of one set.
-    Gaussian: k(a, b) = exp(-|a - b|^2 / 2 s^2). Polynomial: k(a, b) = (a.b / e + 1)^3, as of the Kernel Inception
-    Distance (Binkowski et al., 2018).
+    MMD^2 = mean k(x, x') + mean k(y, y') - 2 mean k(x, y), where x and x' (y and y') are different items of one set and
+    k(a, b) = exp(-|a - b|^2 / 2 s^2), s the `median_distance` of the reference.
     Source: Chung et al., KAD: No More FAD!, 2025, and its tool kadtk. No unit; lower is better.
 
-    reference, estimate: (items, e), two items at least. bandwidth: s; without it `median_distance` of the reference.
+    reference, estimate: (items, e), two items at least.
     Returns a float, about 0 for sets of one distribution, of either sign. Raises ValueError for fewer items.
     """
-    return _mmd(_grams(reference, estimate, kernel, bandwidth))
+    return _mmd(_grams(reference, estimate))
 
 
 def median_distance(items: ArrayLike) -> float:
@@ -48,7 +46,7 @@ def kad_with_interval(
     groups: the film of each clip; whole films are drawn. A film that is drawn twice counts twice, but not as a pair
     with itself, so that the interval does not lie too high. The bandwidth stays that of the whole reference.
     """
-    grams = _grams(np.concatenate(list(reference)), np.concatenate(list(estimate)), "gaussian", None)
+    grams = _grams(np.concatenate(list(reference)), np.concatenate(list(estimate)))
     sizes = [[len(windows) for windows in each] for each in (reference, estimate)]
 
     def drawn(clips):
@@ -58,19 +56,14 @@ def kad_with_interval(
     return _mmd(grams), metrics.bootstrap(np.arange(len(reference)), groups, drawn, resamples, seed=seed)
 
 
-def _grams(reference, estimate, kernel, bandwidth):
+def _grams(reference, estimate):
     """Kernels of all pairs: within the reference, within the estimate, between them."""
     x, y = np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2:
         raise ValueError(
             f"embeddings are {x.shape} and {y.shape}; wanted two items or more of one size in each: embed more clips"
         )
-    if kernel not in KERNELS:
-        raise ValueError(f"kernel is {kernel!r}; wanted one of {', '.join(KERNELS)}")
-    if kernel == "polynomial":
-        return [(a @ b.T / x.shape[1] + 1) ** 3 for a, b in ((x, x), (y, y), (x, y))]
-    width = median_distance(x) if bandwidth is None else bandwidth
-    gamma = 1 / (2 * width**2 + 1e-8)  # kadtk's guard against a width of 0
+    gamma = 1 / (2 * median_distance(x) ** 2 + 1e-8)  # kadtk's guard against a width of 0
     return [np.exp(-gamma * cdist(a, b, "sqeuclidean")) for a, b in ((x, x), (y, y), (x, y))]
 
 

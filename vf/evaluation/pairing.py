@@ -1,6 +1,7 @@
 """Which file of a system belongs to which reference, and the two sounds at one length."""
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -45,11 +46,16 @@ def reading_of(args: argparse.Namespace) -> Reading:
     return Reading(args.map, args.common, args.seconds, args.tolerance)
 
 
+def system_name(folder: str | Path) -> str:
+    """The name of a system, which is its folder's: of a link the link's own, of `.` that of the folder one is in."""
+    return Path(os.path.abspath(folder)).name
+
+
 def by_system(folders: Sequence[str]) -> dict[str, str]:
     """Folders by the name of each; one alone is `estimate`. Raises ValueError for two of one name."""
     if len(folders) == 1:
         return {"estimate": folders[0]}
-    names = [Path(f).resolve().name for f in folders]
+    names = [system_name(folder) for folder in folders]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise ValueError(f"two folders are called {twice}; wanted a name for each system: rename one")
@@ -121,7 +127,7 @@ def _mapping(path):
 def _mapped(table, folder, reference, theirs, reading):
     """{name of the reference: path} of one folder, by the rows of a mapping."""
     if "system" in table:
-        table = table[table["system"].isna() | (table["system"] == folder.name)]
+        table = table[table["system"].isna() | (table["system"] == system_name(folder))]
     ours, result = systems.named(folder), {}
     for generated, wanted in zip(table["generated"], table["reference"]):
         path, truth = _by_name(ours, generated), _by_name(theirs, wanted)

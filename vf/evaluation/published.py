@@ -1,5 +1,9 @@
 """Metrics of other papers, by the settings of their released code, so that numbers compare (docs/metrics.md)."""
 
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
 import cv2
 import librosa
 import numpy as np
@@ -174,15 +178,18 @@ def sound_peaks(wave: ArrayLike, sample_rate: int) -> np.ndarray:
     return librosa.frames_to_time(librosa.onset.onset_detect(onset_envelope=envelope, sr=RATE), sr=RATE)
 
 
-def flow_peaks(frames: np.ndarray, fps: float) -> np.ndarray:
+def flow_peaks(frames: Iterable[np.ndarray], fps: float) -> np.ndarray:
     """Peaks of motion for `av_align`: frames at which the mean optical flow is larger than in both neighbours, in s.
 
-    frames: uint8 (t, h, w, 3), RGB. fps: their rate. The flow is Farneback's, by the settings of the metric's code.
+    frames: uint8 (h, w, 3) each, RGB, two or more; one is kept at a time. fps: their rate. The flow is Farneback's, by
+    the settings of the metric's code.
     """
-    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
-    empty = np.zeros((*grey[0].shape, 2), np.float32)  # no first guess: its flag is not set
-    flows = [cv2.calcOpticalFlowFarneback(a, b, empty.copy(), 0.5, 3, 15, 3, 5, 1.2, 0) for a, b in zip(grey, grey[1:])]
-    size = np.array([cv2.magnitude(flow[..., 0], flow[..., 1]).mean() for flow in flows])
+    size: Any = []
+    for a, b in itertools.pairwise(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames):
+        empty = np.zeros((*a.shape, 2), np.float32)  # no first guess: its flag is not set
+        flow = cv2.calcOpticalFlowFarneback(a, b, empty, 0.5, 3, 15, 3, 5, 1.2, 0)
+        size.append(cv2.magnitude(flow[..., 0], flow[..., 1]).mean())
+    size = np.array(size)
     size = np.concatenate([size[:1], size])  # the first frame has its neighbour's
     return (1 + np.flatnonzero((size[1:-1] > size[:-2]) & (size[1:-1] > size[2:]))) / fps
 

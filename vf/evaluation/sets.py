@@ -62,7 +62,7 @@ def limits(
         if windows < least_windows(true.shape[1], few and replace):
             found[form] = np.nan, (np.nan, np.nan)
         else:
-            found[form] = metrics.frechet_infinity(true, made, replace=replace, seed=seed, few=few)
+            found[form] = metrics.frechet_infinity(true, made, replace=replace, seed=seed, few=few and replace)
     return found
 
 

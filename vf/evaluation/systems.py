@@ -313,7 +313,10 @@ def main(arguments: list[str] | None = None) -> None:
         parser.exit(2, f"{lack[0]}: not there; run `make repro` first, or name other sounds with --sounds\n")
     films = clips.load(p.folder("clips")).where("test")
     sounds = {"truth": films.wave(slice(None))} | {n: clips.from_int16(np.load(f)) for n, f in paths.items()}
-    export(films, sounds, args.out)
+    try:
+        export(films, sounds, args.out)
+    except OSError as error:
+        parser.exit(2, f"{args.out}: {error.strerror or error}; wanted a folder to write: name another\n")
     print(f"{len(films)} clips: {', '.join(['films', *sounds])} in {args.out}")
 
 

@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from vf.data import files, media
+from vf.data import files, media, processes
 from vf.foley.request import LARGEST_SEED
 
 OTHERS = (".3gp", ".flv", ".gif", ".m2ts", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".wmv")
@@ -22,7 +22,7 @@ examples:
   video-foley film.mp4 --prompt "A person hit metal with a wooden stick."
   video-foley takes/ --prompt "A person hit wood with a wooden stick." --output out/
   video-foley film.mp4 --audio gravel.wav --curve drawn.csv --best-of 3 --wav
-  video-foley film.mp4 --prompt "A person hit wood." --negative "no music" --project
+  video-foley film.mp4 --prompt "A person hit wood." --negative "water" --project
 
 Beside each film lies its session (.json): all it takes to make the sound again, or to open it in the studio. Of several
 films foley-scores.csv, beside the new films, holds the scores; the same command goes on where it stopped.
@@ -60,7 +60,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--negative",
         metavar="TEXT",
-        help='what is not to be heard, in words, or "no speech" or "no music" (guidance leads away from it)',
+        help='what is not to be heard, in words that the model knows (guidance leads away from it), or "no speech" or '
+        '"no music", of which the shipped model knows nothing',
     )
     p.add_argument(
         "--output",
@@ -203,6 +204,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns 0, 1 where a film got no sound, of which a line says why, or 130 where it was stopped.
     """
     words = sys.argv[1:] if arguments is None else arguments
+    processes.wait_passively()
     try:
         if isinstance(sys.stdout, io.TextIOWrapper):  # and no stream that a notebook put there
             sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text

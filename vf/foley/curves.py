@@ -94,7 +94,7 @@ def events(curve: ArrayLike, rate: float, floor: float = 0.01, dip: float = 6.0,
     loud = np.flatnonzero(curve >= floor)
     if not len(loud):
         return []
-    parts = np.split(loud, np.flatnonzero(np.diff(loud) > max(1, gap * rate)) + 1)
+    parts = np.split(loud, np.flatnonzero(np.diff(loud) - 1 >= max(1, gap * rate)) + 1)
     spans = []
     for part in parts:
         start = part[0]

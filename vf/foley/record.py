@@ -120,8 +120,6 @@ def read(path: str | Path) -> tuple[dict, dict]:
         keywords["partial"] = _of(values, "partial", path, bool)
     try:
         request.check(keywords["regions"], len(levels) / curve["rate"])
-        request.check_prompt(keywords["prompt"], keywords["audio"])
-        request.check_seed(keywords["seed"])
         request.Request(**{key: value for key, value in keywords.items() if key != "film"})
         curves.check(levels)
     except ValueError as error:

@@ -130,7 +130,7 @@ class VideoFoley:
 
     @classmethod
     def from_pretrained(cls, name: str | Path | None = None, device: str = "cpu", hold: float = 0.0) -> "VideoFoley":
-        """Both stages, trained, with the settings of the tables: the system of Table 2.
+        """Both stages, trained; "small" and "paper" are the system of Table 2, with its settings.
 
         name: "small" or "paper", what `dvc repro` left of that profile in runs/<run>; "authors", the checkpoints that
         they released, in the folder `weights` of params.yaml; a folder that `save_pretrained` wrote; or a repository of
@@ -329,6 +329,13 @@ class VideoFoley:
             raise ValueError(
                 f"curve of shape {np.shape(wanted)}; wanted {count} values, as {film} has: cut or pad the curve"
             )
+        if film is not None and wanted is None:  # before the minutes of a prediction
+            length = self.frames(film, r.partial)
+            requests.check(regions, length / self.rate)
+            if r.loudness is not None:
+                delivery.check(length * t.video_hop, t.sample_rate)
+            if isinstance(audio, str | Path | tuple | list):
+                requests.listen(audio, t.sample_rate)
         with _bar(progress) as show:
             ready = 0.2 if wanted is None else 0.0
             if wanted is None and film is not None:

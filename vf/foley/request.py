@@ -42,12 +42,13 @@ class Request:
 
     wanted: loudness curve (n,), RMS in [0, 1] at the 512/128 rate, n that of the film; predicted from the film without.
     prompt: text, or audio: a sound whose timbre to take, as of Region; neither: no prompt. seed: of the noise. regions:
-    the later one counts where two overlap. best_of: renders with this many seeds, seed, seed + 1 ..., and keeps the one
-    closest to the curve among those whose CLAP score is not below the median of all. correct_gain: afterwards multiply
-    the sound towards the curve. negative_prompt: what is not to be heard, in words or by a name of NEGATIVES: Eq. 5
-    leads away from it in place of the null prompt. loudness: integrated loudness that one last gain brings the sound
-    to, LUFS (EBU R128). partial: take what can be read of a film that was cut off or is broken. Raises ValueError for a
-    best_of below 1 and a loudness that is not below 0.
+    the later one counts where two overlap, but for their gains, which add up. best_of: renders with this many seeds,
+    seed, seed + 1 ..., and keeps the one closest to the curve among those whose CLAP score is not below the median of
+    all. correct_gain: afterwards multiply the sound towards the curve. negative_prompt: what is not to be heard, in
+    words or by a name of NEGATIVES: Eq. 5 leads away from it in place of the null prompt. loudness: integrated loudness
+    that one last gain brings the sound to, LUFS (EBU R128). partial: take what can be read of a film that was cut off
+    or is broken. Raises ValueError for a best_of below 1, a loudness that is not below 0, and what `check_prompt` and
+    `check_seed` refuse.
     """
 
     wanted: np.ndarray | None = None
@@ -62,6 +63,8 @@ class Request:
     partial: bool = False
 
     def __post_init__(self):
+        check_prompt(self.prompt, self.audio)
+        check_seed(self.seed)
         if self.best_of < 1:
             raise ValueError(f"best_of={self.best_of}; wanted 1 or more")
         if self.negative_prompt is not None and not _is_text(self.negative_prompt):
@@ -142,7 +145,8 @@ def listen(audio: object, sample_rate: int) -> np.ndarray:
         path, start, end = (audio, 0.0, None) if isinstance(audio, str | Path) else audio
         start = start or 0.0
         if not (start >= 0 and (end is None or end > start)):
-            raise ValueError(f"{path}: from {start:g} to {end:g} s; wanted a stretch that is not empty")
+            to = "its end" if end is None else f"{end:g} s"
+            raise ValueError(f"{path}: from {start:g} s to {to}; wanted a stretch from 0 s on that is not empty")
         wave = media.read_sound(path, sample_rate, start, None if end is None else end - start)
         name = f"{path} from {start:g} s on"
     else:

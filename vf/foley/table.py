@@ -22,6 +22,10 @@ class Table:
     def __init__(self, folder: Path):
         self.path = folder / NAME
         self.rows: dict[str, dict[str, str]] = {}
+        self._read()
+
+    def _read(self):
+        """Take the rows that the file has now, which another run may have written meanwhile."""
         found = files.read_rows(self.path) if self.path.exists() else []
         if found and not {"film", "request", "problem", *SCORES} <= set(found[0][1]):
             raise ValueError(
@@ -47,6 +51,7 @@ class Table:
         row = {"film": self.key(film)} | {
             key: "" if value is None else files.printable(str(value)) for key, value in values.items()
         }
+        self._read()
         self.rows[row["film"]] = row
         with writing.whole(self.path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
             table = csv.DictWriter(file, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")

@@ -25,11 +25,11 @@ from vf.signal import fit, motion, rms
 
 @dataclass(frozen=True)
 class Options(fit.Training):
-    """Training of both networks; `features.end_to_end` of params.yaml has these keys.
+    """Training of both networks; `features.end_to_end` of params.yaml has some of these keys.
 
-    label_width, sigma: of Eq. 3. level: weight of the squared error of `frame_encoder.levels`, which the encoder
-    estimates by itself, beside the cross entropy of the classes, a mean over the frames. most_lag: values of the curve
-    by which the sound of a film may trail its picture, or lead it.
+    label_width, sigma: of Eq. 3, whose labels are scaled here to a sum of 1 in each frame. level: weight of the squared
+    error of `frame_encoder.levels`, which the encoder estimates by itself, beside the cross entropy of the classes, a
+    mean over the frames. most_lag: values of the curve by which the sound of a film may trail its picture, or lead it.
     """
 
     batch: int = 5
@@ -150,9 +150,11 @@ def train(
         lags = film_lags(truth, _estimate(both, maps, times, among), films, options.most_lag)
         return {film: lag for film, lag in lags.items() if film not in synchronous}
 
+    known = dict(encoder.config["late"])  # an encoder that was trained so before; what is measured here comes on top
+
     def correct(late):
         seconds = {str(rate): by * to_frames / encoder.config["fps"] for rate, by in late.items()}
-        encoder.register_to_config(late=seconds)
+        encoder.register_to_config(late=known | {rate: by + known.get(rate, 0.0) for rate, by in seconds.items()})
 
     rates = {} if times is None else {film: motion.rate(times[i]) for film, i in zip(films, among)}
     to_frames = maps.shape[1] / wanted.shape[1]

@@ -104,7 +104,12 @@ class RMS2Sound(DiffusionPipeline):
         return torch.cat(waves)
 
     def decode_mel(self, latents: torch.Tensor) -> torch.Tensor:
-        """Latents (b, c, l, g) -> the VAE's log-mels (b, n, bins); gradients pass."""
+        """Latents (b, c, l, g) -> the VAE's log-mels (b, n, bins); gradients pass.
+
+        Raises ValueError for latents that are no numbers, as far too much guidance makes them.
+        """
+        if not torch.isfinite(latents).all():
+            raise ValueError("the sampled latents hold NaN or infinite numbers; wanted a sound: lower guidance_scale")
         mean, std = self._latent_statistics()
         latents = latents / self.vae.config.scaling_factor * std + mean
         return self.vae.decode(latents.to(self.vae.dtype)).sample[:, 0]
@@ -212,9 +217,9 @@ def train_controlnet(
     latents: (i, c, l, g) from `pipeline.encode`. timbres: (i, e) from `encode_prompt` of the same sounds. rms: (i, n)
     their curves, n = stride * l; all three in memory, on disk or computed when read (`vf.models.examples`). start: a
     control net to go on from (default: a copy of the U-Net's encoder). condition: (i, n) the net's input instead of the
-    curve, such as a track of onsets.
+    curve, such as a track of onsets. With `start`, its own mu and kernel count, not those of the options.
 
-    Sets `pipeline.controlnet` and returns the losses.
+    Sets `pipeline.controlnet` and returns the losses. Raises ValueError for arrays of different lengths.
     """
     if not len(latents) == len(timbres) == len(rms):
         raise ValueError(f"{len(latents)} latents, {len(timbres)} timbres, {len(rms)} curves; wanted one of each")

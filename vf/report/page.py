@@ -213,7 +213,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", help="small or paper; params.yaml's own without it")
     p = params.load_or_exit(parser.parse_args().profile)
-    found = write(p)
+    try:
+        found = write(p)
+    except FileNotFoundError as error:
+        parser.exit(2, f"{error.filename}: is not there; wanted what `make repro` leaves: run it first\n")
     for name, table in found.tables.items():
         print(f"\n{name}\n{tables.readable(table).to_string(index=False)}")
     print(f"\n{_count(found.tally)}: {Path('runs') / p.run / 'report.html'}")

@@ -176,7 +176,10 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", help="small or paper; params.yaml's own without it")
-    draw(params.load_or_exit(parser.parse_args().profile))
+    try:
+        draw(params.load_or_exit(parser.parse_args().profile))
+    except (FileNotFoundError, ValueError) as error:  # of clips that are not there
+        parser.exit(2, f"{error}: run `make repro` first\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm.auto import tqdm
 
-from vf.signal import batches, group
+from vf.signal import batches, group, memory
 from vf.signal.batches import Part
 from vf.signal.checkpoint import State
 from vf.signal.group import autocast, device, is_main, leave_to_main, wait  # noqa: F401  for who calls `fit`
@@ -103,6 +103,7 @@ def fit(
     accelerate's configuration asks for and this training does not do.
     """
     group.check_precision(training.precision)
+    memory.keep_freed()
     first = is_main()
     parts = [Part()] if whole else batches.parts(training.batch, group.passes(), label or "training")
     model.to(device()).train()
@@ -111,6 +112,7 @@ def fit(
     optimizer = training.optimizer(trained if parameters is None else parameters)
     state = _state(training, model, optimizer, trained)
     _load(state)
+    optimizer.zero_grad()  # of a step that was interrupted, in an earlier call
     last = min(training.steps, training.until or training.steps)
     history = state.history
     done = len(history)

@@ -196,7 +196,7 @@ def shape(
             f"onset={onset} s, length={length} s, level={level}, peak={peak}; wanted an onset inside the "
             f"{frames / rate:g} s of the curve, a positive length, a level in (0, 1] and a peak in (0, 1)"
         )
-    start = round(onset * rate)
+    start = min(round(onset * rate), frames - 1)
     count = max(1, round(length * rate))
     event = level * SHAPES[name](count, peak)
     curve = np.zeros(frames, dtype=np.float32)

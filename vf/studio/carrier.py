@@ -1,5 +1,6 @@
 """Files between the browser and the desk, piece by piece, so that none has to fit into one message or into memory."""
 
+import filecmp
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +70,7 @@ class Carrier(anywidget.AnyWidget):
         for k in range(2, 1000):
             if not path.exists():
                 break
-            if path.stat().st_size == partial.stat().st_size and path.read_bytes() == partial.read_bytes():
+            if filecmp.cmp(path, partial, shallow=False):
                 break
             path = self.inbox / f"{Path(name).stem}-{k}{Path(name).suffix}"
         partial.replace(path)

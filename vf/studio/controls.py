@@ -79,8 +79,9 @@ class Controls:
             audio = None
         path, start, end = audio if isinstance(audio, tuple) else (audio or "", 0.0, 0.0)
         self.fields[name].value = str(path)
+        start = start or 0.0
         self.fields[f"{name} from"].value = start
-        self.fields[f"{name} for"].value = end - start
+        self.fields[f"{name} for"].value = 0.0 if end is None else end - start
 
 
 def prose() -> w.HTML:

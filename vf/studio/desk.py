@@ -227,14 +227,16 @@ class Desk(Controls):
 
     def refresh(self) -> None:
         """Show the studio as it is now. Only what has changed is sent to the browser."""
-        with self._lock, self.editor.hold_sync():  # the thread of a render and the surface may both come here
-            self._show_curves()
-            self._show_media()
-        self._regions.show()
-        self.exchange.show()
-        self.advice.value = words.advice(self.studio)
-        self.scores.value = words.scores(self.studio)
-        self._note()
+        try:
+            with self._lock, self.editor.hold_sync():  # the thread of a render and the surface may both come here
+                self._show_curves()
+                self._show_media()
+        finally:  # what no player shows is saved and downloaded all the same
+            self._regions.show()
+            self.exchange.show()
+            self.advice.value = words.advice(self.studio)
+            self.scores.value = words.scores(self.studio)
+            self._note()
 
     def _note(self):
         self.notes.value = words.notes(self.studio, self.fields["prompt"].value, self.fields["negative"].value)
@@ -261,20 +263,21 @@ class Desk(Controls):
         sound = self.studio.made
         playing = self.fields["hear"].value
         surface = self.editor
-        if film is not self._film:
+        new_film, new_sound = film is not self._film, sound is not self._sound
+        other = new_film or new_sound or playing != self._playing
+        # known before it is shown: what cannot be shown is tried once
+        self._film, self._sound, self._playing = film, sound, playing
+        if new_film:
             self._preview = None
             surface.selected = -1
             surface.span = []
             surface.strip = editor.film_strip(film, self.studio.seconds) if film else b""
-        if sound is not self._sound:
+        if new_sound:
             surface.achieved = _floats(sound.rms) if sound else b""
             surface.spectrogram = editor.spectrogram(sound.waveform, self.studio.maker.timeline) if sound else b""
-        if film is not self._film or sound is not self._sound or playing != self._playing:
+        if other:
             heard = sound if playing == "new sound" else None
             surface.play(*editor.playable(self._preview or film, heard, self._folder.name))
-        self._film = film
-        self._sound = sound
-        self._playing = playing
 
     def fill(self) -> None:
         """Put the choices of a loaded session into the fields."""

@@ -3,6 +3,7 @@
 import io
 import mimetypes
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -93,6 +94,8 @@ def spectrogram(wave: np.ndarray, timeline: Timeline, widest: int = 6000) -> byt
     hop = timeline.sound_hop
     minute = 60 * timeline.sample_rate // hop * hop
     step = -(-len(wave) // (hop * widest))
+    if len(wave) <= timeline.sound_window:
+        wave = np.pad(wave, (0, timeline.sound_window + hop - len(wave)))
     columns = []
     for start in range(0, len(wave) - timeline.sound_window, minute):  # the whole of a long sound needs too much memory
         part = torch.from_numpy(np.array(wave[start : start + minute], np.float32))
@@ -126,14 +129,17 @@ def preview(film: str | Path, folder: str | Path, height: int = 240, most: int =
 def playable(film: str | Path | None, sound: Foley | None, folder: str | Path) -> tuple[str, Path | None]:
     """Media type and file for the player. folder: where the film with its new sound is written.
 
-    It plays the film with its new sound, or the one that is not None. Without both, there is no type and no file.
+    It plays the film with its new sound, or the one that is not None: the sound alone, too, where neither mp4 nor the
+    film's own container can hold both. Without both, there is no type and no file.
     """
     if sound is None:
         return ("", None) if film is None else (mimetypes.guess_type(film)[0] or "video/mp4", Path(film))
-    if film is None:
-        path = Path(folder) / "playing.wav"
-        writing.write_sound(path, sound.waveform, sound.sample_rate)
-        return "audio/wav", path
-    path = Path(folder) / "playing.mp4"
-    writing.replace_sound(film, path, sound.waveform, sound.sample_rate)
-    return "video/mp4", path
+    if film is not None:
+        for suffix in dict.fromkeys((".mp4", Path(film).suffix)):
+            path, partial = Path(folder) / f"playing{suffix}", sound.session.get("partial", False)
+            with suppress(media.MediaError):
+                writing.replace_sound(film, path, sound.waveform, sound.sample_rate, partial)
+                return mimetypes.guess_type(path)[0] or "video/mp4", path
+    path = Path(folder) / "playing.wav"
+    writing.write_sound(path, sound.waveform, sound.sample_rate)
+    return "audio/wav", path

@@ -146,10 +146,9 @@ class Exchange:
         self._desk.start(self._read, session)
 
     def _read(self, session):
-        if self._desk.attempt(self._studio.load, session, self._desk.progress):
+        if self._desk.attempt(self._studio.load, session, self._desk.progress) and self._desk.attempt(self._desk.fill):
             other = "its weights were others than these: Render makes another sound"
             self._desk.say(f"the session is loaded; {'Render makes its sound again' if self._studio.same else other}")
-            self._desk.fill()
 
     def _import(self):
         kind = self._desk.fields["kind"].value

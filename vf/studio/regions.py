@@ -5,7 +5,7 @@ from collections.abc import Callable
 import ipywidgets as w
 
 from vf.foley import render as foley
-from vf.foley.request import Timbre
+from vf.foley.request import LARGEST_GAIN, Timbre
 from vf.studio import words
 from vf.studio.controls import Controls, row
 from vf.studio.editor import Editor
@@ -32,7 +32,7 @@ class RegionPage:
             controls.number("start", 0.0, 0, 36000, label="start (s)"),
             controls.number("end", 1.0, 0, 36000, label="end (s)"),
             controls.seed("region seed", -1, "seed (-1: the film's)", "250px"),
-            controls.number("gain", 0.0, -40, 40, 0.5, label="gain (dB)"),
+            controls.number("gain", 0.0, -LARGEST_GAIN, LARGEST_GAIN, 0.5, label="gain (dB)"),
         ]
         prompt = [
             controls.field("region prompt", w.Text(), "280px", "prompt", grow=True),

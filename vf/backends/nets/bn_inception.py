@@ -125,7 +125,9 @@ def load(state: dict[str, torch.Tensor], channels: int = 3) -> BNInception:
         model.load_state_dict(state)
     except (KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"not the tensors of bn_inception-52deb4733.pth: {reason}; check which file it is") from error
+        raise ValueError(
+            f"not the tensors of BN-Inception: {reason}; wanted the file of `make weights`: check which one it is"
+        ) from error
     return model.eval()
 
 

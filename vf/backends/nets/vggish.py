@@ -28,12 +28,12 @@ def _mel(hertz):
     return 1127 * np.log1p(np.asarray(hertz) / 700)
 
 
-def log_mel_examples(wave: np.ndarray | torch.Tensor, hop_seconds: float = 0.96) -> torch.Tensor:
+def log_mel_examples(wave: np.ndarray | torch.Tensor) -> torch.Tensor:
     """Input of VGGish: log(mel + 0.01) in examples of 0.96 s.
 
     wave: (b, s) at 16 kHz. Returns (b, examples, 96, 64): magnitudes of frames of 25 ms every 10 ms under a Hann
-    window, from the start of the sound, through `mel_filters`. An example begins every `hop_seconds`, rounded to 10 ms.
-    An incomplete example at the end is dropped. Raises ValueError for less than one example, 15600 samples.
+    window, from the start of the sound, through `mel_filters`. An incomplete example at
+    the end is dropped. Raises ValueError for less than one example, 15600 samples.
     """
     wave = torch.as_tensor(wave, dtype=torch.float32)
     least = (FRAMES - 1) * HOP + WINDOW
@@ -43,7 +43,7 @@ def log_mel_examples(wave: np.ndarray | torch.Tensor, hop_seconds: float = 0.96)
         )
     frames = wave.unfold(-1, WINDOW, HOP) * torch.hann_window(WINDOW, device=wave.device)
     mel = torch.fft.rfft(frames, FFT).abs() @ mel_filters().to(wave.device)
-    return (mel + 0.01).log().unfold(1, FRAMES, round(hop_seconds * SAMPLE_RATE / HOP)).transpose(2, 3)
+    return (mel + 0.01).log().unfold(1, FRAMES, FRAMES).transpose(2, 3)
 
 
 class VGGish(nn.Module):

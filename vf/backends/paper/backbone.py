@@ -5,6 +5,7 @@ from pathlib import Path
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import RobertaTokenizer, SpeechT5HifiGan
 
+from vf.backends import tensors
 from vf.backends import weights as released
 from vf.backends.nets import audioldm
 from vf.backends.paper import clap
@@ -31,12 +32,12 @@ def prepare(
 
 def _from_folder(path, folder):
     both_towers, extractor = clap.whole(path / "text_encoder", folder)
-    return {
-        "vae": AutoencoderKL.from_pretrained(path / "vae"),
-        "unet": UNet2DConditionModel.from_pretrained(path / "unet"),
-        "clap": both_towers,
-        "tokenizer": RobertaTokenizer.from_pretrained(path / "tokenizer"),
-        "feature_extractor": extractor,
-        "vocoder": SpeechT5HifiGan.from_pretrained(path / "vocoder"),
-        "scheduler": DDIMScheduler.from_pretrained(path / "scheduler"),
+    readers = {
+        "vae": AutoencoderKL.from_pretrained,
+        "unet": UNet2DConditionModel.from_pretrained,
+        "tokenizer": RobertaTokenizer.from_pretrained,
+        "vocoder": SpeechT5HifiGan.from_pretrained,
+        "scheduler": DDIMScheduler.from_pretrained,
     }
+    wanted = "an AudioLDM in diffusers' format: fetch it again (make weights)"
+    return tensors.load_folder(path, readers, wanted) | {"clap": both_towers, "feature_extractor": extractor}

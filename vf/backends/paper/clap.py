@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from transformers import ClapFeatureExtractor, ClapModel, ClapTextModelWithProjection, RobertaTokenizer
 
+from vf.backends import tensors
 from vf.backends import weights as released
 
 
@@ -20,12 +21,13 @@ def whole(text_encoder: str | Path, folder: str | Path) -> tuple[ClapModel, Clap
     """CLAP with both towers, and its feature extractor. diffusers' format has only the text tower.
 
     text_encoder: folder of the text tower. folder: of the released files, among them the whole CLAP.
-    Raises weights.MissingWeights, and ValueError where the two text towers differ: an audio prompt would then mean
-    something else to the U-Net.
+    Raises weights.MissingWeights, tensors.CheckpointError for a folder that is damaged or lacks a tensor, and
+    ValueError where the two text towers differ: an audio prompt would then mean something else to the U-Net.
     """
-    text = ClapTextModelWithProjection.from_pretrained(text_encoder)
+    wanted = "CLAP in transformers' format: fetch it again (make weights)"
+    text = tensors.load_folder(text_encoder, {".": ClapTextModelWithProjection.from_pretrained}, wanted)["."]
     path = released.find("clap", folder)
-    clap = ClapModel.from_pretrained(path).eval()
+    clap = tensors.load_folder(path, {".": ClapModel.from_pretrained}, wanted)["."]
     whole_state = clap.state_dict()
     text_state = {name: tensor for name, tensor in text.state_dict().items() if torch.is_floating_point(tensor)}
     difference = max(float((whole_state[name] - tensor).abs().max()) for name, tensor in text_state.items())

@@ -119,6 +119,8 @@ def levels(curves: np.ndarray | torch.Tensor, frames: int, groups: Sequence[Hash
     films = {g: [i for i, other in enumerate(groups) if other == g] for g in dict.fromkeys(groups)}
     audible = {g: level[i][level[i] > 0] for g, i in films.items()}
     loud = {g: values.quantile(0.9) for g, values in audible.items() if len(values)}
+    if not loud:
+        return level
     median = torch.stack(list(loud.values())).median()
     for g, top in loud.items():
         level[films[g]] = torch.where(level[films[g]] > 0, level[films[g]] + median - top, 0).clamp(min=0)
@@ -216,7 +218,7 @@ def train(
     torch.manual_seed(options.seed)
     if start and not Path(start).is_dir():
         raise FileNotFoundError(f"{start}: no frame encoder there; run that run first, or set features.start to null")
-    encoder = FrameEncoder.from_pretrained(start) if start else FrameEncoder(maps.shape[2], tuple(options.widths))
+    encoder = _read(start) if start else FrameEncoder(maps.shape[2], tuple(options.widths))
     level = levels(np.asarray(curves)[list(among)], maps.shape[1], [groups[i] for i in among])  # no other clip is read
     target = dict(zip(among, level))
 

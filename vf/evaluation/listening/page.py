@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from vf.data import files, media, writing
 from vf.data.clips import Event, cut, read_times
-from vf.evaluation import systems
+from vf.evaluation import pairing, systems
 from vf.evaluation.listening import opinions
 from vf.signal import rms
 
@@ -154,7 +154,7 @@ def _by_name(folders):
     """
     found = {}
     for folder in map(Path, folders):
-        name = Path(os.path.abspath(folder)).name
+        name = pairing.system_name(folder)
         if name == TRUTH:
             raise ValueError(
                 f"{folder}: is called {TRUTH}, as the true sound is; wanted another name for a system: rename it, "
@@ -243,9 +243,12 @@ def _examples(folder, paths, events, chosen, truth, seconds, digest):
 
 
 def follow(sound: ArrayLike, leader: ArrayLike) -> np.ndarray:
-    """A sound with the loudness of another, both (s,) of whole hops: another material at the right times."""
-    wanted = rms.rms_curve(np.asarray(leader, np.float32), 512, 128)
-    return rms.impose(torch.as_tensor(np.asarray(sound, np.float32))[None], wanted[None], 512, 128)[0].numpy()
+    """A sound with the loudness of another, both (s,): another material at the right times."""
+    both = [np.asarray(x, np.float32) for x in (sound, leader)]
+    length = len(both[1])
+    sound, leader = (np.pad(x, (0, -length % 128)) for x in both)  # to whole hops
+    wanted = rms.rms_curve(leader, 512, 128)
+    return rms.impose(torch.as_tensor(sound)[None], wanted[None], 512, 128)[0].numpy()[:length]
 
 
 def main(arguments: list[str] | None = None) -> None:
