@@ -88,14 +88,16 @@ def notebooks(run):
     """Copy the notebooks, executed where a run has them. Returns their names on the site."""
     names = []
     for source in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        executed = ROOT / "runs" / run / "notebooks" / source.name if run else source
-        nb = json.loads((executed if executed.is_file() else source).read_text())
+        made = ROOT / "runs" / (run or "") / "notebooks"
+        there = [path for path in (made / source.name, made / source.name[:2] / "default.ipynb") if path.is_file()]
+        executed = there[0] if run and there else source
+        nb = json.loads(executed.read_text())
         nb["metadata"].pop("papermill", None)  # paths of the machine that ran it
         # the sources' cell of parameters stands above the one with which a run repeats it
         nb["cells"] = [c for c in nb["cells"] if "injected-parameters" not in c["metadata"].get("tags", [])]
         for cell in nb["cells"]:
             cell["metadata"] = {"tags": ["remove-stderr", *cell["metadata"].get("tags", [])]}  # bars of progress
-        if executed != source and executed.is_file():
+        if executed != source:
             note = f"*Outputs are of the run `{run}`.*"
             if run == "smoke":
                 note = "*Outputs are of a run on a handful of clips, to show the way: their numbers mean nothing.*"

@@ -327,8 +327,10 @@ def test_rendered_sounds_carry_captions():
 
 
 @pytest.mark.skipif(not REAL, reason="VF_GREATEST_HITS does not point at films of Greatest Hits")
-def test_real_films_are_cut_by_the_papers_rule():
-    made = corpora.films(corpus(REAL, audio="mic"), Timeline())
+def test_real_films_are_cut_by_the_papers_rule(tmp_path):
+    for path in sorted(Path(REAL).glob("*"))[:14]:  # seven films and their annotations
+        (tmp_path / path.name).symlink_to(path)
+    made = corpora.films(corpus(tmp_path, audio="mic"), Timeline())
     assert not made.left_out and len(made) > 2 * len({c.group for c in made.clips})
     assert all(c.events and c.film.endswith("_mic.mp4") for c in made.clips)
     level = rms.rms_curve(made.wave(slice(0, 20)), 512, 128).mean()

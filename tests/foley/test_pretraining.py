@@ -79,6 +79,18 @@ def test_held_out_sounds_are_never_heard_and_no_two_draws_are_alike(real, tmp_pa
     assert not np.array_equal(waves[:6], pretraining.sounds("vae", 0, 6)[0][:6])
 
 
+def test_real_films_are_learnt_from_once_and_never_where_they_test_others(real, tmp_path):
+    films = tmp_path / "films"
+    films.mkdir()
+    for name in ("a_mic", "a_denoised", "b_denoised", "c_mic", "d_denoised", "plain"):
+        (films / f"{name}.mp4").touch()
+    pretraining = Pretraining(RECIPE, tmp_path / "state", real, films, workers=1)
+    found = {path.stem for path in pretraining._real_films()}
+    assert found == {"a_mic", "b_denoised", "c_mic", "d_denoised", "plain"}
+    (films / "test.txt").write_text("c\nd_denoised\n")
+    assert {path.stem for path in pretraining._real_films()} == {"a_mic", "b_denoised", "plain"}
+
+
 def test_every_part_is_trained_and_what_ships_is_what_the_back_ends_load(real, tmp_path):
     frames, wave, _ = render.film("test", 0, seconds=2.0, size=(64, 48))
     (tmp_path / "films").mkdir()

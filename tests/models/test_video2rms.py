@@ -166,3 +166,11 @@ def test_another_view_of_a_film_has_the_films_own_target():
     vectors, wanted = video2rms.with_views(features, [features[[1, 3]] + 10], targets, [1, 3])
     assert vectors[:, 0, 0].tolist() == [1, 3, 11, 13] and wanted[:, 0].tolist() == [1, 3, 1, 3]
     assert len(video2rms.with_views(features, [], targets, [1, 3])[0]) == 2
+
+
+def test_no_clips_have_no_curves():
+    model = Video2RMS(features=4, width=4, lstm=2, frames=10, rms_frames=40, bins=8, onsets=True)
+    nothing = np.zeros((0, 10, 4), np.float32)
+    probability, curves = video2rms.predict(model, nothing, model.classes)
+    assert probability.shape == (0, 40, 8) and curves.shape == (0, 40)
+    assert video2rms.predict_onsets(model, nothing).shape == (0, 10)

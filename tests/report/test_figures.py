@@ -71,6 +71,8 @@ def test_figures_come_from_saved_numbers():
     assert line[0].get_label().startswith("64 bins") and area[0].get_label().startswith("16 bins"), (
         "no line hides another"
     )
+    alone = training.curve(rms | {"errors": errors[:1], "counts": [16]}, TIMELINE).axes[3]
+    assert [line.get_label() for line in alone.lines] == ["16 bins: mean 0.00100"] and not alone.collections
     for losses in ([3.0, 2.0, 1.0], []):
         assert len(training.features({"flow": 0.4}, losses, np.ones(25), np.ones(25), "f", 25).axes) == 3
     assert len(training.predictions(np.zeros((2, 125)), np.ones((2, 125)), ["a", "b"], 125).axes) == 2

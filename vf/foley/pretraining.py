@@ -11,6 +11,7 @@ stroke styles and sounds of the rendered test films are not among them.
 import argparse
 import csv
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -47,6 +48,7 @@ from vf.signal.timeline import Timeline
 Options = TypeVar("Options", bound=fit.Training)
 SYSTEM = ("vae", "vocoder", "clap", "unet", "controlnet", "frame_encoder", "video2rms")
 SCORING = ("tagger", "scoring_clap")  # of the metrics
+TRACK = re.compile("_(mic|denoised)$")  # of a film of Greatest Hits
 RENDERED = "rendered"  # all rendered films, where films are told apart
 PARTS = SYSTEM + SCORING + ("progress",)
 # of what is rendered; no two parts get the same sounds or films
@@ -306,7 +308,7 @@ class Pretraining:
         rendered = self._rendered("video2rms", 0)
         starts = [(path, 0.0, RENDERED) for path in rendered]
         seconds = self.timeline.seconds
-        for path in corpora.FilmCorpus("folder", self.films).paths().values():
+        for path in self._real_films():
             length = len(media.read_sound(path, self.timeline.sample_rate)) / self.timeline.sample_rate
             starts += [(path, start, path.stem) for start in np.arange(0, length - seconds, settings["hop"])]
         if len(starts) == len(rendered):
@@ -314,6 +316,16 @@ class Pretraining:
         folder = self.state / "films" / "video2rms" / "maps"
         stored = self._maps(folder, [clip[:2] for clip in starts], tuple(settings["size"]), settings["pool"])
         return *stored, [film for *_, film in starts]
+
+    def _real_films(self) -> list[Path]:
+        """Real films to learn from: none that the folder's test.txt names; of a film's two tracks the microphone's."""
+        corpus = corpora.FilmCorpus("folder", self.films)
+        tested = {TRACK.sub("", name) for name in corpus.listed("test")}
+        films: dict[str, Path] = {}
+        for name, path in corpus.paths().items():  # the microphone's comes first
+            if (film := TRACK.sub("", name)) not in tested:
+                films.setdefault(film, path)
+        return list(films.values())
 
     def _rendered(self, part: str, round_: int) -> list[Path]:
         """The rendered films of one round of a part, on disk until the next round."""

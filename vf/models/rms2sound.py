@@ -108,7 +108,7 @@ class RMS2Sound(DiffusionPipeline):
 
         Raises ValueError for latents that are no numbers, as far too much guidance makes them.
         """
-        if not torch.isfinite(latents).all():
+        if (~torch.isfinite(latents)).any():
             raise ValueError("the sampled latents hold NaN or infinite numbers; wanted a sound: lower guidance_scale")
         mean, std = self._latent_statistics()
         latents = latents / self.vae.config.scaling_factor * std + mean

@@ -263,6 +263,8 @@ def predict(
     parts = []
     for i in tqdm(range(0, len(features), batch), desc="Video2RMS predicts", mininterval=2.0):
         parts.append(model(_tensor(features[i : i + batch], model.device)).cpu())
+    if not parts:
+        parts = [torch.zeros(0, model.config["rms_frames"], model.config["bins"])]
     if bins is None:
         values = torch.cat(parts)
         return values, values[..., 0].clamp(min=0)
@@ -274,11 +276,11 @@ def predict(
 def predict_onsets(model: Video2RMS, features: np.ndarray, batch: int = 8) -> torch.Tensor:
     """Probability of an onset in each video frame, (clips, t). features: (clips, t, d). The model has an onset head."""
     model.eval()
-    parts = []
+    parts = [torch.zeros(0, model.config["frames"])]
     for i in range(0, len(features), batch):
         _, logits = model.with_onsets(_tensor(features[i : i + batch], model.device))
-        parts.append(logits)
-    return torch.cat(parts).sigmoid().cpu()
+        parts.append(logits.cpu())
+    return torch.cat(parts).sigmoid()
 
 
 def from_authors(path: str | Path) -> Video2RMS:

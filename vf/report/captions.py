@@ -7,7 +7,8 @@ TABLES = {  # title, remark
     "table1": (
         "Table 1: Video2RMS",
         "E-L1 over sounding frames, which is the paper's in this table, and Acc@k leave out the frames that are silent "
-        "in both truth and prediction. Rows over seeds are of the stage video2rms_repeats.",
+        "in both truth and prediction. Rows over seeds are of the stage "
+        "video2rms_repeats, and over all folds where the films have no official split.",
     ),
     "table2": (
         "Table 2: Video-Foley",
@@ -42,7 +43,7 @@ FIGURES = {  # in the order of the report: the paper's figures first
     "01_statistics": "The clips of this run beside Greatest Hits: gaps between events, levels of frames, materials in "
     "a clip.",
     "02_rms": "From a waveform to its RMS curve and to classes (Eqs. 1, 2), and what the classes lose.",
-    "03_features": "How well a linear probe reads the RMS curve from each kind of map, on validation films; the "
+    "03_features": "How well a linear probe reads the RMS curve from each kind of map, on films left out of it; the "
     "frame encoder's training; one film's change of picture beside its RMS.",
     "04_losses": "Training loss of Video2RMS (Eq. 3).",
     "04_predictions": "True and predicted curves of three test films.",
@@ -77,10 +78,10 @@ DRAWN = (
     "which rise and fall within tenths of a second."
 )
 COUNTERFACTUAL = (
-    "Six test films rendered once more with one thing changed and all else, chance included, as it was; the mean over "
-    "films of what that changes. true: the film's own sound; curve: Video2RMS's; sound: Video-Foley's, by text. "
-    "level_db: of the events; lag_ms, correlation: of the two curves at the lag where they agree most; material_heard: "
-    "share of sounds in which a tagger hears the new material."
+    "Rendered films of the test split, once more with one thing changed and all else, chance included, as it was; the "
+    "mean over films of what that changes. true: the film's own sound; curve: Video2RMS's; sound: Video-Foley's, by "
+    "text. level_db: of the events; lag_ms, correlation: of the two curves at the lag where they agree most; "
+    "material_heard: share of sounds in which a tagger hears the new material."
 )
 
 ROWS = {

@@ -74,7 +74,8 @@ def curve(saved: Mapping[str, np.ndarray], timeline: Timeline) -> Figure:
     figures.curve(axes[2], saved["classes"], rate, color=figures.BLUE)
     axes[2].set(ylabel="class")
     labels = [f"{count} bins: mean {error.mean():.5f}" for count, error in zip(saved["counts"], saved["errors"])]
-    figures.reference(axes[3], saved["errors"][1], rate, labels[1])
+    for error, label in list(zip(saved["errors"], labels))[1:]:
+        figures.reference(axes[3], error, rate, label)
     figures.curve(axes[3], saved["errors"][0], rate, labels[0], color=figures.BLUE, lw=0.9)
     axes[3].set(ylabel="error of RMS", ylim=(0, 1.3 * float(np.max(saved["errors"]))))
     axes[3].legend(loc="upper right", ncols=2)
