@@ -357,3 +357,20 @@ def test_two_runs_into_one_folder_keep_each_others_rows(tmp_path):
     second.put(tmp_path / "b.mp4", request="2")
     first.put(tmp_path / "c.mp4", request="3")
     assert list(Table(tmp_path).rows) == ["a.mp4", "b.mp4", "c.mp4"]
+
+
+def test_the_sampler_is_held_as_firmly_as_asked(tmp_path, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(VideoFoley, "from_pretrained", lambda *given: asked.append(given) or maker())
+    film(tmp_path / "a.mp4", 1.0)
+    assert command.main([str(tmp_path / "a.mp4"), "--prompt", "a", "--hold", "0.5"]) == 0
+    assert command.main([str(tmp_path / "a.mp4"), "--prompt", "a"]) == 0
+    assert [given[2] for given in asked] == [0.5, 0.0]
+
+
+@pytest.mark.parametrize("hold", ["2", "-1", "nan"])
+def test_a_hold_that_is_no_share_is_one_line(tmp_path, capsys, hold):
+    film(tmp_path / "a.mp4", 1.0)
+    assert command.main([str(tmp_path / "a.mp4"), "--prompt", "a", f"--hold={hold}"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "hold" in line and "0 (off) to 1" in line and not (tmp_path / "a-foley.mp4").exists()

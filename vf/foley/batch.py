@@ -32,7 +32,7 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
     several = len(films) > 1
     try:
         outputs = [command.target(film, wanted.output, several) for film in films]
-        maker = VideoFoley.from_pretrained(wanted.model or None, wanted.device)
+        maker = VideoFoley.from_pretrained(wanted.model or None, wanted.device, wanted.hold)
         request = _digest(maker, wanted)
         regions = markers.read_regions(wanted.regions, math.inf) if wanted.regions else ()
     except (OSError, ValueError, RuntimeError) as error:

@@ -95,6 +95,14 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--best-of", metavar="N", type=int, default=1, help="try N seeds and keep the one that follows the curve best"
     )
+    p.add_argument(
+        "--hold",
+        metavar="SHARE",
+        type=float,
+        default=0.0,
+        help="how firmly sampling is held to the curve, 0 to 1, as in the studio: it follows more closely, "
+        "and sounds less real (default: 0)",
+    )
     p.add_argument("--correct-gain", action="store_true", help="afterwards multiply the sound towards the curve")
     p.add_argument(
         "--loudness",

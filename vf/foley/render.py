@@ -71,11 +71,14 @@ def _stages(first, second):
 
 
 def _recipe(folder, hold):
-    """(what SAVED holds, Timeline, Settings) of a saved folder. Raises FileNotFoundError for one that is none."""
+    """(what SAVED holds, Timeline, Settings) of a saved folder.
+
+    Raises FileNotFoundError for one that is none, ValueError for a `hold` out of range.
+    """
     try:
         recipe = files.read_json(folder / SAVED)
         timeline = Timeline(**recipe["timeline"])
-        settings = Settings(**recipe["settings"] | {"hold": hold})
+        settings = Settings(**recipe["settings"])
         reading, size, decode = recipe["reading"], recipe["size"], recipe["decode"]
         pool, kinds, profile = reading["pool"], reading["kinds"], reading["profile"]
         for name, value, fits in (
@@ -93,7 +96,7 @@ def _recipe(folder, hold):
             f"{folder}: is no saved VideoFoley ({files.excerpt(why)}); "
             f"wanted a folder with {SAVED}: save one with save_pretrained"
         ) from error
-    return recipe, timeline, settings
+    return recipe, timeline, replace(settings, hold=hold)
 
 
 def _fetched(name: str) -> Path:
