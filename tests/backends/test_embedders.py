@@ -61,3 +61,9 @@ def test_a_folder_that_lacks_a_part_is_refused(tmp_path):
     shutil.rmtree(tmp_path / "tokenizer")
     with pytest.raises(FileNotFoundError, match="has no tokenizer of the metrics"):
         embedders.load(tmp_path)
+
+
+def test_windows_of_the_picture_lie_where_those_of_the_sound_do():
+    maps = np.broadcast_to(np.arange(150, dtype=np.uint8)[:, None, None, None], (150, 1, 36, 48))
+    first = np.array([round(14.4 * k) for k in range(9)])
+    assert embedders.picture_windows(maps, 30, 9)[:, 0] * 255 == pytest.approx(first + 14, abs=1e-3)

@@ -139,3 +139,8 @@ def test_networks_are_frozen_and_loaded_from_two_files():
     assert networks.rgb.channels == 3 and networks.flow.channels == 2
     for network in networks:
         assert not network.training and not any(p.requires_grad for p in network.parameters())
+
+
+def test_the_authors_order_is_a_frame_late_and_ends_in_zeros():
+    rows = frames.in_authors_order(lambda *_: np.stack([np.arange(4.0), 10 + np.arange(4.0)], 1))(None, None)
+    assert rows.tolist() == [[1, 10], [2, 11], [3, 12], [0, 0]]

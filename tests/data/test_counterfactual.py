@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from vf.data.clips import MATERIALS
+from vf.data.render import film as render
+from vf.data.render import strokes
 from vf.data.render.film import Change, film
-from vf.signal import rms
+from vf.signal import onsets, rms
 
 SHORT = {"seconds": 2.0, "size": (64, 48)}
 
@@ -49,3 +52,24 @@ def test_a_camera_changes_the_picture_alone(plain, change):
     other = film("test", 3, **SHORT, change=change)
     assert np.array_equal(plain[1], other[1]) and plain[2] == other[2]
     assert not np.array_equal(plain[0], other[0])
+
+
+def test_test_films_have_things_and_styles_of_their_own(monkeypatch):
+    found, plain = {"train": set(), "test": set()}, render._rng
+    for split, keys in found.items():
+        monkeypatch.setattr(render, "_rng", lambda *key, keys=keys: keys.add(key) or plain(*key))
+        for k in range(20):
+            render.film(split, k, seconds=0.4, size=(32, 24))
+    things = [{key for key in keys if key[1] in MATERIALS} for keys in found.values()]
+    assert min(map(len, things)) > 20 and not things[0] & things[1]
+    ours, theirs = ([strokes.style(np.random.default_rng(k), u).swing for k in range(50)] for u in (False, True))
+    assert not any(min(ours) <= swing <= max(ours) for swing in theirs)
+
+
+def test_a_hit_sounds_when_its_annotation_says():
+    late = []
+    for k in range(4):
+        _, wave, events = render.film("train", k, seconds=5.0, size=(64, 48))
+        heard = onsets.detect(rms.rms_curve(wave, 512, 128), 125)
+        late += [heard[np.abs(heard - e.time).argmin()] - e.time for e in events if e.action == "hit"]
+    assert len(late) > 8 and abs(np.median(late)) < 0.015

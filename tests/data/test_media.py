@@ -175,12 +175,13 @@ def test_probe(tmp_path):
 
 
 def test_the_same_frames_give_the_same_bytes_whatever_was_in_memory(tmp_path):
-    frames, wave, _ = render.film("train", 0, seconds=2.0)
+    frames, wave, _ = render.film("train", 0, seconds=0.5)
     seen = set()
-    for again in range(40):
+    for again in range(4):
         noise = np.random.default_rng(again)
         litter = [noise.integers(0, 255, int(n), dtype=np.uint8) for n in noise.integers(1000, 3_000_000, 40)]
         del litter
         writing.write_film(tmp_path / "film.mp4", frames, 30, wave)
-        seen.add(hashlib.sha256((tmp_path / "film.mp4").read_bytes()).hexdigest())
-    assert len(seen) == 1
+        seen.add((tmp_path / "film.mp4").read_bytes())
+    (data,) = seen
+    assert b"mbtree=0" in data and b"threads=1" in data  # with mbtree x264 reads memory that it has not set

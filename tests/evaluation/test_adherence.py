@@ -66,3 +66,8 @@ def test_the_correction_brings_a_sound_to_its_curve_and_knows_its_bounds():
     assert np.allclose(adherence.correction(np.full(99, 0.5), np.full(99, 0.02), 125), 10 ** (12 / 20))
     assert np.allclose(adherence.correction(np.full(99, 0.01), np.full(99, 1.0), 125), 10 ** (-24 / 20))
     assert np.allclose(adherence.correction(np.zeros(99), np.full(99, 0.001), 125), 1)
+
+
+def test_decibels_are_those_of_frames_that_sound():
+    wanted = np.where(np.arange(1250) < 125, 0.2, 0.001)
+    assert adherence.adherence(wanted, 0.5 * noise_of(wanted), T)["raw"]["error_db"] == pytest.approx(6.02, abs=0.3)

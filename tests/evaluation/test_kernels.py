@@ -4,8 +4,6 @@ from scipy.spatial.distance import cdist
 
 from vf.evaluation import kernels
 
-rng = np.random.default_rng(0)
-
 
 def by_hand(x, y, kernel):
     """The unbiased estimator, pair by pair."""
@@ -15,6 +13,7 @@ def by_hand(x, y, kernel):
 
 
 def test_kad_by_hand_pair_by_pair():
+    rng = np.random.default_rng(0)
     x, y = rng.normal(size=(12, 3)), rng.normal(size=(9, 3)) + 1
     apart = sorted(np.linalg.norm(x[i] - x[j]) for i in range(12) for j in range(i))
     width = apart[(len(apart) - 1) // 2]
@@ -37,12 +36,14 @@ def test_two_sets_of_one_kind_are_at_no_distance_on_average_however_small():
 
 
 def test_two_points_far_apart_are_at_the_largest_distance():
+    rng = np.random.default_rng(0)
     x = np.zeros((5, 2)) + 1e-3 * rng.normal(size=(5, 2))
     assert kernels.kad(x, x[::-1] + 100) == pytest.approx(100 * 2 * np.exp(-(cdist(x, x) ** 2)[~np.eye(5, dtype=bool)]
         / (2 * kernels.median_distance(x) ** 2 + 1e-8)).mean(), rel=1e-6)  # fmt: skip
 
 
 def test_the_interval_holds_the_value_and_does_not_lie_too_high():
+    rng = np.random.default_rng(0)
     reference = [rng.normal(size=(3, 4)) for _ in range(30)]
     near = [x + 0.3 * rng.normal(size=x.shape) + 0.4 for x in reference]
     value, (low, high) = kernels.kad_with_interval(reference, near, np.arange(30) // 2, 0, 300)

@@ -169,3 +169,9 @@ def test_frechet_of_covariances_that_do_not_commute_is_that_of_scipys_root():
     a, b = (np.cov((rng.normal(size=(2 * d, d)) * np.linspace(0.1, k, d)).T) for k in (2, 1))
     distance = metrics.frechet_gaussian(np.zeros(d), a, np.ones(d), b)
     assert distance == pytest.approx(d + np.trace(a + b - 2 * scipy.linalg.sqrtm(a @ b).real), rel=1e-6)
+
+
+def test_an_interval_is_that_of_95_per_cent():
+    values = np.random.default_rng(0).normal(size=400)
+    low, high = metrics.bootstrap(values)
+    assert (high - low) / 2 == pytest.approx(1.96 * values.std() / 20, rel=0.1)

@@ -208,3 +208,22 @@ def test_favd_has_the_picture_beside_the_sound():
 def test_an_entry_has_its_interval_beside_it_and_one_value_a_training():
     assert scores.entry("fad", 1.23456, (1, 2.00004)) == {"fad": 1.2346, "fad_interval": [1, 2.0]}
     assert scores.entry("fad", [1.23456, 2.0], (1, 2))["fad"] == [1.2346, 2.0]
+
+
+def test_onset_scores_hold_to_their_threshold_and_tolerance():
+    found = [(np.array([1.0, 1.5]), np.array([0.9, 0.2])), (np.array([2.07]), np.array([0.9]))]
+    told = scores.onset_scores([[1.0], [2.0]], found, 0.5)
+    assert told["onset_accuracy"].tolist() == told["onset_f1_100ms"].tolist() == [1, 1]
+    assert told["onset_f1_50ms"].tolist() == [1, 0]
+    assert scores.onset_scores([[1.0], [2.0]], found, 0.1)["onset_accuracy"].tolist() == [0.5, 1]
+
+
+def test_a_target_is_not_the_truth():
+    truth, groups = 0.2 * torch.rand(4, 125, generator=torch.Generator().manual_seed(0)), list("aabb")
+    target = rms.low_pass(truth)
+    given = scores.baseline_curves(target, target, BINS, groups, 0)
+    ranked = given["discretised_truth"][1]
+    got = scores.curve_scores(truth, target, target, ranked, BINS, 125, [np.array([0.5])] * 4)
+    assert all((got[k] == 0).all() for k in ("e_l1_event", "e_l1_sounding")) and (got["acc@1"] == 1).all()
+    assert np.allclose(got["e_l1_all"], (truth - target).abs().mean(-1)) and (got["correlation"] < 1).all()
+    assert torch.equal(given["mismatched"][0], target[scores.other_clips(groups)])

@@ -10,6 +10,7 @@ import soundfile
 import torch
 import wild
 from echo import curve, film, studio
+from project import ROOT
 
 from vf import params
 from vf.data import media
@@ -17,7 +18,7 @@ from vf.foley import record, session
 from vf.foley.render import Region, VideoFoley
 from vf.signal import checkpoint, rms
 
-TRAINED = params.load("small").folder("rms2sound")
+TRAINED = params.load("small", ROOT).folder("rms2sound")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tiny_pipeline
 import torch
+from project import ROOT
 
 from vf import params
 from vf.foley.render import VideoFoley
@@ -76,9 +77,9 @@ def test_the_second_clip_of_a_film_has_the_noise_of_the_tables_second(pipeline):
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    not params.load("small").folder("rms2sound").is_dir(),
+    not params.load("small", ROOT).folder("rms2sound").is_dir(),
     reason="the small profile is not trained yet: `make repro` first",
 )
 def test_the_trained_system_has_the_tables_settings_unless_held():
-    assert VideoFoley.from_pretrained("small").settings == Settings.of(params.load("small").generate)
+    assert VideoFoley.from_pretrained("small").settings == Settings.of(params.load("small", ROOT).generate)
     assert VideoFoley.from_pretrained("small", hold=1.0).settings.hold == 1.0

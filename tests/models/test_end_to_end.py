@@ -119,7 +119,7 @@ def test_lags_of_films_are_taken_out_of_what_is_learnt(monkeypatch):
     found = []
     measure = end_to_end.film_lags
     monkeypatch.setattr(end_to_end, "film_lags", lambda *given: found.append(measure(*given)) or found[-1])
-    learnt(replace(OPTIONS, steps=400), lags=(0, 4, -4))
+    learnt(replace(OPTIONS, steps=240), lags=(0, 4, -4))
     first, second = found
     # the estimate is of the films' common time: a film whose sound comes late is led by it
     assert first[1] < first[0] < first[2]
@@ -137,3 +137,13 @@ def test_an_encoder_that_was_told_its_rates_before_is_told_what_is_left(monkeypa
     end_to_end.train(encoder, MODEL, maps, curves, films, range(len(films)), OPTIONS, times=times)
     late = {"15": pytest.approx(0.04 + 2 / 120), "24": 0.01, "30": pytest.approx(-2 / 120)}
     assert encoder.config["late"] == late
+
+
+def test_the_lag_that_all_films_share_is_taken_out(monkeypatch):
+    maps, curves, films = blinking()
+    found = iter([{0: 3, 1: 3, 2: 3}, {0: 2, 1: 2, 2: 2}])
+    monkeypatch.setattr(end_to_end, "film_lags", lambda *_: next(found))
+    monkeypatch.setattr(end_to_end, "_fit", lambda *_: [0.0])
+    model, _ = end_to_end.train(FrameEncoder(3, (4, 8)), MODEL, maps, curves, films, range(len(films)), OPTIONS)
+    early = Video2RMS(**MODEL, frames=40, rms_frames=160).interpolate(ahead=2 * 40 / 160)
+    assert torch.equal(model.over_time.weight, early.over_time.weight)

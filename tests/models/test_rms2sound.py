@@ -6,8 +6,10 @@ from diffusers import DDPMScheduler
 from tiny_pipeline import CAPTIONS, SAMPLES, sounds
 
 from vf.backends.small import backbone
+from vf.models import rms2sound
 from vf.models.rms2sound import ControlNetOptions, RMS2Sound, train_controlnet
 from vf.models.sampler import predict
+from vf.signal.batches import Part
 from vf.signal.diffusion import diffusion_loss, draw, drop
 from vf.signal.rms import rms_curve
 
@@ -215,3 +217,25 @@ def test_training_data_must_fit(trained):
     pipeline, (latents, timbres, rms), _, _ = trained
     with pytest.raises(ValueError, match="wanted one of each"):
         train_controlnet(pipeline, latents, timbres[:-1], rms, ControlNetOptions(1))
+
+
+def test_a_piece_has_its_own_curve_and_timbre_and_new_layers_their_rate(monkeypatch):
+    item, frame = torch.arange(6.0), torch.arange(16) / 100
+    latents = (item[:, None] + frame)[:, None, :, None].expand(6, 8, 16, 16)
+    curves, timbres = (item[:, None] + frame).repeat_interleave(4, 1), item[:, None].expand(6, 16)
+    seen, rates, encoders = [], [], []
+
+    def once(net, loss, options, groups, **_):
+        rates.extend(group.get("lr") for group in groups)
+        encoders.append({*map(id, groups[0]["params"])} == {*map(id, net.encoder.parameters())})
+        loss(torch.Generator().manual_seed(0), Part())
+        return []
+
+    pipeline = tiny_pipeline.plain()
+    monkeypatch.setattr(rms2sound.fit, "fit", once)
+    monkeypatch.setattr(rms2sound, "diffusion_loss", lambda s, m, z, g, *c, **_: seen.append((z, *c)))
+    options = ControlNetOptions(1, batch=32, crop=4, dropout=0.0, lr=1e-4, new_lr=1e-2)
+    train_controlnet(pipeline, latents, timbres, curves, options)
+    ((z, timbre, curve),) = seen
+    assert torch.equal(curve, z[:, 0, :, 0].repeat_interleave(4, 1)) and len(curve.unique()) > 16
+    assert torch.equal(timbre[:, 0], z[:, 0, 0, 0].floor()) and rates == [None, 1e-2] and encoders == [True]

@@ -174,3 +174,22 @@ def test_no_clips_have_no_curves():
     probability, curves = video2rms.predict(model, nothing, model.classes)
     assert probability.shape == (0, 40, 8) and curves.shape == (0, 40)
     assert video2rms.predict_onsets(model, nothing).shape == (0, 10)
+
+
+CHANGES = [{"label_width": 0}, {"label_width": 4, "sigma": 3.0}, {"normalise": True}]
+
+
+@pytest.mark.parametrize("changes", CHANGES, ids=str)
+def test_labels_are_those_of_the_options(changes):
+    features, curves = flashes()
+
+    def made():
+        torch.manual_seed(0)
+        return Video2RMS(features=4, **(TINY | {"rms_frames": 48}))
+
+    options = Options(1, batch=8, **changes)
+    (loss,) = video2rms.train(made(), features, curves, BINS, options)
+    pick = torch.randint(16, (8,), generator=torch.Generator().manual_seed(0))
+    logits, classes = made().train()(torch.as_tensor(features)[pick]), BINS.encode(curves)[pick]
+    labels = options.label_width, options.sigma, options.normalise
+    assert loss == pytest.approx(video2rms.classification_loss(logits, classes, *labels).item(), rel=1e-5)

@@ -53,7 +53,8 @@ def weights(model):
 def test_one_process_is_the_loop_written_out():
     (model, loss), (plain, its_loss) = problem(), problem()
     plain.train()
-    assert fit(model, loss, training(20, seed=3)) == by_hand(plain, its_loss, training(20, seed=3))
+    options = training(20, seed=3, betas=(0.5, 0.9), weight_decay=0.3)
+    assert fit(model, loss, options) == by_hand(plain, its_loss, options)
     assert torch.equal(weights(model), weights(plain))
 
 
@@ -376,3 +377,22 @@ def test_gradients_of_a_step_that_was_interrupted_do_not_reach_the_next_call(err
         fit(model, interrupted, training(5))
     assert fit(model, loss, training(5)) == fit(plain, its_loss, training(5))
     assert torch.equal(weights(model), weights(plain))
+
+
+def test_rates_of_the_schedules():
+    assert training(100, schedule="cosine", warmup=0.0).rate(25) == pytest.approx(0.5 + 0.5 * 0.5**0.5)
+    hold = training(100, schedule="hold", warmup=0.1, fall=0.4)
+    assert [hold.rate(k) for k in (4, 50, 80)] == pytest.approx([0.5, 1, 0.5])
+
+
+def test_the_average_of_the_weights_takes_their_place():
+    (model, loss), (last, its_loss), seen = problem(), problem(), []
+    fit(model, lambda g, p: seen.append(weights(model).clone()) or loss(g, p), training(20, seed=3, ema=0.9))
+    last.train()
+    by_hand(last, its_loss, training(20, seed=3))
+    average = seen[0]
+    for step, new in enumerate([*seen[1:], weights(last)], 1):
+        decay = min(0.9, 1 - step**-0.75)
+        average = decay * average + (1 - decay) * new
+    assert torch.allclose(weights(model), average, atol=1e-6)
+    assert not torch.allclose(average, weights(last), atol=1e-4)
