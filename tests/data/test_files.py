@@ -57,6 +57,14 @@ def test_a_folder_comes_back_where_its_successor_cannot_be_moved(tmp_path, monke
     assert [p.name for p in tmp_path.rglob("*")] == ["a", "x"]
 
 
+def test_a_folder_that_a_killed_process_had_moved_aside_comes_back(tmp_path):
+    (tmp_path / ".a.old").mkdir()
+    (tmp_path / ".a.old" / "x").touch()
+    with pytest.raises(RuntimeError), files.whole_folder(tmp_path / "a"):
+        raise RuntimeError
+    assert [p.name for p in tmp_path.rglob("*")] == ["a", "x"]
+
+
 def test_a_disk_that_fills_leaves_the_old_file_and_names_it(tmp_path):
     """A limit on the size of files stands for the full disk."""
     for write, first, second in (

@@ -268,9 +268,8 @@ def splits(films: ClipSet, corpus: FilmCorpus, seed: int = 0) -> list[list[str]]
         return [[clip.split for clip in films.clips]]
     used = {clip.group for clip in films.clips}
     corpus.check_folds(len(used - set(corpus.listed("valid"))))
-    names = sorted(
-        corpus.paths()
-    )  # all that `films` dealt, those that were left out then too: else others fall elsewhere
+    # all that `films` dealt, those that were left out then too: else others would fall elsewhere
+    names = sorted(corpus.paths())
     folds = [replace(corpus, fold=fold).split(names, seed) for fold in range(corpus.folds)]
     dealt = [[split[clip.group] for clip in films.clips] for split in folds]
     lost = len(names) - len(used)

@@ -175,19 +175,26 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     A folder that is there already is replaced.
     """
     path = Path(path)
-    partial, old = (path.with_name(f".{path.name}.{os.getpid()}.{name}") for name in ("partial", "old"))
+    partial, old = (path.with_name(f".{path.name}.{name}") for name in ("partial", "old"))
+    _bring_back(old, path)  # of a process that was killed between the two moves
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         yield partial
         if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
             path.replace(old)
         partial.replace(path)
     finally:
-        if old.exists() and not path.exists():  # the second move failed: what was there before is there again
-            old.replace(path)
+        _bring_back(old, path)
         for folder in (partial, old):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _bring_back(old, path):
+    """Put a folder that was to be replaced back where nothing replaced it."""
+    if old.exists() and not path.exists():
+        old.replace(path)
 
 
 def write_text(path: str | Path, text: str) -> None:
