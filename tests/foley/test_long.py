@@ -30,7 +30,8 @@ def test_latents_of_one_window_decode_as_the_pipelines_own_do(pipeline):
 
 def test_the_tick_is_called_before_every_pass_and_its_error_stops(pipeline):
     shares, settings = [], Settings(guidance_scale=2.0, num_inference_steps=3, batch=1)
-    wanted, voices = takes.prepare(pipeline, T, np.full(375, 0.1, np.float32), settings, "a bell")
+    wanted = np.full(375, 0.1, np.float32)
+    voices = takes.encode_voices(pipeline, T, len(wanted), settings, "a bell")
     takes.take(pipeline, T, wanted, voices, 0, [], settings, shares.append)
     passes = len(windows.starts(75, 32, 8))
     assert shares == sorted(shares) and shares[0] == 0 and len([s for s in shares if s < 0.9]) == 3 * passes

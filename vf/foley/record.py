@@ -47,7 +47,7 @@ def prompts(prompt: str | None, audio: Any, timbre: Any) -> dict[str, Any]:
 
 
 def regions(places: Sequence[Region], voices: Sequence[Any]) -> list[dict[str, Any]]:
-    """Regions as a list of dicts. voices: of `takes.prepare`."""
+    """Regions as a list of dicts. voices: of `takes.encode_voices`."""
     own = iter(voices[1:])
     rows = []
     for p in places:

@@ -23,7 +23,7 @@ from vf.backends import tensors, weights
 from vf.data import files, media
 from vf.data.clips import ACTIONS, MATERIALS, words_of
 from vf.evaluation import adherence
-from vf.foley import card, record, takes
+from vf.foley import card, curves, record, takes
 from vf.foley import loudness as delivery
 from vf.foley import predict as predictions
 from vf.foley import request as requests
@@ -295,7 +295,8 @@ class VideoFoley:
         prompt and audio.
         """
         t, places, settings = self.timeline, list(regions), self._settings(negative_prompt)
-        curve, voices = takes.prepare(self.pipeline, t, wanted, settings, prompt, audio, seed, places)
+        curve = curves.check(wanted)
+        voices = takes.encode_voices(self.pipeline, t, len(curve), settings, prompt, audio, seed, places)
         with _bar(progress) as show:
             tick = _ticker(show, stop, 0.0, 1.0)
             return takes.take(self.pipeline, t, curve, voices, seed, places, settings, tick)
@@ -324,33 +325,32 @@ class VideoFoley:
         t, regions, net, floor = self.timeline, list(r.regions), self.pipeline, self.model.classes.floor
         best_of, seed, prompt, audio, wanted = r.best_of, r.seed, r.prompt, r.audio, r.wanted
         settings = self._settings(r.negative_prompt)
-        if film is None and wanted is None:
-            raise ValueError("neither film nor curve was given; wanted at least one of the two")
         if film is not None and not r.partial:
             media.check_whole(film, decode=wanted is not None)
         if film is not None and wanted is not None and np.shape(wanted) != (count := self.frames(film, r.partial),):
             raise ValueError(
                 f"curve of shape {np.shape(wanted)}; wanted {count} values, as {film} has: cut or pad the curve"
             )
-        if film is not None and wanted is None:  # before the minutes of a prediction
+        if wanted is not None:
+            curve = curves.check(wanted)
+            length = len(curve)
+        elif film is not None:
             length = self.frames(film, r.partial)
-            requests.check(regions, length / self.rate)
-            if r.loudness is not None:
-                delivery.check(length * t.video_hop, t.sample_rate)
-            if isinstance(audio, str | Path | tuple | list):
-                requests.listen(audio, t.sample_rate)
+        else:
+            raise ValueError("neither film nor curve was given; wanted at least one of the two")
+        # all that can be refused is, before the minutes of a prediction
+        voices = takes.encode_voices(net, t, length, settings, prompt, audio, seed, regions)
+        if r.loudness is not None:
+            delivery.check(length * t.video_hop, t.sample_rate)
         with _bar(progress) as show:
             ready = 0.2 if wanted is None else 0.0
             if wanted is None and film is not None:
-                wanted = self.predict(film, _ticker(show, stop, 0.0, ready), r.partial)
-            wanted, voices = takes.prepare(net, t, wanted, settings, prompt, audio, seed, regions)
-            if r.loudness is not None:
-                delivery.check(len(wanted) * t.video_hop, t.sample_rate)
-            scaled = wanted * takes.factors(t, len(wanted), regions)
+                curve = curves.check(self.predict(film, _ticker(show, stop, 0.0, ready), r.partial))
+            scaled = curve * takes.factors(t, len(curve), regions)
             tried = []
             for k in range(best_of):
                 tick = _ticker(show, stop, ready + k * (1 - ready) / best_of, ready + (k + 1) * (1 - ready) / best_of)
-                wave = takes.take(net, t, wanted, voices, seed + k, regions, settings, tick)
+                wave = takes.take(net, t, curve, voices, seed + k, regions, settings, tick)
                 likeness = takes.likeness(net, t, wave, voices, floor) if best_of > 1 else None
                 tried.append((adherence.adherence(scaled, wave, t, floor), likeness, seed + k, wave))
             scores, _, kept, wave = takes.best(tried)
@@ -365,7 +365,7 @@ class VideoFoley:
         session = {
             "version": record.VERSION,
             "film": None if film is None else record.file(film),
-            "curve": {"rate": self.rate, "levels": wanted},
+            "curve": {"rate": self.rate, "levels": curve},
             **record.prompts(prompt, audio, voices[0].timbre),
             "seed": kept,
             "regions": record.regions(regions, voices),
@@ -382,7 +382,7 @@ class VideoFoley:
         return Foley(
             None if film is None else Path(film),
             wave,
-            wanted,
+            curve,
             t.sample_rate,
             t.video_window,
             t.video_hop,

@@ -1,13 +1,12 @@
 """Takes: the sound of one curve with one seed, its voices, the best of several, and a last correction of its level."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
 from vf.evaluation import adherence
-from vf.foley import curves, long
+from vf.foley import long
 from vf.foley import request as regions
 from vf.foley.request import Region
 from vf.models import sampler
@@ -16,37 +15,36 @@ from vf.models.sampler import Settings, Voice
 from vf.signal.timeline import Timeline
 
 
-def prepare(
+def encode_voices(
     pipeline: RMS2Sound,
     timeline: Timeline,
-    wanted: Any,
+    frames: int,
     settings: Settings,
     prompt: str | None = None,
     audio: object = None,
     seed: int = 0,
     places: Sequence[Region] = (),
-) -> tuple[np.ndarray, list[Voice]]:
-    """Check a request for a sound and encode its prompts.
+) -> list[Voice]:
+    """Check a request for a sound and encode its prompts, for which its curve need not be known.
 
-    wanted, prompt, audio, seed: see render.VideoFoley.sound. places: its regions. settings: sampler.Settings; prompts
-    are encoded at its precision, as those of the tables are. Returns (curve (n,) float32, [sampler.Voice]): the film's
-    voice, then one for each region's prompt. Raises ValueError for a request that cannot be met.
+    frames: length of the curve. prompt, audio, seed: see render.VideoFoley.sound. places: its regions. settings:
+    sampler.Settings; prompts are encoded at its precision, as those of the tables are. Returns the film's voice, then
+    one for each region's prompt. Raises ValueError for a request that cannot be met.
     """
-    wanted = curves.check(wanted)
     regions.check_seed(seed)
     regions.check_prompt(prompt, audio)
-    regions.check(places, len(wanted) * timeline.video_hop / timeline.sample_rate)
+    regions.check(places, frames * timeline.video_hop / timeline.sample_rate)
     with settings.autocast(pipeline.device):
         timbres = [_timbre(pipeline, timeline, prompt, audio)]
         own = [p for p in places if p.prompt is not None or p.audio is not None]
         timbres += [_timbre(pipeline, timeline, p.prompt, p.audio) for p in own]
-    weights = torch.zeros(len(timbres), sampler.latent_frames(len(wanted), timeline))
+    weights = torch.zeros(len(timbres), sampler.latent_frames(frames, timeline))
     weights[0] = 1
     for weight, place in zip(weights[1:], own):
         span = slice(*_span(timeline, place))
         weights[:, span] = 0
         weight[span] = 1
-    return wanted, [sampler.Voice(timbre, weight) for timbre, weight in zip(timbres, weights)]
+    return [sampler.Voice(timbre, weight) for timbre, weight in zip(timbres, weights)]
 
 
 def _timbre(pipeline, timeline, prompt, audio):

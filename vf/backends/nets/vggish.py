@@ -32,8 +32,8 @@ def log_mel_examples(wave: np.ndarray | torch.Tensor) -> torch.Tensor:
     """Input of VGGish: log(mel + 0.01) in examples of 0.96 s.
 
     wave: (b, s) at 16 kHz. Returns (b, examples, 96, 64): magnitudes of frames of 25 ms every 10 ms under a Hann
-    window, from the start of the sound, through `mel_filters`. An incomplete example at
-    the end is dropped. Raises ValueError for less than one example, 15600 samples.
+    window, from the start of the sound, through `mel_filters`. An incomplete example at the end is dropped. Raises
+    ValueError for less than one example, 15600 samples.
     """
     wave = torch.as_tensor(wave, dtype=torch.float32)
     least = (FRAMES - 1) * HOP + WINDOW
