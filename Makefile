@@ -86,14 +86,11 @@ SMOKE := run=smoke small.timeline.seconds=2.4 small.clips.render_films.count.tra
 	small.video2rms.train.steps=6 small.embedders.picture_dims=2 \
 	small.rms_controlnet.train.steps=6 small.generate.num_inference_steps=2 small.generate.films=1 small.repeats.seeds=2 \
 	small.onset_baseline.train.steps=2 \
-	$(foreach v,bins_16 bins_32 bins_128 bins_256 width_1 width_5 width_10 width_20 wide normalised other_targets \
-		fixed_time,~ablation.video2rms.$(v)) \
-	$(foreach v,rgb both,~ablation.features.$(v)) \
-	$(foreach v,bins_4 bins_8 bins_16 bins_32 bins_128 bins_256 continuous guidance_1 guidance_3 guidance_5 guided_rms ddim hold steps_5 steps_10 \
-		steps_50,~ablation.rms2sound.$(v))
+	'ablation.video2rms={width_0: {train: {label_width: 0}}, mean_decode: {decode: mean}, regression: {classify: false}}' \
+	'ablation.features={flow: {small: [flow], paper: [flow]}}' 'ablation.rms2sound={onsets: {condition: onsets}}'
 
 smoke: install          ## the whole pipeline on a handful of clips: all but `speed`, which measures and does not test
-	$(PY) -m vf.aside $(foreach s,$(SMOKE),'$(s)') -- ablations benchmark report
+	$(PY) -m vf.aside $(SMOKE) -- ablations benchmark report
 
 # make real FILMS=folder SOUNDS=folder: the whole pipeline on real films, as the run mine-real (REAL_RUN=real: the published
 # one, which git tracks); fewer steps, as there is less data, and a frame encoder that starts from the rendered films'
@@ -106,14 +103,14 @@ override SOUNDS := $(value SOUNDS)
 export FILMS SOUNDS
 OWN = $(shell sed -n 's/^run: *\([A-Za-z0-9_.-]*\).*/\1/p' params.yaml)
 REAL_RUN ?= $(OWN)-real
-REAL = run=$(REAL_RUN) films.source=greatest_hits films.audio=$(AUDIO) audio.sources=[films,folder] \
-	small.features.weights=null small.features.size=[384,288] small.features.pool=4 small.features.start=$(OWN) small.features.views=0 \
+REAL = 'run=$(REAL_RUN)' films.source=greatest_hits 'films.audio=$(AUDIO)' 'audio.sources=[films,folder]' \
+	small.features.weights=null 'small.features.size=[384,288]' small.features.pool=4 'small.features.start=$(OWN)' small.features.views=0 \
 	small.features.encoder.steps=100 small.features.encoder.lr=2.0e-3 small.repeats.seeds=1 \
 	small.video2rms.decode=mu_law 'small.features.end_to_end={steps: 800, batch: 5, lr: 2.0e-3, level: 1.0}' \
 	small.backbone.weights=null small.embedders.weights=null small.backbone.vae.steps=800 small.backbone.unet.steps=600 small.rms_controlnet.train.steps=400
 
 real: install           ## the pipeline on your own films and sounds, after `make repro`: FILMS=folder SOUNDS=folder
-	$(PY) -m vf.aside $(foreach s,$(REAL),'$(s)') films.root="$$FILMS" audio.root="$$SOUNDS" \
+	$(PY) -m vf.aside $(REAL) films.root="$$FILMS" audio.root="$$SOUNDS" \
 		-- video2rms_repeats report
 
 # make pretrain ESC10=folder FILMS=folder: the parts that the small profile takes pretrained, trained once by pretrained/recipe.yaml:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vf.data import clips, files
-from vf.evaluation import scores
+from vf.evaluation import scores, sets
 from vf.signal import rms
 from vf.signal.timeline import Timeline
 
@@ -227,3 +227,17 @@ def test_a_target_is_not_the_truth():
     assert all((got[k] == 0).all() for k in ("e_l1_event", "e_l1_sounding")) and (got["acc@1"] == 1).all()
     assert np.allclose(got["e_l1_all"], (truth - target).abs().mean(-1)) and (got["correlation"] < 1).all()
     assert torch.equal(given["mismatched"][0], target[scores.other_clips(groups)])
+
+
+def test_a_row_of_distances_has_each_embedding_its_limits_and_kad():
+    draw = np.random.default_rng(0)
+    true = {"fad": draw.normal(size=(12, 5, 3)), "favd": draw.normal(size=(12, 5, 4))}
+    made = {"fad": true["fad"] + 1, "favd": true["favd"]}
+    row = sets.row(true, made, list("aabbccddeeff"), few=True)
+    distances = ["fad", "favd", "fad_inf", "fad_inf_fadtk", "kad"]
+    assert list(row) == [key for name in distances for key in (name, f"{name}_interval")]
+    assert row["fad"] == pytest.approx(3, abs=1e-4) and row["favd"] == pytest.approx(0, abs=1e-4)
+    assert row["fad_inf"] == pytest.approx(3, abs=0.6) and row["kad"] > 10
+    assert {"fad_c", "fad_c_inf", "fad_c_inf_fadtk"} < sets.row(
+        true | {"fad_c": true["fad"]}, made | {"fad_c": made["fad"]}, list("aabbccddeeff"), few=True
+    ).keys()

@@ -1,14 +1,37 @@
 """Distances of sets of sounds by their window embeddings: FAD, its limit for endlessly many sounds, and KAD."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from vf.evaluation import kernels, metrics
+from vf.evaluation import kernels, metrics, scores
 
 FADTK_LEAST = 500  # embeddings at which fadtk's line over 1 / N begins
 LIMITS = {"inf": False, "inf_fadtk": True}  # forms of FAD-infinity: whether sounds are drawn with replacement
+
+
+def row(
+    reference: Mapping[str, np.ndarray],
+    heard: Mapping[str, np.ndarray],
+    groups: Sequence[str],
+    seed: int = 0,
+    few: bool = False,
+) -> dict[str, Any]:
+    """Every distance of a set of sounds to the reference, as a row of results has them.
+
+    reference, heard: window embeddings (b, w, e) of the same clips, by metric, as `scores.hear` gives them. groups: the
+    film of each clip. few: of `metrics.frechet_distance`. Returns the Frechet distance of each embedding by its name,
+    of sounds alone (fad, fad_c) both forms of FAD-infinity too, and kad; each with its interval.
+    """
+    found: dict[str, Any] = {}
+    for metric, real in reference.items():
+        (value,), interval = scores.set_distance(real, [heard[metric]], groups, seed, few=few)
+        found |= scores.entry(metric, value, interval)
+    for metric in [m for m in ("fad", "fad_c") if m in reference]:
+        for form, limit in limits(reference[metric], heard[metric], seed, few).items():
+            found |= scores.entry(f"{metric}_{form}", *limit)
+    return found | scores.entry("kad", *kernels.kad_with_interval(reference["fad"], heard["fad"], groups, seed))
 
 
 def set_scores(
