@@ -245,7 +245,7 @@ def test_what_cannot_be_saved_is_said_in_one_line(tmp_path, monkeypatch):
         "out.webm": "takes no h264.*name it out.mp4",
         "out.xyz": "no film with sound is called '.xyz'.*name it out.mp4",
         "out": "no film with sound is called ''.*name it out.mp4",
-        "film.xyz": "name it film_foley.mp4",
+        "film.xyz": "name it film-foley.mp4",
     }
     before = sorted(tmp_path.iterdir())
     for name, said in cases.items():

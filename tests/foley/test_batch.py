@@ -3,7 +3,9 @@
 import csv
 import json
 import os
+import re
 import sys
+from collections import namedtuple
 
 import av
 import echo
@@ -14,8 +16,10 @@ import wild
 from echo import curve, film
 from echo import studio as maker
 
+from vf.data import writing
 from vf.foley import batch, command, curves, markers
 from vf.foley.render import VideoFoley
+from vf.foley.result import Foley
 from vf.foley.table import NAME, Table
 from vf.studio.studio import Studio
 
@@ -263,6 +267,102 @@ def test_a_project_for_a_daw_and_a_loudness(shell, tmp_path, capsys):
     assert (folder / "one-foley.rpp").exists() and soundfile.info(folder / "one-foley.wav").samplerate == 48000
     assert shell("in/one.mp4", "--project") == (1, [])
     assert "may hold your work" in capsys.readouterr().err
+
+
+def test_a_refusal_leaves_what_an_earlier_request_made(shell, tmp_path, capsys):
+    first = ("in", "--output", "out", "--project", "--prompt", "a")
+    assert shell(*first)[0] == 0
+    before = table(tmp_path / "out")
+    capsys.readouterr()
+    status, rendered = shell("in", "--output", "out", "--project", "--prompt", "b")
+    said = capsys.readouterr()
+    assert (status, rendered) == (1, []) and "may hold your work" in said.err and "the earlier one stays" in said.out
+    assert table(tmp_path / "out") == before and shell(*first) == (0, [])
+
+
+@pytest.mark.parametrize("stopped", ["save", "save_project"])
+def test_a_batch_that_is_stopped_while_it_writes_goes_on(shell, tmp_path, monkeypatch, stopped):
+    plain, words = getattr(Foley, stopped), ("in", "--output", "out", "--project", "--prompt", "a")
+
+    def stop(self, output, *given):
+        plain(self, output, *given) if stopped == "save" else None
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Foley, stopped, stop)
+    assert shell(*words) == (130, ["one.mp4"])
+    monkeypatch.setattr(Foley, stopped, plain)
+    assert shell(*words) == (0, ["one.mp4", "two.mp4", "wéird 'name'.mp4"])
+    assert (tmp_path / "out" / "one-foley-project" / "one-foley.rpp").exists() and shell(*words) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("words", "theirs"),
+    [
+        (("--output", "take.mp4"), "take.mp4"),
+        (("--output", "take.mp4", "--wav"), "take.wav"),
+        (("--output", "take.mp4"), "take.json"),
+        ((), "in/one-foley.mp4"),
+    ],
+)
+def test_nothing_that_it_did_not_make_is_written_over(shell, tmp_path, capsys, words, theirs):
+    (tmp_path / theirs).write_text('{"my": "notes"}')
+    assert shell("in/one.mp4", "--prompt", "a", *words) == (1, [])
+    assert f"{theirs}: is there already, and no session" in capsys.readouterr().err.replace(f"{tmp_path}/", "")
+    assert (tmp_path / theirs).read_text() == '{"my": "notes"}'
+    (tmp_path / theirs).unlink()
+    assert shell("in/one.mp4", "--prompt", "a", *words)[0] == 0
+    assert shell("in/one.mp4", "--prompt", "b", *words)[0] == 0  # its own may be made again
+
+
+def test_a_films_name_is_no_folder_for_several(shell, tmp_path, capsys):
+    (tmp_path / "one-take.mp4").write_bytes(b"of somebody")
+    assert shell("in/one.mp4", "--prompt", "a", "--output", "one-take.mp4/") == (1, [])
+    assert "one-take.mp4: cannot be made" in capsys.readouterr().err
+    assert shell("in", "--prompt", "a", "--output", "all.mp4") == (1, [])
+    assert "all.mp4: is the name of a single film" in capsys.readouterr().err and not (tmp_path / "all.mp4").exists()
+    assert shell("in/one.mp4", "--prompt", "a", "--output", "new.folder/")[0] == 0
+    assert (tmp_path / "new.folder" / "one-foley.mp4").exists()
+
+
+@pytest.mark.parametrize("length", [238, 246, 251])
+def test_names_are_too_long_before_a_render_or_not_at_all(shell, tmp_path, capsys, length):
+    film(tmp_path / "in" / f"{'n' * (length - 4)}.mp4", 1.0)
+    status, rendered = shell(f"in/{'n' * (length - 4)}.mp4", "--prompt", "a", "--project")
+    if length == 238:  # and NAME-foley-project has 251
+        assert (status, len(rendered)) == (0, 1)
+    else:
+        assert (status, rendered) == (1, []) and "longer than the 255 bytes" in capsys.readouterr().err
+
+
+def test_odd_names_are_shown_in_one_line(shell, tmp_path, capsys):
+    film(tmp_path / "in" / "a\nb\x1b[31m.mp4", 1.0)
+    assert shell("in/a\nb\x1b[31m.mp4", "--prompt", "a")[0] == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said and "a\\nb" in said and said.count("\n") == len(said.splitlines())
+
+
+def test_a_sound_that_is_cut_is_no_reason_for_partial(shell, tmp_path, capsys):
+    cut = wild.wav_without_its_end(tmp_path)
+    assert shell("in/one.mp4", "--audio", cut)[0] == 1
+    said = capsys.readouterr().err
+    assert f"{cut}: its sound breaks off" in said and "--partial" not in said
+
+
+def test_how_much_of_a_broken_film_was_taken_is_said(shell, tmp_path, capsys):
+    wild.film(tmp_path / "whole.mp4", movflags="+faststart")
+    wild.cut(tmp_path / "whole.mp4", 0.6, tmp_path / "cut.mp4")
+    assert shell("cut.mp4", "--prompt", "a", "--partial")[0] == 0
+    assert re.search(
+        r"[0-3]\.\d\d of its 4\.\d\d s could be read, and the new film ends there", capsys.readouterr().out
+    )
+
+
+def test_room_for_wavs_and_projects_is_looked_for_before_a_render(shell, tmp_path, monkeypatch, capsys):
+    free = namedtuple("usage", "total used free")(0, 0, 300_000)
+    monkeypatch.setattr(writing.shutil, "disk_usage", lambda _: free)
+    assert shell("in/one.mp4", "--prompt", "a", "--wav", "--project") == (1, [])  # a second has 144 kB
+    assert "0.3 MB free; make room" in capsys.readouterr().err
+    assert shell("in/one.mp4", "--prompt", "a", "--wav")[0] == 0
 
 
 def test_what_it_says_before_it_renders(shell, capsys):

@@ -62,7 +62,7 @@ def test_the_wav_is_the_sound_at_48_khz_and_24_bit_and_says_that_it_was_resample
 def test_the_stems_are_the_sound_again_and_the_later_region_counts(made):
     result, output, folder = made
     names = sorted(path.name for path in (folder / "stems").iterdir())
-    assert names == ["00 film.wav", "01 b.wav", "02 the film's own prompt.wav", "03 like a sound.wav"]
+    assert names == ["00 outside the regions.wav", "01 b.wav", "02 the film's own prompt.wav", "03 like a sound.wav"]
     stems = [soundfile.read(folder / "stems" / name)[0] for name in names]
     whole = soundfile.read(folder / f"{output.stem}.wav")[0]
     assert np.abs(sum(stems) - whole).max() < 1e-5
@@ -88,7 +88,7 @@ def test_the_reaper_project_holds_film_stems_markers_and_curve(made):
     assert top["kind"] == "REAPER_PROJECT" and value(top, "SAMPLERATE")[0] == "48000"
     tracks = [element for element in top["inside"] if element["kind"] == "TRACK"]
     assert [value(t, "NAME")[0] for t in tracks] == [
-        "film", "film", "b", "[the film's own prompt]", "[like a sound]", "loudness curve"
+        "film", "outside the regions", "b", "[the film's own prompt]", "[like a sound]", "loudness curve"
     ]  # fmt: skip
     sources = []
     for track in tracks[:-1]:
@@ -233,6 +233,18 @@ def test_regions_that_lie_behind_the_film_are_refused():
         markers.regions([Marker(1.0, "wood", 1.5), *found], 2.0)
     assert [r.end for r in markers.regions([Marker(1.0, "wood", 9.0), Marker(2.5, "metal", 3.0)], 2.0)] == [2.0]
     assert markers.regions([], 2.0) == []
+
+
+def test_a_renders_own_onsets_begin_no_region(tmp_path):
+    found = markers.of(
+        np.r_[np.zeros(50), np.full(50, 0.2), np.zeros(150), np.full(50, 0.2)].astype(np.float32), 125, []
+    )
+    assert len(found) == 2 and {m.name for m in found} == {markers.ONSET}
+    markers.write(tmp_path / "m.csv", found)
+    with pytest.raises(ValueError, match=r"m\.csv: has onsets alone"):
+        markers.read_regions(tmp_path / "m.csv", 3.0)
+    markers.write(tmp_path / "m.csv", [*found, Marker(1.0, "wood")])
+    assert [(r.start, r.end, r.prompt) for r in markers.read_regions(tmp_path / "m.csv", 3.0)] == [(1.0, 3.0, "wood")]
 
 
 def test_what_is_wrong_with_a_table_of_regions_names_the_table(tmp_path):

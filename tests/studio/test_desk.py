@@ -442,7 +442,7 @@ def test_the_notebook_works_before_anything_was_trained(notebook, tmp_path, monk
     assert ran[0][:2] == ["git", "clone"] and ran[0][-2] == "https://example.org/video-foley" and enabled
     assert ran[1][1:3] == ["-m", "pip"] and ran[1][-1] == ".[studio]"
     assert names["asked"] == [None] and names["studio"].prompt == "A person hit paper."
-    assert (tmp_path / "silent_foley.mp4").exists()
+    assert (tmp_path / "silent-foley.mp4").exists()
     assert not list((tmp_path / "video-foley").glob("runs/*/studio.mp4"))
 
 

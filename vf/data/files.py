@@ -164,8 +164,12 @@ def beside(path: Path) -> Path:
     """A hidden path beside another, of the same suffix; a digest of the name where 255 bytes would not hold it."""
     name = f".{path.stem}.{os.getpid()}.partial{path.suffix}"
     if len(os.fsencode(name)) > 255:
-        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.{os.getpid()}.partial{path.suffix}"
+        name = f".{_digest(path)}.{os.getpid()}.partial{path.suffix}"
     return path.with_name(name)
+
+
+def _digest(path):
+    return hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
 
 
 @contextmanager
@@ -175,7 +179,8 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     A folder that is there already is replaced.
     """
     path = Path(path)
-    partial, old = (path.with_name(f".{path.name}.{name}") for name in ("partial", "old"))
+    name = path.name if len(os.fsencode(path.name)) < 245 else _digest(path)  # of 255 bytes
+    partial, old = (path.with_name(f".{name}.{end}") for end in ("partial", "old"))
     _bring_back(old, path)  # of a process that was killed between the two moves
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

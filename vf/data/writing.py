@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from itertools import islice, takewhile, zip_longest
@@ -160,11 +160,24 @@ def write_sound(path: str | Path, wave: np.ndarray, sample_rate: int) -> None:
 
 def _write_sound(path, wave, sample_rate):
     """The same, for a name that was checked. wave: anything that gives arrays by slices."""
+    pieces = (_samples(wave, begin, begin + (1 << 20)) for begin in range(0, len(wave), 1 << 20))
+    write_pieces(path, pieces, sample_rate)
+
+
+def write_pieces(
+    path: str | Path, pieces: Iterable[np.ndarray], sample_rate: int, subtype: str = "PCM_16", comment: str = ""
+) -> None:
+    """Write a mono sound that comes in pieces (s,), in the format of the path's suffix, whole or not at all.
+
+    subtype: of libsndfile. comment: kept in the file. Raises MediaError where it cannot be written.
+    """
     with whole(path) as partial:
         try:
-            with soundfile.SoundFile(os.fsencode(partial), "w", sample_rate, 1, "PCM_16") as file:
-                for begin in range(0, len(wave), 1 << 20):
-                    file.write(_samples(wave, begin, begin + (1 << 20)))
+            with soundfile.SoundFile(os.fsencode(partial), "w", sample_rate, 1, subtype) as file:
+                if comment:
+                    file.comment = comment
+                for piece in pieces:
+                    file.write(piece)
         except soundfile.LibsndfileError as error:
             with suppress(FileNotFoundError):
                 if shutil.disk_usage(partial.parent).free < ROOM:  # which libsndfile calls a system error
@@ -200,11 +213,13 @@ def replace_sound(
             raise _cannot_hold(film, output, error.why) from error
 
 
-def check_output(film: str | Path | None, output: str | Path, sample_rate: int = 16000, partial: bool = False) -> None:
+def check_output(
+    film: str | Path | None, output: str | Path, sample_rate: int = 16000, partial: bool = False, more: int = 0
+) -> None:
     """Check that a film with a new sound can be written to `output`, before anything is rendered.
 
     The film's first pictures are tried, and nothing is left behind. film: None for a sound alone. partial: as for
-    `replace_sound`.
+    `replace_sound`. more: bytes that are to be written beside it.
     Raises Truncated for a film that was cut off; MediaError for an output that is the film itself, whose container
     cannot hold this picture, whose folder cannot be written to, or whose disk is too small.
     """
@@ -220,7 +235,7 @@ def check_output(film: str | Path | None, output: str | Path, sample_rate: int =
             if why := _misfit(film, output.suffix, sample_rate, TRIED if pictures is None else min(TRIED, pictures)):
                 raise _cannot_hold(film, output, why)
             size = round(seconds * sample_rate * 2) + film.stat().st_size
-    _check_folder(output, size)
+    _check_folder(output, size + more)
 
 
 def _check_folder(output, size):
@@ -284,7 +299,7 @@ def _cannot_hold(film, output, why):
     others = [s for s in suffixes if s in FORMATS and s != output.suffix.lower()]
     way = next((s for s in others if not _misfit(film, s)), None)
     same = way and (output.parent / (output.stem + way)).resolve() == film.resolve()
-    name = f"{output.stem}{'_foley' if same else ''}{way}"
+    name = f"{output.stem}{'-foley' if same else ''}{way}"
     do = f"name it {name}" if way else "convert the film to mp4 (H.264) first"
     return MediaError(
         f"{output}: {output.suffix or 'it'} cannot hold the film's picture ({why}); wanted a container that can: {do}"

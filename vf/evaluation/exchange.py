@@ -18,9 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
 
-from vf.data import files, media
+from vf.data import files, media, writing
 from vf.evaluation import catalogue, pairing, systems
 from vf.evaluation.listening import opinions
 
@@ -30,7 +29,7 @@ CAPTIONS = "CSV with the columns name (or clip) and caption (or prompt)"
 COMMANDS = """\
 {count} clips of {folders} in {out}, {seconds:g} s or longer. With each tool installed by its own page:
 
-av-benchmark (pictures and texts where there are any, then each system):
+av-benchmark (pictures and texts where there are any, then each system). Pictures of the references that are .mp4.{note}
 {extract}{texts}{scored}
 fadtk, FAD-P and FAD-C as in the paper:
 {fadtk}
@@ -73,21 +72,34 @@ def export(
     for i, (name, _, truth) in enumerate(next(iter(found.values()))):
         made = [of[i][1] for of in found.values()]
         lengths[name] = len(pairing.read_together(made, truth, RATE, 1, reading.seconds, reading.tolerance)[-1]) / RATE
+    truths = [(name, truth) for name, _, truth in next(iter(found.values()))]
+    films = [(name, truth) for name, truth in truths if truth.suffix.lower() == ".mp4"]
+    said = _commands(out, list(found), min(lengths.values()), [name for name, _ in truths], films, texts is not None)
+    partial = out
+    try:
+        with files.whole_folder(out) as partial:
+            _fill(partial, out.resolve(), found, lengths, films)
+            if texts is not None:
+                files.write_csv(partial / "captions.csv", texts)
+            files.write_text(partial / "commands.txt", said)
+    except (OSError, media.MediaError) as error:
+        raise ValueError(str(error).replace(str(partial), str(out))) from error
+    return said
+
+
+def _fill(folder, final, found, lengths, films):
+    """Write sounds, films and the list of all sounds into a folder that is to become `final`."""
     for system, of in found.items():
         for name, path, truth in of:
-            _write(out / system / f"{name}.wav", path, lengths[name])
-            _write(out / "reference" / f"{name}.wav", truth, lengths[name])
-    films = [(name, truth) for name, _, truth in next(iter(found.values())) if truth.suffix.lower() == ".mp4"]
+            _write(folder / system / f"{name}.wav", path, lengths[name])
+            _write(folder / "reference" / f"{name}.wav", truth, lengths[name])
     for name, film in films:
-        (out / "videos").mkdir(exist_ok=True)
-        shutil.copyfile(film, out / "videos" / f"{name}.mp4")
-    if texts is not None:
-        files.write_csv(out / "captions.csv", texts)
-    sounds = [str(path) for of in ("reference", *found) for path in sorted((out.resolve() / of).glob("*.wav"))]
-    files.write_text(out / "audiobox.jsonl", "".join(json.dumps({"path": path}) + "\n" for path in sounds))
-    said = _commands(out, list(found), min(lengths.values()), len(lengths), bool(films), texts is not None)
-    files.write_text(out / "commands.txt", said)
-    return said
+        (folder / "videos").mkdir(exist_ok=True)
+        shutil.copyfile(film, folder / "videos" / f"{name}.mp4")
+    sounds = [path.relative_to(folder) for of in ("reference", *found) for path in sorted((folder / of).glob("*.wav"))]
+    files.write_text(
+        folder / "audiobox.jsonl", "".join(json.dumps({"path": str(final / path)}) + "\n" for path in sounds)
+    )
 
 
 def _write(path, source, seconds):
@@ -98,7 +110,8 @@ def _write(path, source, seconds):
     rate = media.sound_rate(source)
     wave = systems.read_sound(source, rate)[: round(seconds * rate)]
     wave = np.pad(wave, (0, round(seconds * rate) - len(wave)))
-    soundfile.write(path, wave, rate, subtype="PCM_16" if np.abs(wave).max(initial=0) <= 1 else "FLOAT")
+    subtype = "PCM_16" if np.abs(wave).max(initial=0) <= 1 else "FLOAT"
+    writing.write_pieces(path, [wave], rate, subtype)
 
 
 def _captions(path, names):
@@ -117,8 +130,10 @@ def _captions(path, names):
     return table
 
 
-def _commands(out, names, seconds, count, films, texts):
-    where, length = out.resolve(), int(seconds * 100) / 100
+def _commands(out, names, seconds, clips, films, texts):
+    where, length, count = out.resolve(), int(seconds * 100) / 100, len(clips)
+    left = sorted(set(clips) - {name for name, _ in films})
+    note = f" {len(left)} are not, and left out: {', '.join(left[:3])}{', ...' * (len(left) > 3)}." if left else ""
     cache = f"--gt_cache {where}/gt_cache"
     score = "python evaluate.py --gt_audio {0}/reference {1} --pred_audio {0}/{2} --pred_cache {0}/{2}/cache {3}\n"
     skip = ("" if films else " --skip_video_related") + ("" if texts else " --skip_clap")
@@ -130,7 +145,8 @@ def _commands(out, names, seconds, count, films, texts):
     ]
     extract = f"python extract_video.py {cache} --video_path {where}/videos --audio_length={length}\n" if films else ""
     return COMMANDS.format(
-        count=count, folders=", ".join(["reference", *names]), out=out, where=where, seconds=length, extract=extract,
+        note=note, count=count, folders=", ".join(["reference", *names]), out=out, where=where, seconds=length,
+        extract=extract,
         texts=f"python extract_text.py --text_csv {where}/captions.csv --output_cache_path {where}/gt_cache\n" * texts,
         scored="".join(scored), fadtk="".join(fads),
         results=" ".join(f"{out}/{name}/cache/output_metrics.json" for name in names),

@@ -31,7 +31,8 @@ def row(
     for metric in [m for m in ("fad", "fad_c") if m in reference]:
         for form, limit in limits(reference[metric], heard[metric], seed, few).items():
             found |= scores.entry(f"{metric}_{form}", *limit)
-    return found | scores.entry("kad", *kernels.kad_with_interval(reference["fad"], heard["fad"], groups, seed))
+    kad = kernels.kad_with_interval(list(reference["fad"]), list(heard["fad"]), groups, seed)
+    return found | scores.entry("kad", *kad)
 
 
 def set_scores(

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
 
 from vf import params
 from vf.data import clips, files, media, writing
@@ -277,7 +276,7 @@ def export(clipset: clips.ClipSet, sounds: dict[str, np.ndarray], folder: str | 
         (folder / system).mkdir(parents=True, exist_ok=True)
         for clip, wave in zip(clipset.clips, waves):
             path = folder / system / f"{clip.name}.wav"
-            soundfile.write(path, np.asarray(wave, np.float32), clipset.sample_rate, subtype="PCM_16")
+            writing.write_sound(path, np.asarray(wave, np.float32), clipset.sample_rate)
     rows = [{"clip": c.name, "film": c.group, "start": c.start, "prompt": c.caption} for c in clipset.clips]
     files.write_csv(folder / "prompts.csv", pd.DataFrame(rows), float_format=None)
     (folder / "films").mkdir(exist_ok=True)
@@ -285,7 +284,7 @@ def export(clipset: clips.ClipSet, sounds: dict[str, np.ndarray], folder: str | 
         if clip.film is None:
             continue
         info = media.probe(clip.film)
-        width, rate = min(info.width, 480), round(info.fps)
+        width, rate = min(info.width, 480), max(1, round(info.fps))
         size = (width // 2 * 2, round(width * info.height / info.width / 2) * 2)
         frames, _ = media.read_frames(clip.film, rate, size, clip.start, clip.seconds)
         writing.write_film(folder / "films" / f"{clip.name}.mp4", frames, rate, clipset.wave(i), clipset.sample_rate)
@@ -315,6 +314,8 @@ def main(arguments: list[str] | None = None) -> None:
     sounds = {"truth": films.wave(slice(None))} | {n: clips.from_int16(np.load(f)) for n, f in paths.items()}
     try:
         export(films, sounds, args.out)
+    except media.MediaError as error:
+        parser.exit(2, f"{error}\n")
     except OSError as error:
         parser.exit(2, f"{args.out}: {error.strerror or error}; wanted a folder to write: name another\n")
     print(f"{len(films)} clips: {', '.join(['films', *sounds])} in {args.out}")

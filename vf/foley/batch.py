@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import json
 import math
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from vf.foley.render import Foley, VideoFoley
 from vf.foley.request import Request
 from vf.foley.table import Table
 
+LONGEST_NAME = 255  # bytes
 WAYS = "Draw, hum or clap another: `make studio`, or --curve with a recording of a voice along with the film."
 
 
@@ -50,14 +52,14 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
             name = files.printable(film.name)  # it need not be text
             label = f"{k + 1}/{len(films)} {name}" if several else name
             try:
-                _check_own(k, films, outputs, wanted)
+                _check_own(k, films, outputs, wanted, table)
                 _film(maker, film, output, wanted, label, table, request)
             except Exception as error:  # whatever it is, the other films get their sound
                 failed.append(film)
-                reason = _reason(film, error)
+                reason = _reason(film, error, wanted.partial)
                 print(f"video-foley: {reason}", file=sys.stderr)
                 if table:
-                    table.put(film, problem=reason)
+                    table.fail(film, reason)
     except ValueError as error:  # of the table
         print(f"video-foley: {error}", file=sys.stderr)
         return 1
@@ -65,7 +67,7 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
         print(f"video-foley: stopped{'; the same command goes on from here' if several else ''}", file=sys.stderr)
         return 130
     if table:
-        print(table.text(films))
+        print(table.text(films, failed))
         print(f"Scores of all films: {table.path}")
     if failed and several:
         names = ", ".join(files.printable(film.name) for film in failed)
@@ -73,10 +75,11 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _reason(film, error):
+def _reason(film, error, partial):
     """An error as one line that names the film; its kind too where it is none that is foreseen."""
     kind = "" if isinstance(error, (media.MediaError, ValueError, OSError)) else f"{type(error).__name__}: "
-    way = "; or add --partial, which takes that much" if isinstance(error, media.Truncated) else ""
+    cut = isinstance(error, media.Truncated) and str(error).startswith(f"{film}: ")  # and not a sound that was given
+    way = "; or add --partial, which takes that much" if cut and not partial else ""
     reason = files.printable(" ".join(f"{kind}{error}{way}".split()))
     name = files.printable(str(film))
     return reason if name in reason else f"{name}: {reason}"
@@ -86,27 +89,38 @@ def _film(maker, film, output, wanted, label, table, request):
     """Make and write the sound of one film, unless it has it already."""
     digest = hashlib.sha256((request + record.sha256(film)).encode()).hexdigest()[:16]
     if table and table.done(film, digest) and all(path.exists() for path in _files(output, wanted)):
-        print(f"{film.name}: has this sound already, in {output}")
+        print(files.printable(f"{film.name}: has this sound already, in {output}"))
         return
-    made = one(maker, film, output, wanted, label)
-    print(summary(film, made, output, wanted, maker))
-    predicted = not wanted.curve and not wanted.partial
-    if predicted and (why := alongside.doubt(made.wanted, film, maker.timeline, maker.model.classes.floor)):
-        print(f"{film.name}: {why} {WAYS}")
+    made = make(maker, film, output, wanted, label)
+    if table:  # until the sound is whole, as what was there may be gone
+        table.put(film, output=table.key(output), problem="was not written to its end")
+    made.save(output, wanted.wav)
     if table:
         values = {"output": table.key(output), "seed": made.session["seed"], "request": digest}
         table.put(film, **values, **made.adherence["raw"], loudness=made.session["loudness_reached"])
+    if wanted.project:  # last, as a project that is there stops the film when the command goes on
+        made.save_project(output)
+    print(summary(film, made, output, wanted, maker))
+    predicted = not wanted.curve and not wanted.partial
+    if predicted and (why := alongside.doubt(made.wanted, film, maker.timeline, maker.model.classes.floor)):
+        print(f"{files.printable(film.name)}: {why} {WAYS}")
 
 
-def one(maker: VideoFoley, film: Path, output: Path, wanted: argparse.Namespace, label: str) -> Foley:
-    """Make the sound of one film, and write it to `output`. label: of the progress bar.
+def make(maker: VideoFoley, film: Path, output: Path, wanted: argparse.Namespace, label: str) -> Foley:
+    """Make the sound of one film, after what would keep it from being written to `output` was looked for.
 
-    Raises media.MediaError and ValueError as VideoFoley.render and Foley.save do.
+    label: of the progress bar. Raises media.MediaError and ValueError as VideoFoley.render does, and Foley.save would.
     """
-    writing.check_output(film, output, maker.timeline.sample_rate, wanted.partial)  # before minutes of rendering
+    # before minutes of rendering
     if wanted.project:
         project.check(output)
+    if not wanted.partial:
+        media.check_whole(film)
     seconds = maker.frames(film, wanted.partial) / maker.rate  # as long as the curve that is predicted
+    regions = markers.read_regions(wanted.regions, seconds) if wanted.regions else ()
+    stems = len(regions) + 1 if regions else 0
+    beside = project.size(seconds, stems) * wanted.project + project.size(seconds, 0) * wanted.wav
+    writing.check_output(film, output, maker.timeline.sample_rate, wanted.partial, beside)
     curve = curves.read(wanted.curve, maker.timeline, seconds) if wanted.curve else None
     if wanted.level:
         curve = curves.amplify(maker.predict(film, partial=wanted.partial) if curve is None else curve, wanted.level)
@@ -115,7 +129,7 @@ def one(maker: VideoFoley, film: Path, output: Path, wanted: argparse.Namespace,
         prompt=wanted.prompt,
         audio=wanted.audio,
         seed=wanted.seed,
-        regions=markers.read_regions(wanted.regions, seconds) if wanted.regions else (),
+        regions=regions,
         best_of=wanted.best_of,
         correct_gain=wanted.correct_gain,
         negative_prompt=wanted.negative,
@@ -123,13 +137,27 @@ def one(maker: VideoFoley, film: Path, output: Path, wanted: argparse.Namespace,
         partial=wanted.partial,
     )
     with tqdm(total=100, desc=label, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}") as bar:
-        made = maker.render(film, request, lambda share: bar.update(round(100 * share) - bar.n))
-    made.save(output, wanted.wav, wanted.project)
-    return made
+        return maker.render(film, request, lambda share: bar.update(round(100 * share) - bar.n))
 
 
-def _check_own(k, films, outputs, wanted):
-    """Raises ValueError where what is made of film k would be written over that of one before it, or over an input."""
+def _check_own(k, films, outputs, wanted, table):
+    """Raises ValueError where what is made of film k has no name, or would be written over anything but its like.
+
+    Its like is what the command made of it before, as a session or the table says.
+    """
+    own = record.is_session(outputs[k].with_suffix(".json")) or (table and table.made(films[k], outputs[k]))
+    for path in _files(outputs[k], wanted):
+        if len(os.fsencode(path.name)) > LONGEST_NAME:
+            raise ValueError(
+                f"{path}: the name is longer than the {LONGEST_NAME} bytes that a disk keeps; "
+                "wanted a shorter one: give it with --output"
+            )
+        elsewhere = (films[k], project.folder(outputs[k]))  # have checks of their own
+        if path.exists() and not own and not any(p.exists() and path.samefile(p) for p in elsewhere):
+            raise ValueError(
+                f"{path}: is there already, and no session beside it says that this command made it; "
+                "wanted another name: move it away, or give another --output"
+            )
     inputs = [*films, *(path for key in ("audio", "curve", "regions") if (path := getattr(wanted, key)))]
     if found := files.over(_files(outputs[k], wanted), (path for path in inputs if path != films[k])):
         raise ValueError(
@@ -163,7 +191,10 @@ def _names(output, wanted, maker):
     """The same in words."""
     rate = f"48 kHz, 24 bit, resampled from {maker.timeline.sample_rate / 1000:g} kHz"
     notes = {".json": " (session)", ".wav": f" ({rate})" if wanted.wav else ""}
-    named = [f"{path}{notes.get(path.suffix, '') if path != output else ''}" for path in _files(output, wanted)]
+    named = [
+        f"{files.printable(str(path))}{notes.get(path.suffix, '') if path != output else ''}"
+        for path in _files(output, wanted)
+    ]
     return ", ".join(named)
 
 
@@ -176,4 +207,7 @@ def summary(film: Path, made: Foley, output: Path, wanted: argparse.Namespace, m
         level = "silence, left as it is" if reached is None else f"{reached:.1f} LUFS"
         short = reached is not None and reached < made.session["loudness"] - 0.05
         scores += f", {level}{' (more would clip)' if short else ''}"
-    return f"{film.name}: {scores}; wrote {_names(output, wanted, maker)}"
+    seconds = len(made.waveform) / made.sample_rate
+    if wanted.partial and seconds < (whole := media.probe(film).seconds) - 0.1:
+        scores += f"; {seconds:.2f} of its {whole:.2f} s could be read, and the new film ends there"
+    return f"{files.printable(film.name)}: {scores}; wrote {_names(output, wanted, maker)}"

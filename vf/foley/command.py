@@ -45,6 +45,11 @@ def _path(text: str) -> Path:
     return Path(text).expanduser()
 
 
+def _output(text: str) -> str:
+    """The same as text, as a Path forgets the stroke at the end of a folder's name."""
+    return f"{_path(text)}{os.sep if text.endswith(os.sep) else ''}"
+
+
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     p = argparse.ArgumentParser(
@@ -66,8 +71,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--output",
         metavar="PATH",
-        type=_path,
-        help="film to write, or folder where there are several (default: NAME-foley beside each)",
+        type=_output,
+        help="film to write, or folder where there are several (default: NAME-foley beside each); what is there is "
+        "written over only where the session beside it says that this command made it",
     )
     p.add_argument(
         "--curve",
@@ -93,7 +99,11 @@ def parser() -> argparse.ArgumentParser:
         "--seed", metavar="N", type=int, default=0, help="of the noise; the same seed gives the same sound (default: 0)"
     )
     p.add_argument(
-        "--best-of", metavar="N", type=int, default=1, help="try N seeds and keep the one that follows the curve best"
+        "--best-of",
+        metavar="N",
+        type=int,
+        default=1,
+        help="try N seeds, and keep the one that follows the curve best among the half that is most like the prompt",
     )
     p.add_argument(
         "--hold",
@@ -178,8 +188,8 @@ def _is_given(path):
     return not path.stem.endswith("-foley") and not path.name.startswith(".") and path.is_file()
 
 
-def target(film: Path, output: Path | None, several: bool) -> Path:
-    """Where a film with its sound goes. output: of the command line; a folder where there are several films.
+def target(film: Path, given: str | None, several: bool) -> Path:
+    """Where a film with its sound goes. given: of the command line; a folder where there are several films.
 
     Makes the folder; raises ValueError where that cannot be.
     """
@@ -187,9 +197,12 @@ def target(film: Path, output: Path | None, several: bool) -> Path:
     # a .mov holds a GIF's picture beside sound, a .mkv nearly anything's
     suffix = film.suffix if known else ".mov" if film.suffix.lower() == ".gif" else ".mkv"
     name = f"{film.stem}-foley{suffix}"
-    if output is None:
+    if given is None:
         return film.with_name(name)
-    if several or output.is_dir() or not output.suffix:
+    output = Path(given)
+    if several and output.suffix.lower() in (*SUFFIXES, ".wav", ".flac") and not output.is_dir():
+        raise ValueError(f"{output}: is the name of a single film; wanted a folder for several: name one with --output")
+    if several or given.endswith(os.sep) or output.is_dir() or not output.suffix:
         return _made(output) / name
     _made(output.parent)
     return output
@@ -249,8 +262,9 @@ def _run(arguments):
             path = getattr(wanted, option)
             if path is not None and not os.path.isfile(path):
                 raise ValueError(f"--{option} {files.excerpt(path, 300)}: no such file; wanted one: check the path")
-        if wanted.negative is not None and not wanted.negative.strip():
-            raise ValueError("--negative is empty; wanted words: leave it out for none")
+        for option in ("prompt", "negative"):
+            if (text := getattr(wanted, option)) is not None and not text.strip():
+                raise ValueError(f"--{option} is empty; wanted words: leave it out for none")
     except ValueError as error:
         print(f"video-foley: {error}", file=sys.stderr)
         return 1

@@ -14,6 +14,7 @@ from vf.data import files, writing
 from vf.foley.request import Region
 from vf.signal import onsets
 
+ONSET = "onset"  # name of the markers that a render puts where its curve rises
 SLACK = 1.0  # seconds by which a list of times may go beyond its film
 LONGEST = 1e9  # seconds: no film is so long
 
@@ -44,7 +45,7 @@ def of(wanted: np.ndarray, rate: float, places: Sequence[dict]) -> list[Marker]:
 
     wanted: (n,) RMS, `rate` values a second. places: regions as a session has them.
     """
-    hits = [Marker(float(time), "onset") for time in onsets.detect(wanted, rate)]
+    hits = [Marker(float(time), ONSET) for time in onsets.detect(wanted, rate)]
     spans = [Marker(p["start"], label(p), p["end"]) for p in places]
     return sorted([*spans, *hits], key=lambda m: m.time)
 
@@ -112,11 +113,16 @@ def regions(found: Sequence[Marker], length: float) -> list[Region]:
     """Markers as regions, the names as prompts; a name in brackets, or none, leaves the film's own prompt.
 
     Markers with an end are regions, and points beside them are not. Where none has an end, each begins a region that
-    lasts to the next one. length: of the film, seconds; what ends behind it is cut, what begins in the second
-    behind it is left out. Raises ValueError where one begins later, or all of them are left out.
+    lasts to the next one, but for the onsets that a render marks (`of`). length: of the film, seconds; what ends behind
+    it is cut, what begins in the second behind it is left out. Raises ValueError where one begins later, or all of them
+    are left out.
     """
     spans = [m for m in found if m.end is not None]
     if not spans:
+        onsets_alone = bool(found) and all(m.name == ONSET for m in found)
+        found = [m for m in found if m.name != ONSET]
+        if onsets_alone:
+            raise ValueError("has onsets alone, which begin no region; wanted markers whose names are prompts")
         ends = [*(m.time for m in found[1:]), length]
         spans = [Marker(m.time, m.name, end) for m, end in zip(found, ends)]
     places = []

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import librosa
 import numpy as np
-import soundfile
 
 from vf.data import files, media, writing
 from vf.foley import curves, markers, reaper
 
 RATE = 48000  # of the wavs, which the model's sound is resampled to
+DEPTH = 3  # bytes a sample
 FADE = 0.01  # seconds in which one stem gives way to another
 SEAM = 1  # seconds that a resampled piece is given on both sides
 PIECE = 10  # seconds that are resampled at a time
@@ -29,6 +29,11 @@ def check(output: str | Path) -> None:
     there = folder(output)
     if there.exists():
         raise media.MediaError(f"{there}: is there already, and may hold your work; move it away, or name another film")
+
+
+def size(seconds: float, stems: int) -> int:
+    """Bytes that the sounds of a project take. seconds: of the film. stems: how many regions it has, and the rest."""
+    return round(seconds * RATE * DEPTH) * (1 + stems)
 
 
 def write(
@@ -62,7 +67,7 @@ def write(
             write_wav(partial / f"{name}.wav", wave, sample_rate)
             if regions:
                 (partial / "stems").mkdir()
-                for k, words in enumerate(["film", *map(markers.label, regions)]):
+                for k, words in enumerate(["outside the regions", *map(markers.label, regions)]):
                     file = f"stems/{k:02d} {_plain(words)}.wav"
                     write_wav(partial / file, Stem(wave, sample_rate, regions, k), sample_rate)
                     tracks.append(reaper.Track(words, file))
@@ -74,9 +79,11 @@ def write(
             curves.to_csv(wanted, rate, partial / "curve.csv")
             text = reaper.text(tracks, found, seconds, RATE)
             (partial / f"{name}.rpp").write_bytes(text.encode("utf-8", "surrogateescape"))
-    except OSError as error:
+    except (OSError, media.MediaError) as error:  # the second of a file within, whose folder has another name yet
+        cause = error if isinstance(error, OSError) else error.__cause__
         raise media.MediaError(
-            f"{there}: cannot be written ({error.strerror or error}); wanted a folder with room: check it and its disk"
+            f"{there}: cannot be written ({getattr(cause, 'strerror', None) or error}); "
+            "wanted a folder with room: check it and its disk"
         ) from error
     return there
 
@@ -87,10 +94,8 @@ def write_wav(path: str | Path, wave: "np.ndarray | Stem", sample_rate: int) -> 
     It is resampled, so that it holds nothing above half its own sample rate; a comment in the file says so. Raises
     media.MediaError where it cannot be written.
     """
-    with writing.whole(path) as partial, soundfile.SoundFile(os.fsencode(partial), "w", RATE, 1, "PCM_24") as file:
-        file.comment = f"resampled from {sample_rate} Hz: nothing above {sample_rate // 2} Hz"
-        for piece in _resampled(wave, sample_rate):
-            file.write(piece)
+    comment = f"resampled from {sample_rate} Hz: nothing above {sample_rate // 2} Hz"
+    writing.write_pieces(path, _resampled(wave, sample_rate), RATE, "PCM_24", comment)
 
 
 def _resampled(wave, sample_rate) -> Iterator[np.ndarray]:

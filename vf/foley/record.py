@@ -79,6 +79,15 @@ def _number(value):
     return value.item()
 
 
+def is_session(path: str | Path) -> bool:
+    """Whether a file is a record of a render, of any version."""
+    try:
+        values = files.read_json(path)
+    except (OSError, ValueError):
+        return False
+    return isinstance(values, dict) and {"version", "curve", "model"} <= values.keys()
+
+
 def read(path: str | Path) -> tuple[dict, dict]:
     """Keywords of VideoFoley.render from a record, and the record itself: (dict, dict).
 

@@ -355,12 +355,11 @@ class VideoFoley:
                 tried.append((adherence.adherence(scaled, wave, t, floor), likeness, seed + k, wave))
             scores, _, kept, wave = takes.best(tried)
             before = reached = None
-            if r.correct_gain or r.loudness is not None:
-                before = scores
-                wave = takes.corrected(t, wave, scaled, floor) if r.correct_gain else wave
-                if r.loudness is not None:
-                    wave, reached = delivery.brought_to(wave, t.sample_rate, r.loudness)
+            if r.correct_gain:
+                before, wave = scores, takes.corrected(t, wave, scaled, floor)
                 scores = adherence.adherence(scaled, wave, t, floor)
+            if r.loudness is not None:  # another level than the curve's is what was asked for, and does not count
+                wave, reached = delivery.brought_to(wave, t.sample_rate, r.loudness)
             show(1.0)
         session = {
             "version": record.VERSION,

@@ -43,8 +43,8 @@ class Request:
     wanted: loudness curve (n,), RMS in [0, 1] at the 512/128 rate, n that of the film; predicted from the film without.
     prompt: text, or audio: a sound whose timbre to take, as of Region; neither: no prompt. seed: of the noise. regions:
     the later one counts where two overlap, but for their gains, which add up. best_of: renders with this many seeds,
-    seed, seed + 1 ..., and keeps the one closest to the curve among those whose CLAP score is not below the median of
-    all. correct_gain: afterwards multiply the sound towards the curve. negative_prompt: what is not to be heard, in
+    seed, seed + 1 ..., and keeps the one closest to the curve among the half with the highest CLAP scores, and at least
+    two. correct_gain: afterwards multiply the sound towards the curve. negative_prompt: what is not to be heard, in
     words or by a name of NEGATIVES: Eq. 5 leads away from it in place of the null prompt. loudness: integrated loudness
     that one last gain brings the sound to, LUFS (EBU R128). partial: take what can be read of a film that was cut off
     or is broken. Raises ValueError for a best_of below 1, a loudness that is not below 0, and what `check_prompt` and

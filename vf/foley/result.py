@@ -20,8 +20,9 @@ class Foley:
 
     film: path, or None. waveform: (s,) float32, perhaps mapped from disk. wanted: (n,) RMS that the sound shall have,
     every `hop` samples. adherence: how closely the sound follows it, {"raw": {e_l1, error_db, lag_ms, onset_f1_50ms,
-    correlation}, "gain_matched": the same}; uncorrected: the same before the gain was changed, or None where it was
-    not. session: dict, all it takes to make the sound again; a script may read it, `save` writes it as JSON.
+    correlation}, "gain_matched": the same}, before the one gain that `loudness` asks for; uncorrected: the same before
+    the gain was corrected, or None where it was not. session: dict, all it takes to make the sound again; a script may
+    read it, `save` writes it as JSON.
     """
 
     film: Path | None
@@ -43,13 +44,11 @@ class Foley:
         """Write the film with this sound, and the session beside it as JSON; without a film the sound alone, as wav.
 
         The picture is copied, the original stays. wav: the sound beside it too, 48 kHz and 24 bit, resampled from the
-        model's rate. project_folder: all that a DAW takes, in a folder beside it (see `project.write`). Returns the
-        path. Raises media.MediaError where it cannot be written, ValueError where it would be written over a sound that
-        the session names.
+        model's rate. project_folder: `save_project` too. Returns the path. Raises media.MediaError where it cannot be
+        written, ValueError where it would be written over a sound that the session names.
         """
         output = Path(output)
         sound = output.with_suffix(".wav")
-        picture = output if self.film and output.suffix.lower() in writing.FORMATS else self.film
         _check_inputs(self.session, [output, output.with_suffix(".json"), *([sound] if wav else [])])
         if project_folder:
             project.check(output)
@@ -62,9 +61,17 @@ class Foley:
         if wav and sound != output:
             project.write_wav(sound, self.waveform, self.sample_rate)
         if project_folder:
-            regions = self.session["regions"]
-            project.write(output, picture, self.waveform, self.sample_rate, self.wanted, regions)
+            self.save_project(output)
         return output
+
+    def save_project(self, output: str | Path) -> Path:
+        """Write all that a DAW takes, in a folder beside what `save` wrote to `output` (see `project.write`).
+
+        Returns the folder. Raises media.MediaError where it cannot be written or is there already.
+        """
+        output = Path(output)
+        picture = output if self.film and output.suffix.lower() in writing.FORMATS else self.film
+        return project.write(output, picture, self.waveform, self.sample_rate, self.wanted, self.session["regions"])
 
 
 def _check_inputs(session, written):

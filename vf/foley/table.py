@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from vf.data import files, writing
@@ -46,6 +47,10 @@ class Table:
         row = self.rows.get(self.key(film))
         return row is not None and row.get("request") == request and not row.get("problem") and _is_scored(row)
 
+    def made(self, film: Path, output: Path) -> bool:
+        """Whether the table says that `output` was written for this film, be it to its end or not."""
+        return self.rows.get(self.key(film), {}).get("output") == self.key(output)
+
     def put(self, film: Path, **values: object) -> None:
         """Set a film's row and write the table. values: by COLUMNS."""
         row = {"film": self.key(film)} | {
@@ -58,14 +63,25 @@ class Table:
             table.writeheader()
             table.writerows(self.rows.values())
 
-    def text(self, films: list[Path]) -> str:
-        """The rows of some films for the console."""
+    def fail(self, film: Path, problem: str) -> None:
+        """Note why a film got no sound, unless it has a whole one of an earlier request, which stays as it was."""
+        self._read()
+        row = self.rows.get(self.key(film))
+        if row is None or row.get("problem") or not _is_scored(row):
+            self.put(film, problem=problem)
+
+    def text(self, films: list[Path], failed: Collection[Path] = ()) -> str:
+        """The rows of some films for the console. failed: those of them that got no new sound."""
         lines = [f"{'E-L1':>8}{'dB':>7}{'late ms':>9}{'F1 50ms':>9}{'corr.':>7}  film"]
-        for row in (self.rows.get(self.key(film)) for film in films):
+        for film in films:
+            row = self.rows.get(self.key(film))
             if not row:
                 continue
             if row.get("problem") or not _is_scored(row):
                 lines.append(f"{'no sound':>40}  {row['film']}")
+                continue
+            if film in failed:
+                lines.append(f"{'no new sound, the earlier one stays':>40}  {row['film']}")
                 continue
             e_l1, error, lag, f1, correlation = (float(row[name]) for name in SCORES)
             lines.append(f"{e_l1:8.4f}{error:7.1f}{lag:9.1f}{f1:9.2f}{correlation:7.2f}  {row['film']}")

@@ -118,13 +118,13 @@ def likeness(
 
 
 def best(takes: list[tuple]) -> tuple:
-    """The take that is closest to its curve among those of at least the median CLAP score.
+    """The take that is closest to its curve among the half with the highest CLAP scores, and at least two.
 
     takes: tuples (adherence, CLAP score or None, ...). Where a score is None, all takes count.
     """
-    scores = [t[1] for t in takes]
-    middle = -np.inf if None in scores else np.median(scores)
-    return min((t for t in takes if None in scores or t[1] >= middle), key=lambda t: t[0]["raw"]["e_l1"])
+    if None not in [t[1] for t in takes]:
+        takes = sorted(takes, key=lambda t: -t[1])[: max(2, (len(takes) + 1) // 2)]
+    return min(takes, key=lambda t: t[0]["raw"]["e_l1"])
 
 
 def corrected(

@@ -67,7 +67,7 @@ def scores(studio: Studio) -> str:
         return "no render yet"
     rows = {"as it is": sound.adherence["raw"], "after one gain": sound.adherence["gain_matched"]}
     if sound.uncorrected:
-        rows = {"before its gain was changed": sound.uncorrected["raw"]} | rows
+        rows = {"before its gain was corrected": sound.uncorrected["raw"]} | rows
     current = np.array_equal(sound.wanted, studio.wanted)
     title = "the sound against the wanted curve" if current else "<i>the curve has changed since: Render again</i>"
     table = [(title, *(name for name, _ in SCORES.values()))]
@@ -75,5 +75,5 @@ def scores(studio: Studio) -> str:
         table.append((label, *(f"{values[key]:.{digits}f}" for key, (_, digits) in SCORES.items())))
     lines = ("<tr>" + "".join(f"<td {CELL}>{cell}</td>" for cell in line) + "</tr>" for line in table)
     reached = sound.session["loudness_reached"]
-    level = "" if reached is None else f"<br>integrated loudness: {reached:.1f} LUFS"
+    level = "" if reached is None else f"<br>integrated loudness: {reached:.1f} LUFS, which the scores leave out"
     return f"<div style='overflow-x:auto'><table style='line-height:1.5'>{''.join(lines)}</table></div>{level}"

@@ -195,7 +195,7 @@ def _picture(path, seconds):
         raise ValueError(
             f"{path}: is {info.seconds:.2f} s long; wanted {seconds:g} s: take longer films, or ask for less"
         )
-    width, rate = min(info.width, WIDTH), round(info.fps)
+    width, rate = min(info.width, WIDTH), max(1, round(info.fps))
     size = (width // 2 * 2, round(width * info.height / info.width / 2) * 2)
     return media.read_frames(path, rate, size, 0.0, seconds)[0], rate
 
