@@ -101,7 +101,7 @@ AUDIO ?= mic
 override FILMS := $(value FILMS)
 override SOUNDS := $(value SOUNDS)
 export FILMS SOUNDS
-OWN = $(shell sed -n 's/^run: *\([A-Za-z0-9_.-]*\).*/\1/p' params.yaml)
+OWN = $(shell sed -n 's/^run: *["'\'']\{0,1\}\([A-Za-z0-9_.-]*\).*/\1/p' params.yaml)
 REAL_RUN ?= $(OWN)-real
 REAL = 'run=$(REAL_RUN)' films.source=greatest_hits 'films.audio=$(AUDIO)' 'audio.sources=[films,folder]' \
 	small.features.weights=null 'small.features.size=[384,288]' small.features.pool=4 'small.features.start=$(OWN)' small.features.views=0 \

@@ -11,6 +11,8 @@ import re
 import shutil
 from pathlib import Path
 
+from vf.data import files
+
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "_build" / "source"
 PAGES = [  # caption of the menu, and its pages
@@ -91,7 +93,7 @@ def notebooks(run):
         made = ROOT / "runs" / (run or "") / "notebooks"
         there = [path for path in (made / source.name, made / source.name[:2] / "default.ipynb") if path.is_file()]
         executed = there[0] if run and there else source
-        nb = json.loads(executed.read_text())
+        nb = files.read_json(executed, "a notebook that papermill ran: run its stage again")
         nb["metadata"].pop("papermill", None)  # paths of the machine that ran it
         # the sources' cell of parameters stands above the one with which a run repeats it
         nb["cells"] = [c for c in nb["cells"] if "injected-parameters" not in c["metadata"].get("tags", [])]

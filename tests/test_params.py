@@ -171,7 +171,12 @@ BAD = [  # the key, what stands in its place, and a word of the one line that an
         '"a`b`"', "\"it's\"", "'a\"b'", '"a\\nb"', "null", "[a, b]", "{a: b}", "2024", "2024-01-01", "x*", "a|b",
         "ünï", "a\\b", "a{b", "a:b", "x" * 101,
     )),
-    ("run", "run: 2024", 'write "2024"'),
+    # DVC would read some of these as numbers
+    *(("run", f"run: {name}", "a letter or _ in front") for name in ("2024_01_01", "1e3", "001", "0x1F", '"007"')),
+    *(("ablation.video2rms.bins_16", f"{name}: {{decode: mean}}", wanted) for name, wanted in (
+        ("a.b", 'has the name "a.b"'), ("1e3", 'has the name "1e3"'), ("features_x", "another name than features_x"),
+    )),
+    ("small.features.kinds", "kinds: [flow]", "which features.weights has learned from, or null there"),
     ("small.features.start", "start: ../x", "small.features.start"),
     # numbers
     ("small.video2rms.train.steps", "steps: -5", "steps is -5; wanted a whole number of at least 0"),
@@ -422,7 +427,7 @@ def test_networks_that_are_not_there_are_named_before_anything_runs(tmp_path, mo
 )
 def test_an_ablation_of_ones_own_passes(tmp_path, line):
     values = copy.deepcopy(yaml.safe_load(PARAMS))
-    values["ablation"]["video2rms"]["own-1.b"] = line
+    values["ablation"]["video2rms"]["own-1_b"] = line
     assert said(tmp_path, yaml.safe_dump(values)) == []
 
 

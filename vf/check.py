@@ -231,7 +231,8 @@ def _line(places, at):
 def _said(at, error, nearest):
     """One error of pydantic's in a line."""
     if at[-1] == "[key]":  # a name of the reader's own
-        return f"{_dotted(at[:-2])} has the name {_shown(at[-2])}; wanted {_wanted(_node(('run',)))}"
+        wanted = schema.VARIANT if at[0] == "ablation" else "a text that is not empty"
+        return f"{_dotted(at[:-2])} has the name {_shown(at[-2])}; wanted {wanted}"
     key, value, node = _dotted(at), error["input"], _node(at)
     if error["type"] == "extra_forbidden":
         where = f"`{_dotted(at[:-1])}`" if at[1:] else "params.yaml"
@@ -262,7 +263,7 @@ def _remedy(value, node):
         digits += "" if "." in digits else ".0"
         power = power if not e or power[:1] in "+-" else f"+{power}"
         return f": write {digits}{e}{power}"
-    if not isinstance(value, (str, bool, type(None), dict, list)) and "string" in kinds:
+    if not isinstance(value, (str, bool, type(None), dict, list)) and "string" in kinds and "pattern" not in node:
         return f': write "{value}"'
     return ""
 

@@ -231,7 +231,7 @@ def _sha256(data):
 
 
 def check_places(p: Params) -> None:
-    """Raises check.ParamsError where a network that params.yaml starts from, or takes as it is, is not there.
+    """Raises check.ParamsError where a network that params.yaml starts from, or a folder that it reads, is not there.
 
     p: the profile that is run; what the other one names need not be there.
     """
@@ -241,13 +241,23 @@ def check_places(p: Params) -> None:
         named["features.start"] = p.folder("features/encoder", p.features.start)
     named |= {f"{block}.start": weights / p[block].start for block in STARTED if p[block].start}
     lines = []
-    for key, path in named.items():
+
+    def look(at, path, remedy):
         if path and not path.exists():
-            at = (p.profile, *key.split("."))
             lines.append(
-                f"{FILE}, line {places.get(at, 1)}: {'.'.join(at)} names {path}, which is not there; wanted a file or "
-                "folder that is, or null: mend the name, or fetch or train it first"
+                f"{FILE}, line {places.get(at, 1)}: {'.'.join(at)} names {path}, which is not there; wanted {remedy}"
             )
+
+    for key, path in named.items():
+        network = "a file or folder that is, or null: mend the name, or fetch or train it first"
+        look((p.profile, *key.split(".")), path, network)
+    folder = "a folder that is: mend the name, or fetch it first"
+    if p.films.source != "render":
+        look(("films", "root"), p.path(p.films.root), folder)
+    if {"folder", "shards"} & set(p.audio.sources):
+        look(("audio", "root"), p.path(p.audio.root), folder)
+    for name, system in p.benchmark.systems.items():
+        look(("benchmark", "systems", name, "folder"), p.path(system["folder"]), folder)
     if lines:
         raise check.ParamsError(lines)
 

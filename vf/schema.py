@@ -45,12 +45,21 @@ Share = Annotated[float, Field(ge=0, le=1)]
 LessThanOne = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # numpy's bounds
 Text = Annotated[str, Field(min_length=1)]
-# names folders, and is a word of the shell and of papermill: nothing else is safe there
+# names folders, and is a word of the shell and of papermill: nothing else is safe there. What begins with a digit DVC
+# may read as a number, 1e3 or 2024_01_01
 Name = Annotated[
     str,
     Field(
-        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$",
-        description="a plain name: letters, digits, _, - and ., no - or . in front",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,99}$",
+        description="a plain name: letters, digits, _, - and ., a letter or _ in front",
+    ),
+]
+VARIANT = "a plain name: letters, digits, _ and -, a letter or _ in front"
+Variant = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$",  # no ., which parts keys for DVC
+        description=VARIANT,
     ),
 ]
 LARGEST_SIDE = 8192  # pixels: of 8K films, and what H.264 takes on most machines
@@ -448,15 +457,17 @@ class RMS2SoundChange(Block):
 def _no_default(changes):
     if "default" in changes:
         raise ValueError("another name: `default` is the profile itself, against which the others are set")
+    if taken := [name for name in changes if name.startswith("features_")]:
+        raise ValueError(f"another name than {taken[0]}: the variants of `features` become features_NAME")
     return changes
 
 
 class Ablation(Block):
     """Names of variants are folders and words of the shell, as `run` is."""
 
-    video2rms: Annotated[dict[Name, Video2RMSChange], AfterValidator(_no_default)]
-    features: dict[Name, Kinds]
-    rms2sound: Annotated[dict[Name, RMS2SoundChange], AfterValidator(_no_default)]
+    video2rms: Annotated[dict[Variant, Video2RMSChange], AfterValidator(_no_default)]
+    features: dict[Variant, Kinds]
+    rms2sound: Annotated[dict[Variant, RMS2SoundChange], AfterValidator(_no_default)]
 
 
 # the shared keys
@@ -603,6 +614,14 @@ RULES = [
         ("small.features.encoder.window", "small.timeline.seconds", "small.timeline.fps"),
         lambda window, seconds, fps: (
             None if window <= seconds * fps else f"the {seconds * fps:g} video frames of a clip at most"
+        ),
+    ),
+    Rule(
+        ("small.features.kinds", "small.features.weights"),
+        lambda kinds, weights: (
+            None
+            if kinds == ["difference"] or weights != "pretrained/frame_encoder"
+            else "[difference], which features.weights has learned from, or null there"
         ),
     ),
     Rule(

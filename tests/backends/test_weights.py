@@ -40,8 +40,8 @@ def test_a_file_with_another_hash_is_refused(tmp_path, monkeypatch):
 
 def test_a_download_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     served = tmp_path / "served.pth"
-    served.write_bytes(b"tensors")
-    right = hashlib.sha256(b"tensors").hexdigest()[:8]
+    served.write_bytes(b"PK\x03\x04tensors")
+    right = hashlib.sha256(b"PK\x03\x04tensors").hexdigest()[:8]
     raft = weights.WEIGHTS["raft"]._replace(source=served.as_uri(), sha256="0badf00d")
     monkeypatch.setitem(weights.WEIGHTS, "raft", raft)
     with pytest.raises(RuntimeError, match="invalid hash value"):
@@ -49,7 +49,7 @@ def test_a_download_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     assert not list((tmp_path / "weights").iterdir())
     monkeypatch.setitem(weights.WEIGHTS, "raft", raft._replace(sha256=right))
     path = weights.fetch("raft", tmp_path / "weights")
-    assert path.read_bytes() == b"tensors" and weights.find("raft", tmp_path / "weights") == path
+    assert path.read_bytes() == b"PK\x03\x04tensors" and weights.find("raft", tmp_path / "weights") == path
     served.unlink()
     assert weights.fetch("raft", tmp_path / "weights") == path, "what is there is kept"
 
@@ -123,11 +123,34 @@ def test_a_download_that_broke_off_goes_on_where_it_stopped(tmp_path, site):
     assert site.asked == [None, "bytes=40960-"] and len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_login_page_is_not_kept(tmp_path, site):
-    site.data, site.kind = b"\n<!DOCTYPE html><html>Please log in</html>", "text/html"
-    with pytest.raises(RuntimeError, match="sent a web page; wanted the file itself"):
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\n<!DOCTYPE html><html>Please log in</html>",
+        b"<!-- portal --><html>",
+        b'{"error": "quota"}',
+        b"Not found\n",
+        b"",
+    ],
+)
+def test_a_login_page_or_a_message_is_not_kept(tmp_path, site, data):
+    site.data = data
+    with pytest.raises(RuntimeError, match="sent a web page or a message .*; wanted the file itself"):
         weights.fetch("raft", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n\x80\x02abc", b"no web server\r\n\r\n"]
+)
+def test_an_answer_that_breaks_off_is_one_line(tmp_path, site, monkeypatch, answer):
+    def do_GET(self):
+        self.wfile.write(answer)
+        self.close_connection = True
+
+    monkeypatch.setattr(site, "do_GET", do_GET)
+    with pytest.raises(OSError, match="raft.pth: (broke off|no answer of a web server) .*; wanted"):
+        weights.fetch("raft", tmp_path)
 
 
 def test_the_command_says_it_in_one_line(tmp_path, site, monkeypatch):

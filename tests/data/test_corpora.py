@@ -632,3 +632,11 @@ def test_odd_films_of_a_folder_are_left_out_and_the_others_go_on(tmp_path, make)
 
 def test_a_job_that_ends_its_process_does_not_stop_the_others():
     assert list(processes.each(wild.ten_times, [0, 1, 2, 3], 2)) == [0, 10, None, 30]
+
+
+def test_films_of_any_container_are_taken_or_named(tmp_path):
+    for name in ("a.mp4", "b.ts", "c.mpg"):
+        wild.film(tmp_path / name, frames=50, **({"codec": "mpeg2video", "sound": "mp2"} if name == "c.mpg" else {}))
+    wild.film(tmp_path / "d.gif", codec="gif", frames=50, sound=None)
+    made = corpora.films(corpora.FilmCorpus("folder", tmp_path, folds=2), SECOND, workers=1)
+    assert {c.group for c in made.clips} == {"a", "b", "c"} and list(reasons(made)) == ["d.gif"]

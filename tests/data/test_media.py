@@ -185,3 +185,20 @@ def test_the_same_frames_give_the_same_bytes_whatever_was_in_memory(tmp_path):
         seen.add((tmp_path / "film.mp4").read_bytes())
     (data,) = seen
     assert b"mbtree=0" in data and b"threads=1" in data  # with mbtree x264 reads memory that it has not set
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("list.mp4", "ffconcat version 1.0\nfile film.mp4\n"),
+        ("list.wav", "ffconcat version 1.0\nfile film.mp4\n"),
+        ("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nfilm.mp4\n#EXT-X-ENDLIST\n"),
+        ("notes.txt", "to do: film the stairs\n"),
+    ],
+)
+def test_a_list_of_films_or_a_text_is_no_film(tmp_path, name, text):
+    wild.film(tmp_path / "film.mp4")
+    (tmp_path / name).write_text(text)
+    for read in (media.probe, media.check_whole, lambda path: media.read_sound(path, 16000)):
+        with pytest.raises(media.MediaError, match=rf"{name}: cannot be read .*; wanted a film or sound file"):
+            read(tmp_path / name)

@@ -1,6 +1,7 @@
 import copy
 import json
 
+import pytest
 import yaml
 from project import ROOT
 
@@ -48,3 +49,11 @@ def test_the_command_says_what_is_missing(tmp_path, monkeypatch, capsys):
     assert agreement.main() == 0 and "1 of 1 numbers" in capsys.readouterr().out
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values | {"run": "small"}))
     assert agreement.main() == 1 and "is the published run itself" in capsys.readouterr().out
+
+
+def test_numbers_that_are_damaged_are_one_line_that_names_the_file(tmp_path):
+    (tmp_path / "foley.json").write_text('{"a": 1')
+    with pytest.raises(ValueError, match=r"foley\.json: is no JSON .*; wanted the numbers of a run: run its stage"):
+        agreement.numbers(tmp_path)
+    (tmp_path / "foley.json").write_text('{"a": 1, "a_interval": 3, "b": 2, "b_interval": [1, null], "c": 3}')
+    assert agreement.numbers(tmp_path) == {}

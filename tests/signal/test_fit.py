@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vf.signal import group
+from vf.signal import checkpoint, group
 from vf.signal.batches import Part
 from vf.signal.checkpoint import steps_done
 from vf.signal.fit import Training, fit
@@ -396,3 +396,19 @@ def test_the_average_of_the_weights_takes_their_place():
         average = decay * average + (1 - decay) * new
     assert torch.allclose(weights(model), average, atol=1e-6)
     assert not torch.allclose(average, weights(last), atol=1e-4)
+
+
+def test_a_full_disk_is_an_error_that_names_the_state_and_leaves_no_half_of_it(tmp_path, monkeypatch):
+    model = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.AdamW(model.parameters())
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)
+    saved = checkpoint.State(tmp_path, model, optimizer, schedule, None, [])
+
+    def fails(_, path):
+        path.write_bytes(b"half")
+        raise RuntimeError("unexpected pos 42496 vs 42388")
+
+    monkeypatch.setattr(checkpoint.torch, "save", fails)
+    with pytest.raises(OSError, match=r"No space left on device: '.*state\.pt'"):
+        saved.save()
+    assert not list(tmp_path.iterdir())

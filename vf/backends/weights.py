@@ -6,6 +6,7 @@ Nothing is fetched unasked. A file lies in the folder `weights` of params.yaml, 
 
 import argparse
 import hashlib
+import http.client
 import shutil
 import sys
 import urllib.error
@@ -201,6 +202,8 @@ def _download(source, path, sha256):
     request = urllib.request.Request(source, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         answer = urllib.request.urlopen(request, timeout=60)
+    except http.client.HTTPException as error:
+        raise OSError(f"{source}: no answer of a web server ({error!r}); wanted the file: fetch it again") from error
     except urllib.error.HTTPError as error:
         if have and error.code == 416:  # all of it is here, or it is of another file
             partial.unlink()
@@ -209,7 +212,10 @@ def _download(source, path, sha256):
         goes_on = getattr(answer, "status", None) == 206
         length = int(answer.headers.get("Content-Length") or 0)
         with partial.open("ab" if goes_on else "wb") as file:
-            shutil.copyfileobj(answer, file, 1 << 20)
+            try:
+                shutil.copyfileobj(answer, file, 1 << 20)
+            except http.client.HTTPException as error:  # the server said that more would come
+                raise OSError(f"{source}: broke off ({error!r}); wanted all: fetch it again") from error
     wanted, came = length + (have if goes_on else 0), partial.stat().st_size
     if length and came != wanted:
         if came > wanted:
@@ -227,12 +233,15 @@ def _download(source, path, sha256):
 
 
 def _check_no_page(path, source):
-    """Removes a file that is a web page, as of a login, and raises RuntimeError."""
+    """Removes a file that is a text, as the web page of a login or a server's message, and raises RuntimeError."""
     with path.open("rb") as file:
-        head = file.read(512).lstrip().lower()
-    if head.startswith((b"<!doctype", b"<html", b"<?xml")):
+        head = file.read(512)
+    if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head.lstrip(b"\xef\xbb\xbf")):  # an empty one too
         path.unlink()
-        raise RuntimeError(f"{source}: sent a web page; wanted the file itself: fetch it by hand from its page")
+        raise RuntimeError(
+            f"{source}: sent a web page or a message ({head[:20].decode(errors='replace')!r}); "
+            "wanted the file itself: fetch it by hand from its page"
+        )
 
 
 def table() -> str:

@@ -60,8 +60,8 @@ class FilmCorpus:
     def found(self) -> list[Path]:
         """All films of the folder, of Greatest Hits those with the track that is asked for, sorted."""
         if self.source == "folder":
-            return files.listed(self.folder, media.SUFFIXES)
-        return [path for path in files.listed(self.folder, [".mp4"]) if path.stem.endswith(f"_{self.audio}")]
+            return files.listed(self.folder, media.FILMS)
+        return [path for path in files.listed(self.folder, media.FILMS) if path.stem.endswith(f"_{self.audio}")]
 
     def name_of(self, path: Path) -> str:
         """What a film is called: its file's name, of Greatest Hits without the track."""
@@ -188,7 +188,7 @@ def films(
 def _no_film(corpus):
     """What to say of a folder without a film. It names the other track of Greatest Hits where that one is there."""
     if corpus.source == "folder":
-        return f"{corpus.root}: has no film; wanted {', '.join(sorted(media.SUFFIXES))}"
+        return f"{corpus.root}: has no film; wanted {', '.join(media.FILMS)}"
     other = next((track for track in ("denoised", "mic") if replace(corpus, audio=track).paths()), None)
     advice = f": set films.audio to {other} (make real AUDIO={other})" if other else ""
     return f"{corpus.root}: has no film; wanted *_{corpus.audio}.mp4 with *_times.txt{advice}"

@@ -23,6 +23,9 @@ from av.stream import Disposition
 from vf.data import containers, files
 
 SUFFIXES = {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v"}
+OTHERS = (".3gp", ".flv", ".gif", ".m2ts", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".wmv")
+FILMS = (*sorted(SUFFIXES), *OTHERS)  # of the films that a folder is searched for
+LISTS = {"concat", "dash", "hls", "sdp", "tty"}  # of FFmpeg: what is no film itself, and names others or is drawn
 GAP = 0.018  # seconds: rounded stamps jitter by less, a packet of AAC, MP3 or Opus is longer
 VORBIS_GAP = 0.05  # its blocks are of two lengths, and stamps off by the difference
 MISSING = 0.1  # seconds by which a stream may be shorter than its header says
@@ -100,6 +103,8 @@ def opened(path: str | Path) -> Iterator[InputContainer]:
         if not path.is_file():
             raise MediaError(f"{path}: no such file; wanted a film or a sound: check the path")
         with av.open(address(path), metadata_errors="replace") as container:
+            if container.format.name in LISTS:
+                raise av.InvalidDataError(0, f"it is a list of other files, {container.format.name}, or a text")
             if not container.streams:
                 raise av.InvalidDataError(0, "it holds nothing")
             yield container

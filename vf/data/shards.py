@@ -36,7 +36,7 @@ from tqdm.auto import tqdm
 from vf.data import files, media, processes
 from vf.data.clips import refusal
 
-SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a", ".aiff", ".aif"}
+SUFFIXES = {".aac", ".aif", ".aiff", ".caf", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".w64", ".wav", ".wma"}
 PIECES = 6  # of one recording at most, so that an hour of rain does not drown a thousand door knocks
 SHORTEST = 0.5  # seconds
 QUIETEST = 1e-4  # peak

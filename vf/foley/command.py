@@ -14,9 +14,6 @@ from pathlib import Path
 from vf.data import files, media, processes
 from vf.foley.request import LARGEST_SEED
 
-OTHERS = (".3gp", ".flv", ".gif", ".m2ts", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".wmv")
-SUFFIXES = (*sorted(media.SUFFIXES), *OTHERS)  # of the films that a folder is searched for
-
 EPILOG = """\
 examples:
   video-foley film.mp4 --prompt "A person hit metal with a wooden stick."
@@ -157,7 +154,7 @@ def films_of(names: list[str]) -> list[Path]:
             raise ValueError("a film's name is empty; wanted a film, a folder or a glob in quotes: check the command")
         if os.path.isdir(path):  # which takes a name that is too long for a missing one
             try:
-                matches = [p for p in files.listed(path, SUFFIXES) if _is_given(p)]
+                matches = [p for p in files.listed(path, media.FILMS) if _is_given(p)]
             except OSError as error:
                 raise ValueError(
                     f"{path}: cannot be read ({error.strerror}); wanted a folder: check its rights"
@@ -170,7 +167,7 @@ def films_of(names: list[str]) -> list[Path]:
             matches = sorted(p for p in map(Path, glob.glob(str(path))) if _is_given(p))
         if not matches:
             what = (
-                f"has no film ({', '.join(SUFFIXES)}; NAME-foley and hidden files are passed over)"
+                f"has no film ({', '.join(media.FILMS)}; NAME-foley and hidden files are passed over)"
                 if os.path.isdir(path)
                 else "is a link to a film that is not there"
                 if os.path.islink(path)
@@ -200,7 +197,7 @@ def target(film: Path, given: str | None, several: bool) -> Path:
     if given is None:
         return film.with_name(name)
     output = Path(given)
-    if several and output.suffix.lower() in (*SUFFIXES, ".wav", ".flac") and not output.is_dir():
+    if several and output.suffix.lower() in (*media.FILMS, ".wav", ".flac") and not output.is_dir():
         raise ValueError(f"{output}: is the name of a single film; wanted a folder for several: name one with --output")
     if several or given.endswith(os.sep) or output.is_dir() or not output.suffix:
         return _made(output) / name

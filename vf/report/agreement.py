@@ -5,13 +5,13 @@ never give the same numbers on two machines. So a number agrees where it lies in
 published one in its own.
 """
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from vf import params
+from vf.data import files
 from vf.evaluation import catalogue
 from vf.report.text import DASH, measured
 
@@ -26,15 +26,19 @@ HEADLINES = (  # what the README and the first screen of the report say: file, r
     ("foley", "text_to_audio", "fad"),
     ("case_studies", AUDIO, "start_ms"),
 )
+NUMBERS = "the numbers of a run: run its stage again, or `git checkout results` for published ones"
 Measured = tuple[float, tuple[float, float]]  # a value and its 95% interval
 
 
 def numbers(folder: Path) -> dict[tuple[str, ...], Measured]:
-    """Every number with an interval below a folder `metrics`: {(file, row, ..., metric): (value, interval)}."""
+    """Every number with an interval below a folder `metrics`: {(file, row, ..., metric): (value, interval)}.
+
+    Raises ValueError for a file that is no JSON.
+    """
     found: dict[tuple[str, ...], Measured] = {}
     for path in sorted(folder.rglob("*.json")):
         name = path.relative_to(folder).with_suffix("").as_posix()
-        found |= dict(_numbers(json.loads(path.read_text()), (name,)))
+        found |= dict(_numbers(files.read_json(path, NUMBERS), (name,)))
     return found
 
 
@@ -42,9 +46,13 @@ def _numbers(values: Any, at: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
     for key, value in values.items() if isinstance(values, dict) else ():
         interval = values.get(f"{key}_interval")
         each = value if isinstance(value, list) else [value]  # one a training
-        if interval and None not in interval and each and all(isinstance(v, (int, float)) for v in each):
+        if _is_interval(interval) and each and all(isinstance(v, (int, float)) for v in each):
             yield (*at, key), (sum(each) / len(each), (interval[0], interval[1]))
         yield from _numbers(value, (*at, key))
+
+
+def _is_interval(value):
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(v, (int, float)) for v in value)
 
 
 def agree(one: Measured, other: Measured) -> bool:
@@ -99,7 +107,11 @@ def main() -> int:
     if p.run == PUBLISHED:
         print(f"run: {p.run} is the published run itself; wanted one of another name: set `run` in params.yaml")
         return 1
-    own, published = (numbers(folder) for folder in folders)
+    try:
+        own, published = (numbers(folder) for folder in folders)
+    except ValueError as error:
+        print(error)
+        return 1
     if not own or not published:
         empty = folders[0] if not own else folders[1]
         print(

@@ -1,6 +1,8 @@
 """What a report holds, read from what the stages saved; `page` shows it as HTML and `markdown` as a text to compare."""
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,14 +98,17 @@ class Content(NamedTuple):
 
 
 def read(p: Params) -> Content:
-    """Everything of a run's report. Raises FileNotFoundError where a stage that it needs has not run."""
-    core = {name: json.loads(p.results(f"metrics/{name}.json").read_text()) for name in CORE}
+    """Everything of a run's report.
+
+    Raises FileNotFoundError where a stage that it needs has not run, ValueError for a file that is no JSON.
+    """
+    core = {name: _json(p.results(f"metrics/{name}.json")) for name in CORE}
     paths = {name: p.results(f"metrics/{name}.json") for name in BEYOND}
-    beyond = {name: json.loads(path.read_text()) if path.exists() else {} for name, path in paths.items()}
+    beyond = {name: _json(path) if path.exists() else {} for name, path in paths.items()}
     hard = p.results("metrics/video2rms_variants/width_0.json")  # the same training without Eq. 3
     if hard.exists() and beyond["video2rms_repeats"]:
-        beyond["video2rms_repeats"]["hard_labels"] = json.loads(hard.read_text())
-    facts = json.loads((p.folder("scores") / "facts.json").read_text())
+        beyond["video2rms_repeats"]["hard_labels"] = _json(hard)
+    facts = _json(p.folder("scores") / "facts.json")
     clips = verdicts.read_clips(p.folder("scores") / "per_clip.csv")
     unmeasured = [("E", "the paper's claims on ablations and onsets", "", "", verdicts.MISSING)]
     rows = claims.claims(clips, facts, beyond["benchmark"], beyond["rms2sound_repeats"]) + claims.of_case_studies(
@@ -136,9 +141,15 @@ def read(p: Params) -> Content:
         films=films(p.folder("generated") / "films"),
         figures=figures(p.folder("figures")),
         parameters=yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=120),
-        left_out=json.loads((p.folder("clips") / "clips.json").read_text())["left_out"],
+        left_out=_json(p.folder("clips") / "clips.json")["left_out"],
         minutes=minutes(p.folder("notebooks")),
     )
+
+
+def _json(path):
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    return files.read_json(path, "what a stage wrote: run that stage again")
 
 
 def _section(key: str, title: str, remark: str, table: pd.DataFrame) -> Section:

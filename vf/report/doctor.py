@@ -192,7 +192,7 @@ def films(root: Path) -> Iterator[Finding]:
     kinds = {track: len(list(folder.glob(f"*_{track}.mp4"))) for track in ("denoised", "mic")} | {
         "times": len(list(folder.glob("*_times.txt")))
     }
-    every = sum(path.suffix.lower() in media.SUFFIXES for path in folder.iterdir())
+    every = sum(path.suffix.lower() in media.FILMS for path in folder.iterdir())
     usable = every if p.films.source == "folder" else kinds[p.films.audio]
     remedy = "" if chosen or usable else "set films.root and films.audio to what the folder holds"
     yield Finding(

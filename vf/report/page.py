@@ -217,6 +217,8 @@ def main() -> None:
         found = write(p)
     except FileNotFoundError as error:
         parser.exit(2, f"{error.filename}: is not there; wanted what `make repro` leaves: run it first\n")
+    except ValueError as error:
+        parser.exit(2, f"{error}\n")
     for name, table in found.tables.items():
         print(f"\n{name}\n{tables.readable(table).to_string(index=False)}")
     print(f"\n{_count(found.tally)}: {Path('runs') / p.run / 'report.html'}")

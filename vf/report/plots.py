@@ -31,5 +31,5 @@ def draw(root: Path, revisions: list[str], out: Path) -> int:
 
 
 if __name__ == "__main__":
-    root = params.project_root()
+    root = params.load_or_exit().root
     sys.exit(draw(root, sys.argv[1:], root / "runs" / "plots"))

@@ -6,7 +6,6 @@ They are apart from the notebooks, so that a change of colour reruns only this m
 """
 
 import argparse
-import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -170,7 +169,7 @@ def draw(p: params.Params) -> dict[str, Figure]:
 
 
 def _json(p, name):
-    return json.loads(p.folder(f"{name}.json").read_text())
+    return files.read_json(p.folder(f"{name}.json"), "what a stage wrote: run that stage again")
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 """The state that a training is resumed from, and what tells one network's weights from another's."""
 
+import errno
 import hashlib
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -86,15 +88,20 @@ class State:
             raise ValueError(f"{len(saved['history'])} losses of {saved['scheduler']['last_epoch']} steps")
 
     def save(self) -> None:
-        """Write the state, if a folder was given."""
+        """Write the state, if a folder was given. Raises OSError, which names the file, where it cannot be written."""
         if not self.path:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_suffix(".partial")
         values = {name: getattr(self, name) for name in ("model", "optimizer", "scheduler", "average")}
         saved = {name: value.state_dict() if value else None for name, value in values.items()}
-        torch.save({**saved, "history": self.history}, partial)
-        partial.replace(self.path)  # a run killed while it writes leaves the previous checkpoint whole
+        try:
+            torch.save({**saved, "history": self.history}, partial)
+            partial.replace(self.path)  # a run killed while it writes leaves the previous checkpoint whole
+        except (OSError, RuntimeError) as error:  # the second is torch's for a disk that is full
+            partial.unlink(missing_ok=True)
+            number = getattr(error, "errno", None) or errno.ENOSPC
+            raise OSError(number, os.strerror(number), str(self.path)) from error
 
 
 def steps_done(folder: str | Path) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vf.data import files, media, writing
-from vf.foley import alongside, command, curves, markers, project, session, vocabulary
+from vf.foley import alongside, curves, markers, project, session, vocabulary
 from vf.foley import render as foley
 from vf.foley.request import Request, Timbre
 from vf.studio.edits import Edits
@@ -120,7 +120,7 @@ class Studio(Edits):
     def is_sound(self, name: str | Path) -> bool:
         """Whether a file holds a sound and no film."""
         path = self.path(name)
-        film = path.suffix.lower() in command.SUFFIXES and not _fails(media.probe, path)
+        film = path.suffix.lower() in media.FILMS and not _fails(media.probe, path)
         return not film and not _fails(media.sound_rate, path)
 
     def read_table(self, name: str | Path) -> None:
