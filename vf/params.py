@@ -133,6 +133,16 @@ def load(profile: str | None = None, root: str | Path | None = None) -> Params:
     return params
 
 
+def shipped(name: str) -> Path | None:
+    """A file or folder of `pretrained`: of the checkout, or, where there is none, in the installed package.
+
+    None where neither has it.
+    """
+    package = Path(__file__).resolve().parent
+    homes = (package.parent / "pretrained", package / "pretrained")
+    return next((home / name for home in homes if (home / name).exists()), None)
+
+
 def load_or_exit(profile: str | None = None) -> Params:
     """`load`, for a command line: whatever is wrong ends the process with a line for each thing, and status 1."""
     try:

@@ -216,3 +216,28 @@ def test_a_pair_is_as_long_as_was_asked_for_where_one_of_it_is_a_little_shorter(
     exchange.export({"ours": str(tmp_path / "ours")}, str(tmp_path / "truth"), tmp_path / "out", reading=reading)
     written = [soundfile.info(path).duration for path in sorted((tmp_path / "out").glob("*/c0.wav"))]
     assert written == [4.0, 4.0] and "--audio_length=4.0" in (tmp_path / "out" / "commands.txt").read_text()
+
+
+def test_kadtks_limit_is_told_by_the_name_of_its_file(tmp_path):
+    (tmp_path / "kad_inf.csv").write_text(f"model,baseline,eval,score,time\nclap-2023,ref,ours,1.5,{TIME}\n")
+    (row,) = exchange.read_results(tmp_path / "kad_inf.csv").itertuples()
+    assert row.column.startswith("KAD-inf clap-2023 (kadtk")
+
+
+def test_what_is_left_out_is_said_and_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    for name in ("ours", "truth"):
+        (tmp_path / name).mkdir()
+        for clip in "abc":
+            soundfile.write(tmp_path / name / f"{clip}.wav", 0.1 * np.ones(16000), 16000)
+    said = exchange.export({"ours": tmp_path / "ours"}, tmp_path / "truth", tmp_path / "out")
+    assert (
+        "3 are not, and left out: a, b, c." in said and "/.out" not in (tmp_path / "out" / "audiobox.jsonl").read_text()
+    )
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(exchange.writing, "write_pieces", full)
+    with pytest.raises(ValueError, match="No space left on device"):
+        exchange.export({"ours": tmp_path / "ours"}, tmp_path / "truth", tmp_path / "other")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ours", "out", "truth"]

@@ -516,3 +516,18 @@ def test_links_to_folders_of_one_name_are_systems_by_their_own_names(tmp_path, m
     assert list(found) == ["sysr1", "sysr2"]
     monkeypatch.chdir(tmp_path / "r1")
     assert pairing.system_name(".") == "r1"
+
+
+def test_without_a_run_the_networks_that_ship_judge_and_a_line_says_so(tmp_path, monkeypatch, capsys):
+    def no_checkout(*_):
+        raise FileNotFoundError("no params.yaml; wanted a checkout of the project")
+
+    monkeypatch.setattr(folders.params, "load", no_checkout)
+    listen = folders.embedders()
+    assert set(listen.windows(np.zeros((1, 16000), np.float32))) >= {"fad"}
+    assert "are of the networks that ship" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="wanted a checkout"):
+        folders.embedders(run="mine")
+    monkeypatch.setattr(folders.params, "shipped", lambda _: None)
+    with pytest.raises(ValueError, match="no embedders"):
+        folders.embedders()

@@ -151,8 +151,10 @@ def test_mmaudios_tolerance_is_three_times_condfoleygens():
 
 
 def test_av_align_by_hand():
-    # 1 and 1.03 lie within a frame of the one peak at 1.02; 2 lies more than a frame from the next
-    assert published.av_align([1.0, 1.03, 2.0], [1.02, 2.04, 3.0], 30) == pytest.approx(2 / (3 + 3 - 2))
+    # 1 and 1.03 lie within a frame of the one peak at 1.02, which counts once; 2 lies more than a frame from the next
+    assert published.av_align([1.0, 1.03, 2.0], [1.02, 2.04, 3.0], 30) == pytest.approx(1 / (3 + 3 - 1))
+    assert published.av_align([1.0, 1.1, 1.2, 1.3, 1.4], [1.2], 4) == pytest.approx(1 / 5)
+    assert published.av_align([1.0, 1.1], [1.05, 1.15], 4) == 1
     assert published.av_align([], [1.0], 30) == 0 and np.isnan(published.av_align([], [], 30))
 
 

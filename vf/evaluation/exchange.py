@@ -162,7 +162,8 @@ def read_results(path: str | Path) -> pd.DataFrame:
       folder is its system. Values are means over the sounds of a system.
     - A CSV of fadtk (model, baseline, eval, score, inf_r2, time) or kadtk (the same without inf_r2), whose `eval` is
       the folder of the system; of two lines for one column the later counts. kadtk does not write whether it measured
-      KAD or FAD: it is taken for KAD, unless the name of the file has `fad` in it.
+      KAD or FAD, or their limit: it is taken for KAD unless the name of the file has `fad` in it, and for the limit
+      where that has `inf` in it.
     - A CSV with `system` and a column of numbers for each metric, of PEAVS or any other tool, as
       `python -m vf.listening --metrics` takes it. The name of the file stands for the tool.
     Raises ValueError for any other file.
@@ -187,7 +188,7 @@ def _fadtk(path, table):
     tool = "fadtk" if "inf_r2" in table else "kadtk"
     rows = []
     for row in table.sort_values("time").to_dict("records"):
-        endless = str(row.get("inf_r2")) not in ("None", "nan")
+        endless = str(row.get("inf_r2")) not in ("None", "nan") if tool == "fadtk" else "inf" in path.stem.lower()
         metric = "FAD" if tool == "fadtk" or "fad" in path.stem.lower() else "KAD"
         try:
             day, score = datetime.fromtimestamp(float(row["time"]), UTC).date(), float(row["score"])

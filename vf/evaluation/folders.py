@@ -228,15 +228,24 @@ def _flat(summary):
 
 
 def embedders(profile: str | None = None, run: str | None = None) -> Any:
-    """The embedders that a run of this project trained.
+    """The embedders that a run of this project left, or without one those that ship, which a line says.
 
-    Raises FileNotFoundError outside the project, and ValueError before it has run.
+    profile, run: None for params.yaml's own; where one is given it must have run. Raises ValueError where it has not.
     """
-    p = params.load(profile)
-    folder = p.folder("embedders", run)
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no embedders; run `make repro` first, or go without CLAP and FAD: --no-embedders")
-    return importlib.import_module(f"vf.backends.{p.profile}.embedders").load(folder)
+    own = None
+    try:
+        p = params.load(profile)
+        own = p.folder("embedders", run)
+    except FileNotFoundError as error:  # no checkout
+        if profile or run:
+            raise ValueError(str(error)) from error
+    if own and own.is_dir():
+        return importlib.import_module(f"vf.backends.{p.profile}.embedders").load(own)
+    ours = params.shipped("embedders")
+    if profile or run or ours is None or own and p.profile != "small":
+        raise ValueError(f"{own}: no embedders; run `make repro` first, or go without CLAP and FAD: --no-embedders")
+    print(f"CLAP, FAD and KAD are of the networks that ship, {ours}: no run has left others")
+    return importlib.import_module("vf.backends.small.embedders").load(ours)
 
 
 def legend(columns: Sequence[str]) -> pd.DataFrame:
@@ -281,7 +290,8 @@ def main(arguments: list[str] | None = None) -> None:
         "--export", metavar="OUT", help="do not judge: write folders for other tools, as `video-foley export` does"
     )
     parser.add_argument("--captions", help=f"{exchange.CAPTIONS}, for --export")
-    parser.add_argument("--profile", help="whose embedders measure CLAP, FAD and KAD (that of params.yaml)")
+    embedding = "whose embedders measure CLAP, FAD and KAD (that of params.yaml; before it has run those that ship)"
+    parser.add_argument("--profile", help=embedding)
     parser.add_argument("--run", help="which run they come from (that of params.yaml)")
     parser.add_argument("--no-embedders", action="store_true", help="leave CLAP, FAD and KAD out")
     args = parser.parse_args(arguments)

@@ -40,13 +40,9 @@ SAVED = "video_foley.json"  # marks a folder that `save_pretrained` wrote
 
 
 def shipped() -> Path | None:
-    """The folder of the system that the project ships: of the checkout, or, where there is none, in the package.
-
-    None where neither has it.
-    """
-    package = Path(__file__).resolve().parents[1]
-    homes = (package.parent / "pretrained", package / "pretrained")
-    return next((home / "video-foley" for home in homes if (home / "video-foley" / SAVED).is_file()), None)
+    """The folder of the system that the project ships; None where it is missing (see `params.shipped`)."""
+    recipe = params.shipped(f"video-foley/{SAVED}")
+    return recipe and recipe.parent
 
 
 def _authors(folder):
