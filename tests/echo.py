@@ -24,6 +24,7 @@ class Echo:
     curve.
     """
 
+    heard = 5.0  # seconds of an audio prompt
     device, latent_stride, components = torch.device("cpu"), 4, {}
     clap = SimpleNamespace(config=SimpleNamespace())  # reads any text
     scheduler = DDIMScheduler(prediction_type="sample", clip_sample=False)

@@ -110,11 +110,24 @@ def test_words_that_the_model_never_learnt_are_said():
     maker.pipeline.clap = type("Clap", (), {"config": type("Config", (), {"lexicon": ["hit", "metal"]})})
     assert vocabulary.unknown(maker, ["hit metal", None]) == []
     lines = vocabulary.unknown(maker, ["hit a gong"], "no music")
-    assert lines[0].startswith("Never learnt: a, gong.") and "negative prompt: music, melody" in lines[1]
+    assert (
+        lines[0] == "Never learnt: a, gong. The sound will follow the other words."
+        and "negative prompt: music, melody" in lines[1]
+    )
 
 
 def test_a_prompt_without_a_word_that_counts_says_what_it_does():
     maker = studio()
     maker.pipeline.clap = type("Clap", (), {"config": type("Config", (), {"lexicon": ["a", "hit", "metal"]})})
     assert not any("any timbre" in line for line in vocabulary.unknown(maker, ["a metal gong", "hit it"]))
-    assert "'a gong': no material or action" in vocabulary.unknown(maker, ["a metal gong", "a gong"])[-1]
+    lines = vocabulary.unknown(maker, ["a metal bell", "a gong"])
+    assert lines[0] == "Never learnt: bell. The sound will follow the other words."
+    assert lines[1] == "'a gong': says nothing that was learnt (never learnt: gong); any timbre may come."
+
+
+def test_a_word_that_is_nearly_known_is_named_with_that_one():
+    maker = studio()
+    maker.pipeline.clap = type("Clap", (), {"config": type("Config", (), {"lexicon": ["a", "dog", "hit", "leaf"]})})
+    (line,) = vocabulary.unknown(maker, ["a dog hits leaves at it"])
+    assert line.startswith("Never learnt: hits (known: hit), leaves (known: leaf), at, it. The sound")
+    assert vocabulary.unknown(maker, ["a dog"]) == [], "a word that was learnt beside materials and actions"

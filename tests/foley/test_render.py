@@ -101,6 +101,10 @@ def test_a_stretch_of_a_film_is_a_prompt(tmp_path):
         maker.sound(curve(), audio=(tmp_path / "bell.mp4", 0.0, 0.5))
     with pytest.raises(media.MediaError, match="no such file"):
         maker.sound(curve(), audio="none.wav")
+    late = np.r_[np.zeros(16000 * 5), np.ones(16000)].astype(np.float32)
+    with pytest.raises(ValueError, match="only silence in its first 5 s, and CLAP hears no more"):
+        maker.sound(curve(), audio=late)
+    maker.sound(curve(), audio=late[1:])
 
 
 def test_the_best_of_many_is_closest_among_the_half_that_is_most_like_the_prompt():

@@ -298,13 +298,13 @@ def test_the_desk_says_what_is_known_what_is_not_and_what_scores_compare(studio)
     studio.maker.pipeline.clap = SimpleNamespace(config=SimpleNamespace(lexicon=["wood", "metal", "hit", "a"]))
     desk = Desk(studio)
     assert "Knows wood, metal; hit." in desk.notes.value and "not with the film" in desk.notes.value
-    assert "Never learnt: bell." in desk.notes.value
+    assert "never learnt: bell)" in desk.notes.value
     desk.fields["prompt"].value = "hit metal"
     assert "Never learnt" not in desk.notes.value
     desk.fields["negative"].value = "no speech"
     assert "in the negative prompt: speech, voice" in desk.notes.value
     studio.add_region(0.1, 0.5, "a <b>gong")
-    assert "Never learnt: b, gong." in desk.notes.value and "without a prompt" not in desk.notes.value
+    assert "never learnt: b, gong)" in desk.notes.value and "without a prompt" not in desk.notes.value
     studio.add_region(0.6, 0.9)
     assert "A region without a prompt has the film&#x27;s own prompt" in desk.notes.value
     desk.fields["prompt"].value = ""

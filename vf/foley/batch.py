@@ -43,6 +43,8 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
     prompts = [wanted.prompt, *(region.prompt for region in regions)]
     for line in (vocabulary.known(maker), *vocabulary.unknown(maker, prompts, wanted.negative)):
         print(line)
+    if wanted.audio:
+        print(f"The timbre is that of the first {maker.pipeline.heard:g} s of {files.printable(str(wanted.audio))}.")
     print(vocabulary.SCORES)
     print(f"Writes {_names(outputs[0].with_name('NAME-foley.*') if several else outputs[0], wanted, maker)}")
     failed: list[Path] = []

@@ -58,7 +58,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("films", nargs="+", metavar="FILM", help="a film, a folder of films, or a glob in quotes")
     timbre = p.add_mutually_exclusive_group()
     timbre.add_argument("--prompt", metavar="TEXT", help="what is to be heard, in words")
-    timbre.add_argument("--audio", metavar="FILE", type=_path, help="a sound or film whose timbre to take")
+    timbre.add_argument(
+        "--audio",
+        metavar="FILE",
+        type=_path,
+        help="a sound or film whose timbre to take: that of its first seconds, 5 in the shipped model",
+    )
     p.add_argument(
         "--negative",
         metavar="TEXT",

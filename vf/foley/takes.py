@@ -1,6 +1,7 @@
 """Takes: the sound of one curve with one seed, its voices, the best of several, and a last correction of its level."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -52,7 +53,13 @@ def _timbre(pipeline, timeline, prompt, audio):
     if isinstance(audio, regions.Timbre):
         return torch.as_tensor(audio.vector, dtype=torch.float32, device=pipeline.device)[None]
     if audio is not None:
-        return pipeline.encode_prompt(audio=regions.listen(audio, timeline.sample_rate)[None])
+        wave = regions.listen(audio, timeline.sample_rate)
+        if not np.any(wave[: round(pipeline.heard * timeline.sample_rate)]):
+            raise ValueError(
+                f"{audio if isinstance(audio, str | Path) else 'the sound given as prompt'}: only silence in its first "
+                f"{pipeline.heard:g} s, and CLAP hears no more; wanted a sound from its beginning on: cut it there"
+            )
+        return pipeline.encode_prompt(audio=wave[None])
     return None if prompt is None else pipeline.encode_prompt(prompt)
 
 

@@ -57,12 +57,18 @@ class RMS2Sound(DiffusionPipeline):
         """Mel frames per latent frame, and mel bins per latent bin."""
         return 2 ** (len(self.vae.config.block_out_channels) - 1)
 
+    @property
+    def heard(self) -> float:
+        """Seconds of a sound that CLAP hears, its first ones."""
+        return self.feature_extractor.nb_max_samples / self.feature_extractor.sampling_rate
+
     @torch.no_grad()
     def encode_prompt(self, prompt: Any = None, audio: Any = None, count: int = 1) -> torch.Tensor:
         """Timbre vectors of unit norm, (b, e), from text, from sound, or of no prompt at all.
 
-        prompt: text or a list of texts. audio: waveforms (b, s) at the vocoder's rate. count: how many vectors where
-        neither is given; they are CLAP's embedding of the empty text, the null of Eq. 5.
+        prompt: text or a list of texts. audio: waveforms (b, s) at the vocoder's rate, of which the first `heard`
+        seconds count. count: how many vectors where neither is given; they are CLAP's embedding of the empty text, the
+        null of Eq. 5.
         Raises ValueError where both are given or the sound is not finite or too short.
         """
         if prompt is not None and audio is not None:
