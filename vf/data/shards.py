@@ -284,7 +284,8 @@ def write(
             summaries = list(tqdm(pool.map(job, parts), total=len(parts), desc="shards", mininterval=2.0))
     except BrokenProcessPool as error:
         raise ValueError(
-            f"{folder}: a process was killed, perhaps for want of memory; start again with fewer workers"
+            f"{folder}: a process was killed, perhaps for want of memory; start again with fewer workers, "
+            'and a script with its work below `if __name__ == "__main__":`'
         ) from error
     for left in folder.glob(".*.partial.*"):  # of commands that were stopped
         left.unlink()

@@ -29,7 +29,7 @@ def encode(
     times: np.ndarray | None = None,
 ) -> np.ndarray:
     """The reader's features, unchanged: (clips, t, d) -> (clips, t, d). among: indices of the clips; None for all."""
-    return np.array(maps if among is None else maps[among])
+    return maps if among is None else maps[among]
 
 
 def load(folder: str | Path, reader: Callable, device: str | torch.device = "cpu") -> Callable:
