@@ -149,11 +149,12 @@ def test_a_tokenizer_without_words_and_a_config_without_a_network_are_refused_wh
         tensors.check_folder(saved)
 
 
-def test_a_folder_says_what_its_network_lacks_itself_and_once(saved):
+def test_a_folder_says_what_its_network_lacks_itself_and_once(saved, monkeypatch):
     told = []
     handler = logging.Handler()
     handler.emit = told.append
     logging.getLogger("diffusers").addHandler(handler)
+    monkeypatch.setattr(logging.getLogger("diffusers"), "level", logging.WARNING)  # a command sets it for its process
 
     def loaded():
         return tensors.load_folder(saved, {".": Net.from_pretrained}, "a network: train it")

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import huggingface_hub
@@ -16,6 +17,7 @@ import wild
 from echo import film
 from safetensors.torch import load_file, save_file
 
+from vf.backends.nets.griffin_lim import GriffinLim
 from vf.backends.small import frame_encoder
 from vf.backends.small.frame_encoder import FrameEncoder
 from vf.backends.small.frames import Reader
@@ -104,6 +106,33 @@ def test_a_recipe_with_a_wrong_value_is_refused(saved, tmp_path, key, value):
     with pytest.raises(FileNotFoundError, match=r"is no saved VideoFoley \(.*\); wanted a folder") as caught:
         VideoFoley.from_pretrained(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "file, changes, said",
+    [
+        (render.SAVED, {"reading": {"profile": "small", "kinds": ["flow"], "pool": 2}}, "wanted the kinds that it was"),
+        (render.SAVED, {"timeline": asdict(replace(T, fps=20))}, "timeline's seconds and fps make 20, and .* want 10"),
+        (render.SAVED, {"timeline": asdict(replace(T, video_hop=64))}, "video_hop make 250, and .* want 125"),
+        ("video2rms/config.json", {"silence": "x"}, "video2rms: cannot be loaded"),
+        ("rms2sound/tokenizer/tokenizer.json", {"model": {"type": "WordLevel", "vocab": {"<unk>": 3}, "unk_token":
+            "<unk>"}}, "tokenizer: its .* words are not the"),
+    ],
+)  # fmt: skip
+def test_parts_that_do_not_fit_each_other_are_refused_in_one_line(saved, tmp_path, file, changes, said):
+    folder = tmp_path / "model"
+    shutil.copytree(saved, folder)
+    values = json.loads((folder / file).read_text())
+    (folder / file).write_text(json.dumps(values | changes))
+    with pytest.raises((ValueError, OSError), match=said) as caught:
+        VideoFoley.from_pretrained(folder)
+    assert "\n" not in str(caught.value) and str(folder) in str(caught.value)
+
+
+def test_a_vocoder_of_no_hop_is_refused():
+    for name, value in (("hop", 0), ("iterations", "x"), ("window", 0.5)):
+        with pytest.raises(ValueError, match=f"{name} is .*; wanted a whole number of at least 1"):
+            GriffinLim(**{name: value})
 
 
 @pytest.mark.parametrize(

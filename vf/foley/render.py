@@ -63,7 +63,31 @@ def _stages(first, second):
     for name, part in pipeline.components.items():
         if isinstance(part, torch.nn.Module):
             tensors.check_loaded(part, second / name)
+    words, known = pipeline.tokenizer.get_vocab(), pipeline.clap.config
+    most = getattr(known, "vocabulary", None) or known.text_config.vocab_size
+    told = {tuple(pipeline.tokenizer(word)["input_ids"]) for word in ("wood", "metal")}
+    if max(words.values()) >= most or len(told) < 2:
+        raise tensors.CheckpointError(
+            f"{second / 'tokenizer'}: its {len(words)} words are not the {most} of the text encoder; wanted {wanted}"
+        )
     return model, pipeline
+
+
+def _check_recipe(folder, timeline, model, pipeline):
+    """Raises FileNotFoundError where a saved folder's networks were made for other lengths and rates than it says."""
+    vocoder = pipeline.vocoder.config
+    for name, said, made in (
+        ("seconds and fps", timeline.video_frames, model.config["frames"]),
+        ("seconds and video_hop", timeline.video_rms_frames, model.config["rms_frames"]),
+        ("sample_rate", timeline.sample_rate, vocoder.sampling_rate),
+        ("sound_hop", timeline.sound_hop, getattr(vocoder, "hop", timeline.sound_hop)),
+        ("latent_stride", timeline.latent_stride, pipeline.latent_stride),
+    ):
+        if said != made:
+            raise FileNotFoundError(
+                f"{folder / SAVED}: timeline's {name} make {said}, and the networks beside it want {made}; "
+                "wanted what was saved there: save or fetch the folder again"
+            )
 
 
 def _recipe(folder, hold):
@@ -172,6 +196,7 @@ class VideoFoley:
         frames = importlib.import_module(f"vf.backends.{profile}.frames")
         backend = importlib.import_module(f"vf.backends.{profile}.frame_encoder")
         model, pipeline = _stages(folder / "video2rms", folder / "rms2sound")
+        _check_recipe(folder, timeline, model, pipeline)
         tensors.check_folder(folder / "encoder")
         features = backend.load(folder / "encoder", frames.Reader(kinds, pool, folder, device), device)
         for part in pipeline.components.values():

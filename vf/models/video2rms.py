@@ -35,7 +35,8 @@ class Video2RMS(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers dec
     frames, rms_frames: lengths of input and output. bins: number of classes. relu_logits: put a ReLU after the last
     layer, as the authors do. init_std: draw the weights from normal(0, init_std), 0.02 for the authors; with None,
     torch's defaults hold and the layer over time starts as linear interpolation. silence: RMS of class 0 (`rms.Bins`),
-    stored with the model. onsets: add a second head after the LSTM, for onsets (App. E.1).
+    stored with the model. onsets: add a second head after the LSTM, for onsets (App. E.1). Raises ValueError for a
+    silence that is no RMS.
     """
 
     @register_to_config
@@ -54,6 +55,8 @@ class Video2RMS(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers dec
         onsets: bool = False,
     ):
         super().__init__()
+        if not 0 <= float(silence) <= 1:
+            raise ValueError(f"silence is {silence!r}; wanted an RMS, 0 to 1")
         blocks: list[nn.Module] = []
         for size in (features, width, width):
             blocks += [nn.Conv1d(size, width, 5, padding=2), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout)]

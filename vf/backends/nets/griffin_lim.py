@@ -23,7 +23,7 @@ class GriffinLim(ModelMixin, ConfigMixin):
     nothing.
 
     sampling_rate (Hz), window, hop (samples), model_in_dim (mel bins): of the log-mel, which covers all frequencies up
-    to half the sampling rate.
+    to half the sampling rate. Raises ValueError for one of them, or iterations, that is no whole number above 0.
     """
 
     @register_to_config
@@ -38,6 +38,10 @@ class GriffinLim(ModelMixin, ConfigMixin):
         hidden: int = 64,
     ):
         super().__init__()
+        sizes = {"sampling_rate": sampling_rate, "window": window, "hop": hop, "iterations": iterations}
+        for name, value in sizes.items():
+            if type(value) is not int or value < 1:
+                raise ValueError(f"{name} is {value!r}; wanted a whole number of at least 1")
         filters = mel_filters(sampling_rate, window, model_in_dim, 0.0, sampling_rate / 2)
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("inverse", torch.linalg.pinv(filters.double()).float(), persistent=False)

@@ -8,6 +8,7 @@ windows of which half lie around a sound. Then it is frozen, as the paper's enco
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -303,13 +304,19 @@ def encode(
 
 
 def load(
-    folder: str | Path, reader: Callable, device: str | torch.device = "cpu"
+    folder: str | Path, reader: Any, device: str | torch.device = "cpu"
 ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """A frozen encoder as a function (frames, times) of one clip -> features (t, d) float16.
 
     times: (t,) seconds from the clip's beginning, see `distinct`. folder: of the encoder. reader: `frames.Reader` of
     the maps that it was trained on. device: of the encoder.
-    Raises tensors.CheckpointError for a folder that lacks weights.
+    Raises tensors.CheckpointError for a folder that lacks weights, ValueError for an encoder of other maps.
     """
     encoder = _read(folder).to(device)
+    channels = sum(CHANNELS[kind] for kind in reader.kinds)
+    if encoder.config["channels"] != channels:
+        raise ValueError(
+            f"{folder} reads maps of {encoder.config['channels']} channels, and {', '.join(reader.kinds)} gives "
+            f"{channels}; wanted the kinds that it was trained on"
+        )
     return lambda frames, times: encode(encoder, reader(frames, times)[None], times=np.asarray(times)[None])[0]
