@@ -241,6 +241,45 @@ def test_sound_whose_header_counts_is_whole_or_cut_off(tmp_path, suffix, share):
     assert caught.value.seconds == pytest.approx(4 * share, abs=0.15)
 
 
+@pytest.mark.parametrize("form", ["rifx", "bw64", "rf64", "aiff"])
+@pytest.mark.parametrize("mended", [False, True])  # as some editors do with the outer length
+def test_waves_of_any_form_are_whole_or_cut_off(tmp_path, form, mended):
+    wave, path = (
+        np.random.default_rng(0).normal(0, 0.1, 4 * 16000),
+        tmp_path / ("x.aiff" if form == "aiff" else "x.wav"),
+    )
+    with open(path, "wb") as file:
+        kind = {"rifx": "WAV", "aiff": "AIFF"}.get(form, "RF64")
+        endian = "BIG" if form == "rifx" else "FILE"
+        soundfile.write(file, wave, 16000, format=kind, subtype="PCM_16", endian=endian)
+    data = bytearray(path.read_bytes())
+    if form == "bw64":
+        data[:4] = b"BW64"
+    path.write_bytes(data)
+    assert containers.unwritten(path) == 0 and len(media.read_sound(path, 16000)) == 64000
+    data = data[:70000]
+    if mended and form in ("rf64", "bw64"):
+        data[20:28] = (len(data) - 8).to_bytes(8, "little")
+    elif mended:
+        data[4:8] = (len(data) - 8).to_bytes(4, "big")
+    path.write_bytes(data)
+    with pytest.raises(media.Truncated, match="its sound breaks off at 2.1"):
+        media.read_sound(path, 16000)
+
+
+@pytest.mark.parametrize("codec", ["libopus", "flac"])
+def test_sounds_one_after_the_other_in_one_ogg_are_said_to_be_that(tmp_path, codec):
+    first, second = (
+        wild.sound_file(tmp_path / f"{k}.ogg", codec, wild.clicks(2.0), serial_offset=str(k)).read_bytes()
+        for k in (1, 2)
+    )
+    for name, data in (("other", first + second), ("same", first + first)):
+        (tmp_path / f"{name}.ogg").write_bytes(data)
+        with pytest.raises(media.MediaError, match=f"{name}.ogg: holds several sounds one after the other; wanted one"):
+            media.read_sound(tmp_path / f"{name}.ogg", 16000)
+    assert len(media.read_sound(tmp_path / "1.ogg", 16000)) == pytest.approx(32000, abs=400)
+
+
 def test_an_mp3_that_counts_its_bytes_says_that_some_are_missing(tmp_path):
     wave = np.random.default_rng(0).normal(0, 0.1, 4 * 48000).astype(np.float32)
     whole = wild.sound_file(tmp_path / "x.mp3", "libmp3lame", wave)

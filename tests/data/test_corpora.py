@@ -518,6 +518,12 @@ def test_lists_that_name_what_is_not_there_say_so(tmp_path):
     assert all(item["file"] == "train.txt" and item["remedy"] for item in made.left_out)
 
 
+def test_where_no_film_can_be_used_the_first_says_where_and_what_to_do(tmp_path):
+    film(tmp_path, "a", events=["0.2 wood hit None", "0,5 wood hit None"])
+    with pytest.raises(ValueError, match=r"none of 1 films can be used; the first: a_times.txt, line 2, .*: wanted"):
+        greatest_hits(tmp_path)
+
+
 @pytest.mark.parametrize(
     "lists, expected, said",
     [
@@ -552,7 +558,11 @@ def test_a_list_of_validation_films_alone_leaves_the_others_to_the_folds(tmp_pat
     "lists, options, said",
     [
         ({"train": " \n"}, {}, r"train.txt: names no film; wanted one a line: fill the list or remove it"),
-        ({"train": "none", "test": "a"}, {}, r"its lists leave no film for train; wanted one at least: mend or"),
+        (
+            {"train": "none", "test": "a"},
+            {},
+            r"no film for train \(train.txt holds 1 name that .* has \(the first: none\)\); wanted one",
+        ),
         ({"train": "a\nb"}, {}, r"its lists leave no film for test; wanted one"),
         ({}, {"folds": 10, "fold": 9}, r"films.folds is 10, and .* has 2 films for them; .*: set films.folds to 2"),
     ],

@@ -16,6 +16,7 @@ ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 ASF_LENGTH = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # the part that says how long it is
 EBML = b"\x1aE\xdf\xa3"  # a Matroska begins so
 INFO, TICK, DURATION = 0x1549A966, 0x2AD7B1, 0x4489  # its header of the whole, nanoseconds of a tick, length in ticks
+WIDE = (b"RF64", b"BW64")  # WAVs of more than 4 GB
 UNKNOWN = 0x7FFFF000  # a length from here on was not known when it was written: the sound was piped
 PAGE_SECONDS = 1  # after so much sound a muxer closes a page of an Ogg
 
@@ -23,8 +24,8 @@ PAGE_SECONDS = 1  # after so much sound a muxer closes a page of an Ogg
 def unwritten(path: str | Path) -> int:
     """Bytes that a file lacks by its own structure, as far as that is known; 0 where nothing is missing.
 
-    Known for MP4 and QuickTime, Matroska, RIFF, W64, AIFF, AU, CAF, Ogg, ASF, GIF, transport streams, and for an MP3
-    that counts its bytes.
+    Known for MP4 and QuickTime, Matroska, RIFF, RF64, W64, AIFF, AU, CAF, Ogg, ASF, GIF, transport streams, and for an
+    MP3 that counts its bytes.
     Raises OSError where the file cannot be read.
     """
     size = Path(path).stat().st_size
@@ -33,7 +34,7 @@ def unwritten(path: str | Path) -> int:
         file.seek(4)
         if head[:4] == EBML:
             end = _matroska_end(file, size)
-        elif head[:4] in (b"RIFF", b"RF64", b"FORM"):
+        elif head[:4] in (b"RIFF", b"RIFX", b"FORM", *WIDE):
             end = _chunks_end(file, head, size)
         elif head[:4] == b"OggS":
             end = _ogg_end(file, size)
@@ -184,19 +185,22 @@ def _matroska_end(file, size):
 
 def _chunks_end(file, head, size):
     """Where a RIFF or AIFF ends, by its own length or by that of its samples, whichever is later."""
-    if head[:4] == b"FORM":
-        return 8 + int.from_bytes(head[4:8], "big")
-    if head[:4] == b"RF64":
-        return 8 + int.from_bytes(head[20:28], "little")
-    length, at, end = int.from_bytes(head[4:8], "little"), 12, 0
-    while at + 8 <= size and not end:
+    order = ">" if head[:4] in (b"FORM", b"RIFX") else "<"
+    wanted = b"SSND" if head[:4] == b"FORM" else b"data"
+    wide = head[:4] in WIDE  # whose first chunk has both lengths, in 64 bits
+    length = int.from_bytes(head[20:28], "little") if wide else struct.unpack(f"{order}I", head[4:8].ljust(4, b"\0"))[0]
+    at, end = 12, 0
+    while at + 8 <= size:
         file.seek(at)
-        kind, samples = struct.unpack("<4sI", file.read(8))
-        if kind == b"data":
-            end = at + 8 + samples if samples < UNKNOWN else 0
+        kind, held = struct.unpack(f"{order}4sI", file.read(8))
+        if kind == wanted:
+            if wide and held >= UNKNOWN:
+                end = at + 8 + int.from_bytes(head[28:36], "little")
+            elif held < UNKNOWN:
+                end = at + 8 + held
             break
-        at += 8 + samples + samples % 2
-    return max(end, 8 + length if 0 < length < UNKNOWN else 0)
+        at += 8 + held + held % 2
+    return max(end, 8 + length if length > 0 and (wide or length < UNKNOWN) else 0)
 
 
 def _au_end(head):
@@ -310,6 +314,16 @@ def check_pages(path: str | Path, places: set[int]) -> None:
         if page.at > min(places) and page.packets > 1 and page.at not in places:
             raise Unplaced(before, max(before, page.position))
         before = max(before, page.position)
+
+
+def is_chained(path: str | Path) -> bool:
+    """Whether an Ogg holds sounds one after the other: pages are counted from 0 again once they have gone on."""
+    going = False
+    for page in _pages(path):
+        if going and page.number == 0:
+            return True
+        going = going or page.number > 0
+    return False
 
 
 def ogg_gaps(path: str | Path, durations: Sequence[int], rate: int, allowed: float, headers: int) -> dict[int, int]:

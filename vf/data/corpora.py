@@ -164,8 +164,10 @@ def films(
             "wanted names like the film's, one a line: mend or remove the lists"
         )
     if corpus.rest() != "folds" and (lacking := {"train", "test"} - set(split.values())):
+        lost = _mislisted(corpus, paths)
+        why = f" ({lost[0]['file']} {lost[0]['reason']})" if lost else ""
         raise ValueError(
-            f"{root}: its lists leave no film for {min(lacking)}; wanted one at least: mend or remove the lists"
+            f"{root}: its lists leave no film for {min(lacking)}{why}; wanted one at least: mend or remove the lists"
         )
     read = partial(_segments, source=corpus.source, timeline=timeline)
     clips: list[Clip] = []
@@ -180,8 +182,7 @@ def films(
         waves += part[1]
         left_out += part[2]
     if not clips:
-        why = f"; the first: {left_out[0]['file']} {left_out[0]['reason']}" if left_out else ""
-        raise ValueError(f"{root}: none of {len(jobs)} films can be used{why}")
+        raise ValueError(f"{root}: none of {len(jobs)} films can be used{_first(left_out)}")
     return ClipSet(clips, np.stack(waves), timeline.sample_rate, left_out)
 
 
@@ -241,6 +242,15 @@ def _unlisted(corpus, paths):
 def _entry(file, reason, remedy, line=None, place=None):
     """What `left_out` says of a file. line: its number. place: a second of the film or sound."""
     return {"file": Path(file).name, "line": line, "place": place, "reason": reason, "remedy": remedy}
+
+
+def _first(left_out):
+    """The first entry of `left_out` as the end of a line, with its place and remedy."""
+    if not left_out:
+        return ""
+    entry = left_out[0]
+    line = f", line {entry['line']}," if entry["line"] else ""
+    return f"; the first: {entry['file']}{line} {entry['reason']}: {entry['remedy']}"
 
 
 def _entry_of(error, file):

@@ -700,6 +700,10 @@ def _gaps(path, container, stream):
     blocks have two sizes: the demuxer's durations and times are off by their difference wherever the size changes.
     """
     name = stream.codec_context.name
+    if container.format.name == "ogg" and containers.is_chained(path):
+        raise MediaError(
+            f"{path}: holds several sounds one after the other; wanted one: join them in an editor, as wav or flac"
+        )
     if container.format.name != "ogg" or len(container.streams) != 1 or name not in OGG_HEADERS:
         return {}, None, None
     vorbis = _decoded_lengths(path) if name == "vorbis" else None

@@ -66,9 +66,9 @@ class Table:
     def fail(self, film: Path, problem: str) -> None:
         """Note why a film got no sound, unless it has a whole one of an earlier request, which stays as it was."""
         self._read()
-        row = self.rows.get(self.key(film))
-        if row is None or row.get("problem") or not _is_scored(row):
-            self.put(film, problem=problem)
+        row = self.rows.get(self.key(film), {})
+        if not row or row.get("problem") or not _is_scored(row):
+            self.put(film, output=row.get("output"), problem=problem)
 
     def text(self, films: list[Path], failed: Collection[Path] = ()) -> str:
         """The rows of some films for the console. failed: those of them that got no new sound."""
