@@ -454,7 +454,7 @@ class RMS2SoundChange(Block):
     condition: Literal["onsets"] = MAY_BE_MISSING
 
 
-def _no_default(changes):
+def _own_names(changes):
     if "default" in changes:
         raise ValueError("another name: `default` is the profile itself, against which the others are set")
     if taken := [name for name in changes if name.startswith("features_")]:
@@ -465,9 +465,9 @@ def _no_default(changes):
 class Ablation(Block):
     """Names of variants are folders and words of the shell, as `run` is."""
 
-    video2rms: Annotated[dict[Variant, Video2RMSChange], AfterValidator(_no_default)]
+    video2rms: Annotated[dict[Variant, Video2RMSChange], AfterValidator(_own_names)]
     features: dict[Variant, Kinds]
-    rms2sound: Annotated[dict[Variant, RMS2SoundChange], AfterValidator(_no_default)]
+    rms2sound: Annotated[dict[Variant, RMS2SoundChange], AfterValidator(_own_names)]
 
 
 # the shared keys

@@ -243,7 +243,8 @@ def embedders(profile: str | None = None, run: str | None = None) -> Any:
         return importlib.import_module(f"vf.backends.{p.profile}.embedders").load(own)
     ours = params.shipped("embedders")
     if profile or run or ours is None or own and p.profile != "small":
-        raise ValueError(f"{own}: no embedders; run `make repro` first, or go without CLAP and FAD: --no-embedders")
+        lacking = own or "pretrained/embedders"
+        raise ValueError(f"{lacking}: no embedders; run `make repro` first, or go without CLAP and FAD: --no-embedders")
     print(f"CLAP, FAD and KAD are of the networks that ship, {ours}: no run has left others")
     return importlib.import_module("vf.backends.small.embedders").load(ours)
 

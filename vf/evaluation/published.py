@@ -204,11 +204,10 @@ def av_align(sound: ArrayLike, picture: ArrayLike, fps: float) -> float:
     sound, picture: seconds, of `sound_peaks` and `flow_peaks`. fps: of the picture. Returns NaN without any peak.
     """
     sound, picture = np.asarray(sound, float), np.asarray(picture, float)
-    free = np.ones(len(picture), bool)
-    hits = 0
+    hit = np.zeros(len(picture), bool)
     for t in sound:
-        near = np.flatnonzero(free & (picture - 1 / fps < t) & (t < picture + 1 / fps))
-        free[near[:1]] = False
-        hits += len(near) > 0
+        near = np.flatnonzero(~hit & (picture - 1 / fps < t) & (t < picture + 1 / fps))
+        hit[near[:1]] = True
+    hits = int(hit.sum())
     peaks = len(sound) + len(picture) - hits
     return hits / peaks if peaks else np.nan

@@ -119,12 +119,11 @@ def regions(found: Sequence[Marker], length: float) -> list[Region]:
     """
     spans = [m for m in found if m.end is not None]
     if not spans:
-        onsets_alone = bool(found) and all(m.name == ONSET for m in found)
-        found = [m for m in found if m.name != ONSET]
-        if onsets_alone:
+        named = [m for m in found if m.name != ONSET]
+        if found and not named:
             raise ValueError("has onsets alone, which begin no region; wanted markers whose names are prompts")
-        ends = [*(m.time for m in found[1:]), length]
-        spans = [Marker(m.time, m.name, end) for m, end in zip(found, ends)]
+        ends = [*(m.time for m in named[1:]), length]
+        spans = [Marker(m.time, m.name, end) for m, end in zip(named, ends)]
     places = []
     for m in spans:
         end = length if m.end is None else min(length, m.end)

@@ -1,8 +1,6 @@
 """What a report holds, read from what the stages saved; `page` shows it as HTML and `markdown` as a text to compare."""
 
-import errno
 import json
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -147,8 +145,7 @@ def read(p: Params) -> Content:
 
 
 def _json(path):
-    if not path.exists():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    path.stat()  # FileNotFoundError where its stage has not run
     return files.read_json(path, "what a stage wrote: run that stage again")
 
 
