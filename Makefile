@@ -93,8 +93,8 @@ smoke: install          ## the whole pipeline on a handful of clips: all but `sp
 	$(PY) -m vf.aside $(SMOKE) -- ablations benchmark report
 
 # make real FILMS=folder SOUNDS=folder: the whole pipeline on real films, as the run mine-real (REAL_RUN=real: the published
-# one, which git tracks); fewer steps, as there is less data, and a frame encoder that starts from the rendered films'
-# (`make repro` first). The paths may hold anything.
+# one, which git tracks). Encoder and Video2RMS learn as one, from the shipped encoder of rendered films; the control net has
+# fewer steps, as there is less data. The paths may hold anything.
 FILMS ?= data/greatest-hits
 SOUNDS ?= data/sounds
 AUDIO ?= mic
@@ -104,12 +104,12 @@ export FILMS SOUNDS
 OWN = $(shell sed -n 's/^run: *["'\'']\{0,1\}\([A-Za-z0-9_.-]*\).*/\1/p' params.yaml)
 REAL_RUN ?= $(OWN)-real
 REAL = 'run=$(REAL_RUN)' films.source=greatest_hits 'films.audio=$(AUDIO)' 'audio.sources=[films,folder]' \
-	small.features.weights=null 'small.features.size=[384,288]' small.features.pool=4 'small.features.start=$(OWN)' small.features.views=0 \
+	small.features.weights=null 'small.features.size=[384,288]' small.features.pool=4 small.features.start=pretrained/frame_encoder small.features.views=0 \
 	small.features.encoder.steps=100 small.features.encoder.lr=2.0e-3 small.repeats.seeds=1 \
-	small.video2rms.decode=mu_law 'small.features.end_to_end={steps: 800, batch: 5, lr: 2.0e-3, level: 1.0}' \
-	small.backbone.weights=null small.embedders.weights=null small.backbone.vae.steps=800 small.backbone.unet.steps=600 small.rms_controlnet.train.steps=400
+	small.video2rms.decode=mu_law small.video2rms.model.dropout=0.5 small.rms_controlnet.train.steps=400 \
+	'small.features.end_to_end={steps: 1000, batch: 5, lr: 2.0e-3, weight_decay: 0.1, level: 1.0, joined: 0.5, overlaid: 0.3, hidden: 0.5, dropped: 0.25}'
 
-real: install           ## the pipeline on your own films and sounds, after `make repro`: FILMS=folder SOUNDS=folder
+real: install           ## the pipeline on your own films and sounds: FILMS=folder SOUNDS=folder
 	$(PY) -m vf.aside $(REAL) films.root="$$FILMS" audio.root="$$SOUNDS" \
 		-- video2rms_repeats report
 

@@ -138,7 +138,7 @@ def test_make_hands_every_path_on_as_it_is(tmp_path):
     assert f"films.root=/tmp/{WEIRD}" in words and "audio.root=so unds" in words and "run=mine-real" in words
     assert (root / "path").read_text().startswith(f"{root.resolve()}/.venv/bin:")
     settings = [word for word in words if "=" in word and "root" not in word]
-    assert "small.features.start=mine" in settings
+    assert "small.features.start=pretrained/frame_encoder" in settings
     for setting in settings:
         check.change(check.check(root / "params.yaml"), setting)
     subprocess.run(["make", "-s", "smoke"], cwd=root, check=True)

@@ -248,7 +248,7 @@ def check_places(p: Params) -> None:
     weights, places = p.path(p.weights), check.read(p.root / FILE)[1]
     named = {f"{block}.weights": p[block].weights for block in ("features", "backbone", "embedders")}
     if p.features.start:
-        named["features.start"] = p.folder("features/encoder", p.features.start)
+        named["features.start"] = p.path(p.features.start)
     named |= {f"{block}.start": weights / p[block].start for block in STARTED if p[block].start}
     lines = []
 

@@ -168,7 +168,12 @@ class EndToEnd(Block):
     steps: Annotated[int, Field(ge=2)]
     batch: Count
     lr: Positive
+    weight_decay: NotNegative
     level: NotNegative
+    joined: Share
+    overlaid: Share
+    hidden: Share
+    dropped: LessThanOne
 
 
 class Features(Block):
@@ -184,7 +189,7 @@ class SmallFeatures(Features):
 
     weights: Text | None
     kinds: SmallKinds
-    start: Name | None
+    start: Text | None
     encoder: FrameEncoder
     end_to_end: EndToEnd | None
 

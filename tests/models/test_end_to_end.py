@@ -119,7 +119,7 @@ def test_lags_of_films_are_taken_out_of_what_is_learnt(monkeypatch):
     found = []
     measure = end_to_end.film_lags
     monkeypatch.setattr(end_to_end, "film_lags", lambda *given: found.append(measure(*given)) or found[-1])
-    learnt(replace(OPTIONS, steps=240), lags=(0, 4, -4))
+    learnt(replace(OPTIONS, steps=480), lags=(0, 4, -4))
     first, second = found
     # the estimate is of the films' common time: a film whose sound comes late is led by it
     assert first[1] < first[0] < first[2]
@@ -137,6 +137,71 @@ def test_an_encoder_that_was_told_its_rates_before_is_told_what_is_left(monkeypa
     end_to_end.train(encoder, MODEL, maps, curves, films, range(len(films)), OPTIONS, times=times)
     late = {"15": pytest.approx(0.04 + 2 / 120), "24": 0.01, "30": pytest.approx(-2 / 120)}
     assert encoder.config["late"] == late
+
+
+def clip(value, times=None):
+    maps = torch.full((10, 5, 2, 2), value, dtype=torch.uint8)
+    return end_to_end.Clip(maps, times, torch.full((40,), value / 100))
+
+
+def test_a_clip_goes_over_to_another_film():
+    clock = np.arange(10) / 30
+    late = np.repeat(clock[::2], 2)  # 15 pictures a second
+    first, second = clip(10, late), clip(20, late - 0.02)
+    joined = end_to_end.join(first, second, 0.3)
+    assert joined.maps[:, 0, 0, 0].tolist() == [10] * 3 + [20] * 7
+    assert joined.curve.tolist() == pytest.approx([0.1] * 12 + [0.2] * 28)
+    assert np.array_equal(joined.times[:3], late[:3]) and np.array_equal(joined.times[4:], late[4:] - 0.02)
+    assert late[2] < joined.times[3] < joined.times[4], "no time goes back, and no picture counts as another film's"
+    assert end_to_end.join(clip(10), clip(20), 0.3).times is None
+
+
+def test_two_films_at_once_show_the_larger_change_and_sound_as_strong_as_both():
+    first, second = clip(100), clip(40)
+    second.maps[:, 1] = 120
+    first.maps[:, 3], second.maps[:, 3] = 100, 140  # 28 and 12 from 128, which is no motion
+    first.maps[:, 4], second.maps[:, 4] = 120, 200
+    both = end_to_end.overlay(first, second, ("difference", "flow"))
+    assert both.maps[0, :, 0, 0].tolist() == [70, 120, 100, 100, 200]
+    assert both.curve.tolist() == pytest.approx([np.hypot(1, 0.4).clip(max=1)] * 40)
+    assert first.maps[0, 0, 0, 0] == 100, "what was given stays"
+
+
+def seen_in_training(monkeypatch, rates=None, **options):
+    """What both networks are given in a few steps: (clips, times, scale of the features) of each."""
+    maps, curves, films = blinking(films=4)
+    maps[:, :, 0] = np.array(films)[:, None, None, None] + 1
+    clock = np.arange(40) / 30
+    times = None if rates is None else np.stack([np.repeat(clock[:: rates[f]], rates[f]) for f in films])
+    monkeypatch.setattr(end_to_end.frame_encoder, "view", lambda film, *_: film)
+    given = []
+    forward = end_to_end.FilmToRMS.forward
+    monkeypatch.setattr(end_to_end.FilmToRMS, "forward", lambda *a: given.append(a[1:]) or forward(*a))
+    training = replace(OPTIONS, steps=6, batch=8, **options)
+    end_to_end.train(FrameEncoder(3, (4, 8)), MODEL, maps, curves, films, range(len(films)), training, times=times)
+    return given
+
+
+def test_only_films_of_one_rate_are_joined(monkeypatch):
+    given = seen_in_training(monkeypatch, rates=(1, 2, 1, 2), joined=1.0)
+    shown = [set(seen[:, 0].flatten().tolist()) for clips, *_ in given for seen in clips]
+    assert {frozenset(films) for films in shown} == {frozenset(of) for of in ({1}, {2}, {3}, {4}, {1, 3}, {2, 4})}
+    assert all((np.diff(at) >= 0).all() for _, times, _ in given for at in times)
+
+
+def test_pictures_are_hidden_and_features_dropped(monkeypatch):
+    clips, _, scale = seen_in_training(monkeypatch, hidden=1.0, dropped=0.5)[0]
+    assert len({int(seen[:, 0].unique()) for seen in clips}) > 4, "a grey of its own for each clip"
+    assert clips[0][:, 1].max() == 200, "changes stay"
+    assert set(scale.unique().tolist()) == {0.0, 2.0} and scale.shape == (8, 1, 16)
+    clips, _, scale = seen_in_training(monkeypatch)[0]
+    assert (scale == 1).all() and {int(seen[:, 0].unique()) for seen in clips} <= {1, 2, 3, 4}
+
+
+def test_both_learn_from_joined_films_too():
+    strong = replace(OPTIONS, steps=120, joined=0.5, overlaid=0.3, hidden=0.5, dropped=0.25)
+    losses, *_ = learnt(strong)
+    assert np.mean(losses[-10:]) < 0.85 * np.mean(losses[:10])
 
 
 def test_the_lag_that_all_films_share_is_taken_out(monkeypatch):

@@ -5,11 +5,14 @@ profile, which has seen rendered films alone, learns on with Video2RMS behind it
 
 Three things of a real film are not in its picture, and are taken out of what is learnt: how near the microphone stood
 (`even_levels`), by how much the sound trails the picture (`film_lags`), and what the camera looked like
-(`frame_encoder.augment`, a new view for every sample).
+(`frame_encoder.augment`, a new view for every sample). Some dozen films are soon known by heart. Against that, clips of
+two films are joined one after the other (`join`, CutMix along time) or laid over each other (`overlay`, Mixup), the
+picture is hidden so that its changes alone are left, and features are dropped for a whole clip.
 """
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -40,6 +43,10 @@ class Options(fit.Training):
     label_width: int = 2
     sigma: float = 1.0
     level: float = 1.0
+    joined: float = 0.0
+    overlaid: float = 0.0
+    hidden: float = 0.0
+    dropped: float = 0.0
     most_lag: int = 12
 
 
@@ -50,10 +57,56 @@ class FilmToRMS(nn.Module):
         super().__init__()
         self.encoder, self.model = encoder, model
 
-    def forward(self, clips: Sequence[torch.Tensor], times: Sequence | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Clips, as `frame_encoder.distinct` takes them -> logits of the classes (b, n, k), levels of frames (b, t)."""
+    def forward(
+        self, clips: Sequence[torch.Tensor], times: Sequence | None, scale: torch.Tensor | float = 1.0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Clips, as `frame_encoder.distinct` takes them -> logits of the classes (b, n, k), levels of frames (b, t).
+
+        scale: (b, 1, d) of the features that Video2RMS sees.
+        """
         features = frame_encoder.features_of(self.encoder, clips, times)
-        return self.model(features), self.encoder.estimate_levels(features)
+        return self.model(features * scale), self.encoder.estimate_levels(features)
+
+
+class Clip(NamedTuple):
+    """A clip to learn from: maps uint8 (t, c, h, w), times (t,) of `frame_encoder.distinct` or None, curve (n,)."""
+
+    maps: torch.Tensor
+    times: np.ndarray | None
+    curve: torch.Tensor
+
+
+def join(first: Clip, second: Clip, share: float) -> Clip:
+    """A clip that goes over from one film to another after `share` of its length (CutMix along time).
+
+    Both films have as many pictures a second. A picture of the second that was taken before the last of the first
+    counts as taken just after it.
+    """
+    frame, value = (round(share * len(of)) for of in (first.maps, first.curve))
+    times = first.times
+    if first.times is not None and second.times is not None and frame:
+        after = np.maximum(second.times[frame:], first.times[frame - 1] + 1e-4)
+        times = np.concatenate([first.times[:frame], after])
+    return Clip(
+        torch.cat([first.maps[:frame], second.maps[frame:]]),
+        times,
+        torch.cat([first.curve[:value], second.curve[value:]]),
+    )
+
+
+def overlay(first: Clip, second: Clip, kinds: Sequence[str]) -> Clip:
+    """Two films at once, at the times of the first (Mixup); the power of their sounds is added.
+
+    Pictures are averaged; of two changes the larger is seen. kinds: of the maps.
+    """
+    maps = first.maps.clone()
+    both = zip(frame_encoder.parts(maps, kinds), frame_encoder.parts(second.maps, kinds))
+    for (still, ours, picture), (_, theirs, other) in both:
+        between = (picture.int() + other) // 2
+        larger = (theirs.int() - still).abs() > (ours.int() - still).abs()
+        ours.copy_(torch.where(larger, theirs, ours))
+        picture.copy_(between)
+    return Clip(maps, first.times, (first.curve.square() + second.curve.square()).sqrt().clamp(max=1))
 
 
 def even_levels(curves: np.ndarray, groups: Sequence[Hashable]) -> np.ndarray:
@@ -179,20 +232,42 @@ def _estimate(both, maps, times, among):
 
 
 def _fit(both, maps, times, among, targets, chance, kinds, options, label):
-    classes = both.model.classes.encode(targets)
-    levels = frame_encoder.levels(targets, maps.shape[1])
+    rates = torch.tensor([motion.rate(times[i]) if times is not None else 0 for i in among])
+    alike = {rate: chance * (rates == rate) for rate in rates.unique().tolist()}  # films of a rate are joined
 
     def drawn(generator):
         return torch.multinomial(chance, options.batch, replacement=True, generator=generator)
 
+    def clip(k, choices):
+        film = torch.from_numpy(np.array(maps[among[k]]))
+        at = None if times is None else times[among[k]]
+        return Clip(frame_encoder.view(film, choices, kinds), at, targets[k])
+
+    def example(pick, other, views, chances):
+        seen = clip(pick, views[0])
+        how, place, hide, grey = chances.tolist()
+        if how < options.joined:
+            seen = join(seen, clip(other, views[1]), 0.15 + 0.7 * place)
+        elif how < options.joined + options.overlaid:
+            seen = overlay(seen, clip(other, views[1]), kinds)
+        if hide < options.hidden:
+            for _, _, picture in frame_encoder.parts(seen.maps, kinds):
+                picture.fill_(int(255 * grey))
+        return seen
+
     def loss(generator, part):
-        pick = part.rows(drawn(generator))
-        views = part.rows(torch.rand(options.batch, frame_encoder.CHOICES, generator=generator))
-        clips = [among[int(i)] for i in pick]
-        films = (torch.from_numpy(np.array(maps[i])) for i in clips)
-        seen = [frame_encoder.view(film, choices, kinds) for film, choices in zip(films, views)]
-        logits, estimate = both(seen, None if times is None else times[clips])
-        loss = video2rms.classification_loss(logits.float(), classes[pick], options.label_width, options.sigma, True)
-        return loss / logits.shape[1] + options.level * F.mse_loss(estimate.float(), levels[pick].to(estimate.device))
+        picks, count = drawn(generator), options.batch
+        others = torch.multinomial(torch.stack([alike[int(rates[i])] for i in picks]), 1, generator=generator)[:, 0]
+        views = torch.rand(count, 2, frame_encoder.CHOICES, generator=generator)
+        chances = torch.rand(count, 4, generator=generator)
+        kept = torch.rand(count, 1, both.model.config["features"], generator=generator) >= options.dropped
+        draws = (part.rows(of) for of in (picks.tolist(), others.tolist(), views, chances))
+        seen, at, wanted = zip(*(example(*draw) for draw in zip(*draws)))
+        scale = part.rows(kept).to(both.encoder.device) / (1 - options.dropped)
+        logits, estimate = both(seen, None if times is None else at, scale)
+        curves = torch.stack(wanted)
+        classes, levels = both.model.classes.encode(curves), frame_encoder.levels(curves, maps.shape[1])
+        loss = video2rms.classification_loss(logits.float(), classes, options.label_width, options.sigma, True)
+        return loss / logits.shape[1] + options.level * F.mse_loss(estimate.float(), levels.to(estimate.device))
 
     return fit.fit(both, loss, options, label=label, items=lambda generator: drawn(generator).tolist())

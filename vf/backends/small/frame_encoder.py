@@ -5,7 +5,7 @@ predicting silence. It is therefore trained first, to predict the level of each 
 windows of which half lie around a sound. Then it is frozen, as the paper's encoders are.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from vf.backends import tensors
 from vf.signal import fit, motion
 
 CHANNELS = {"difference": 3, "flow": 2, "colour": 6}  # of `frames.KINDS`
+PICTURE = {"difference": 1, "flow": 0, "colour": 3}  # how many of them, the first, show the scene itself
 FLOOR_DB = -45.0  # level 0
 UNIT_DB = 10.0  # a step of 1 in level
 CHOICES = 11  # random numbers that decide a view of `augment`
@@ -145,6 +146,18 @@ def augment(
     return view(maps, torch.rand(CHOICES, generator=generator), kinds, shift, zoom, hide)
 
 
+def parts(maps: torch.Tensor, kinds: Sequence[str]) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
+    """Maps (t, c, h, w) kind by kind: the value of a place that does not move, the kind's channels, its picture.
+
+    Both are views of the maps, for changes in place. The picture (t, 0 to 3, h, w) is the first of the channels.
+    """
+    first = 0
+    for kind in kinds:
+        part = maps[:, first : first + CHANNELS[kind]]
+        yield 128 if kind == "flow" else 0, part, part[:, : PICTURE[kind]]
+        first += CHANNELS[kind]
+
+
 def view(maps, choices, kinds=("difference",), shift=0.07, zoom=0.3, hide=0.5):
     """`augment` by CHOICES random numbers in [0, 1), for those who draw them all beforehand."""
     mirror, dy, dx, size, stretch, contrast, paler, grey, box, top, left = choices.tolist()
@@ -159,20 +172,16 @@ def view(maps, choices, kinds=("difference",), shift=0.07, zoom=0.3, hide=0.5):
     warped = warped.unflatten(0, maps.shape[:2])
     y = int(top * h * 0.75)
     x = int(left * w * 0.75)
-    first = 0
-    for kind in kinds:
-        part = warped[:, first : first + CHANNELS[kind]]  # a view: it is changed in place
-        if kind == "flow":  # flow is mirrored and scaled with the picture
-            part[:, 0] = 128 + (part[:, 0] - 128) * flip / wide
-            part[:, 1] = 128 + (part[:, 1] - 128) / tall
+    for still, part, picture in parts(warped, kinds):
+        if still:  # flow is mirrored and scaled with the picture
+            part[:, 0] = still + (part[:, 0] - still) * flip / wide
+            part[:, 1] = still + (part[:, 1] - still) / tall
         else:
             part *= 2 ** (2 * contrast - 1)
             # vary the look of the scene, so that the encoder learns from changes and does not recognise the film
-            picture = part[:, :1] if kind == "difference" else part[:, :3]
             picture.mul_(0.5 + paler).add_(60 * (grey - 0.5))
         if box < hide:
-            part[:, :, y : y + h // 4, x : x + w // 4] = 128 if kind == "flow" else 0
-        first += CHANNELS[kind]
+            part[:, :, y : y + h // 4, x : x + w // 4] = still
     return warped.round().clamp(0, 255).to(torch.uint8)
 
 
@@ -218,7 +227,7 @@ def train(
     options = Options(**settings)
     torch.manual_seed(options.seed)
     if start and not Path(start).is_dir():
-        raise FileNotFoundError(f"{start}: no frame encoder there; run that run first, or set features.start to null")
+        raise FileNotFoundError(f"{start}: no frame encoder there; mend the path, or set features.start to null")
     encoder = _read(start) if start else FrameEncoder(maps.shape[2], tuple(options.widths))
     level = levels(np.asarray(curves)[list(among)], maps.shape[1], [groups[i] for i in among])  # no other clip is read
     target = dict(zip(among, level))
