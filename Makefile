@@ -17,7 +17,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export MPLBACKEND := agg
 
 .DEFAULT_GOAL := help
-.PHONY: help repro demo paper-figures check plots publish tries params doctor test test-slow torture fuzz lab studio smoke real pretrain greatest-hits weights install lock lint docs wheel
+.PHONY: help repro demo paper-figures check plots publish try tries params doctor test test-slow torture fuzz lab studio smoke real pretrain greatest-hits weights install lock lint docs wheel
 
 help:                   ## what `make` can do
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | awk -F"|" '{ printf "make %-15s %s\n", $$1, $$2 }'
@@ -38,6 +38,13 @@ plots: install          ## `dvc plots diff` of REVISIONS as one page that needs 
 
 publish: install        ## the published run once more, results/small, which git tracks; params.yaml stays as it is
 	$(PY) -m vf.aside run=small profile=small
+
+# DVC leaves the settings in params.yaml: `git checkout params.yaml`. A value with blanks wants `dvc exp run -S` itself
+SET ?=
+STAGES ?= report
+try: params             ## a run of `dvc exp run` with other values: SET='small.video2rms.model.bins=32 seed=1', STAGES=report
+	@$(PY) -m vf.check $(SET)
+	$(DVC) exp run $(addprefix -S ,$(SET)) $(STAGES)
 
 tries: install          ## the runs of `dvc exp run`: what was changed, and two numbers
 	@$(DVC) exp show --only-changed --no-pager --md \

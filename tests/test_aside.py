@@ -99,7 +99,8 @@ def test_a_wrong_setting_is_one_line_with_the_nearest_key(project, setting, word
 
 def test_nothing_is_written_before_all_settings_are_right(project):
     before = sorted(project.rglob("*"))
-    for setting in ("run=../x", "run=x; touch y", "run=", "seed=-1", "seed=" + 5000 * "9", "small={}", "~seed"):
+    odd = ("ablation.video2rms={1: {decode: mean}}", "ablation.video2rms={a: {decode: mean}, a: {}}", "seed=&a [*a]")
+    for setting in ("run=../x", "run=x; touch y", "run=", "seed=-1", "seed=" + 5000 * "9", "small={}", "~seed", *odd):
         with pytest.raises(check.ParamsError) as error:
             aside.settle(project, [setting])
         assert all("\n" not in line and len(line) < 1000 for line in error.value.lines)
@@ -141,6 +142,11 @@ def test_make_hands_every_path_on_as_it_is(tmp_path):
     assert "small.features.start=pretrained/frame_encoder" in settings
     for setting in settings:
         check.change(check.check(root / "params.yaml"), setting)
+    (root / ".dvc").mkdir()
+    subprocess.run(["make", "-s", "try", "SET=seed=3 run=other"], cwd=root, check=True)
+    assert (root / "words").read_text().split("\0")[:-1] == [
+        *("-m", "dvc", "exp", "run", "-S", "seed=3", "-S", "run=other", "report")
+    ]
     subprocess.run(["make", "-s", "smoke"], cwd=root, check=True)
     values = check.check(root / "params.yaml")
     words = (root / "words").read_text().split("\0")

@@ -483,10 +483,23 @@ def test_the_doctor_lets_go_who_is_well():
 
 
 def test_the_curve_that_both_networks_learn_as_one_is_not_low_passed(tmp_path):
-    text = changed(
-        "small.features.end_to_end",
-        "end_to_end: {steps: 8, batch: 2, lr: 1.0e-3, weight_decay: 0.0, level: 1.0, joined: 0.0, overlaid: 0.0, hidden: 0.0, dropped: 0.0}",
-    )
+    shares = ", ".join(f"{name}: 0.0" for name in ("weight_decay", "level", "joined", "overlaid", "hidden", "dropped"))
+    text = changed("small.features.end_to_end", f"end_to_end: {{steps: 8, batch: 2, lr: 1.0e-3, {shares}}}")
     text = text.replace("low_pass: false", "low_pass: true", 1).replace("repeats: {seeds: 3}", "repeats: {seeds: 1}", 1)
     (line,) = said(tmp_path, text)
     assert "small.video2rms.low_pass is true; wanted false, as features.end_to_end learns the curve as it is" in line
+
+
+def test_settings_of_a_try_are_checked_with_the_nearest_key_and_nothing_is_written(tmp_path, monkeypatch, capsys):
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    monkeypatch.chdir(tmp_path)
+    for settings, said in (
+        (["seed=1", "small.video2rms.model.bins=32"], ""),
+        (["small.video2rms.model.bin=32"],
+         "small.video2rms.model.bin=32: small.video2rms.model.bin is no key; wanted bins: mend the name\n"),
+        (["seed=1", "small.video2rms.model.bins=0"],
+         "small.video2rms.model.bins is 0; wanted a whole number of at least 3\n"),
+    ):  # fmt: skip
+        monkeypatch.setattr("sys.argv", ["vf.check", *settings])
+        assert check.main() == bool(said) and capsys.readouterr().err == said
+    assert (tmp_path / "params.yaml").read_text() == PARAMS and len(list(tmp_path.iterdir())) == 1

@@ -7,10 +7,8 @@ is done, and the same command goes on there. It needs no git. What follows `--` 
 
 import filecmp
 import os
-import re
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 import yaml
@@ -26,32 +24,19 @@ CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = f
 
 
 def settle(root: Path, settings: list[str]) -> dict:
-    """Values of params.yaml with settings `key=value` and `~key`, which takes a key away.
+    """`check.settle` of a project's params.yaml, for settings of folders as they were typed.
 
-    root: of the project. Raises check.ParamsError for a params.yaml or settings that are wrong, a line for each thing:
-    nothing is written before, as `run` names folders.
+    root: of the project. Raises check.ParamsError: nothing is written before, as `run` names folders.
     """
-    values = check.check(root / params.FILE)
-    for setting in settings:
+    settings = list(settings)
+    for i, setting in enumerate(settings):
         key, _, text = setting.partition("=")
         if key in FOLDERS:
             folder = Path(text).expanduser().resolve()
             if not folder.is_dir():
                 raise check.ParamsError([f"{setting}: {folder} is no folder; wanted one: mend the path"])
-            setting = f"{key}={folder}"
-        check.change(values, setting)
-    with tempfile.TemporaryDirectory() as elsewhere:
-        path = Path(elsewhere) / params.FILE
-        files.write_text(path, _text(values))
-        try:
-            check.check(path)
-        except check.ParamsError as error:  # of the settings, as the file itself was right
-            raise check.ParamsError([re.sub(r"^params.yaml, line \d+: ", "", line) for line in error.lines]) from error
-    return values
-
-
-def _text(values):
-    return yaml.safe_dump(values, allow_unicode=True, sort_keys=False, width=1000)
+            settings[i] = f"{key}={folder}"
+    return check.settle(root / params.FILE, settings)
 
 
 def prepare(root: Path, values: dict) -> Path:
@@ -67,6 +52,10 @@ def prepare(root: Path, values: dict) -> Path:
     files.write_text(folder / params.FILE, _text(values))
     files.write_text(folder / ".dvc" / "config", CONFIG.format(root / ".dvc" / "cache"))
     return folder
+
+
+def _text(values):
+    return yaml.safe_dump(values, allow_unicode=True, sort_keys=False, width=1000)
 
 
 def _copy(source, target):

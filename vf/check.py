@@ -1,9 +1,15 @@
-"""Holds params.yaml against `vf.schema`: all that is wrong with it at once, one line each."""
+"""Holds params.yaml against `vf.schema`: all that is wrong with it at once, one line each.
+
+`python -m vf.check key=value ...` holds it against the schema as these settings would change it, and writes nothing:
+`dvc exp run -S` itself knows no near key and no allowed value.
+"""
 
 import copy
 import json
 import math
 import re
+import sys
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -51,13 +57,7 @@ def read(path: Path) -> tuple[dict, dict[tuple, int], list[tuple[int, str]]]:
     Raises ParamsError for a file that cannot be opened, is not UTF-8, is no YAML or holds no mapping.
     """
     try:
-        loader = _Loader(path.read_bytes().decode())
-        node = loader.get_single_node()
-        places: dict[tuple, int] = {}
-        twice: list[tuple[int, str]] = []
-        if node is not None:
-            _walk(node, (), places, twice)
-        values = None if node is None else loader.construct_document(node)
+        values, places, twice = _parsed(path.read_bytes().decode(), ())
     except OSError as error:
         raise ParamsError([f"{path}: {error.strerror}; wanted a file that can be read"]) from error
     except UnicodeDecodeError as error:
@@ -77,6 +77,17 @@ def read(path: Path) -> tuple[dict, dict[tuple, int], list[tuple[int, str]]]:
             [f"{path.name}: {held}; wanted keys and values: `git checkout {path.name}` brings the published ones back"]
         )
     return values, places, twice
+
+
+def _parsed(text, at):
+    """Value of a YAML text that stands at a path, lines of its keys, and keys that it has twice; as of `read`."""
+    loader = _Loader(text)
+    node = loader.get_single_node()
+    places: dict[tuple, int] = {}
+    twice: list[tuple[int, str]] = []
+    if node is not None:
+        _walk(node, at, places, twice)
+    return None if node is None else loader.construct_document(node), places, twice
 
 
 def _walk(node, at, places, twice):
@@ -109,8 +120,15 @@ def check(path: Path) -> dict:
 
     path: of the file. Raises ParamsError, whose message has a line for each thing that is wrong, in the file's order.
     """
-    values, places, found = read(path)
-    wrong, found = set(), list(found)
+    values, places, twice = read(path)
+    if found := _wrong(values, places, twice, path.name):
+        raise ParamsError([f"{path.name}, line {line}: {text}" for line, text in found])
+    return values
+
+
+def _wrong(values, places, twice, name):
+    """(line, message) of each thing that is wrong, in the file's order. places, twice: of `read`. name: of the file."""
+    wrong, found = set(), list(twice)
     try:
         schema.File.model_validate(values)
     except ValidationError as error:
@@ -122,7 +140,7 @@ def check(path: Path) -> dict:
         gone = [at for at, e in errors if at in lost - near or (e["input"] is None and "object" in _types(_node(at)))]
         if len(gone) > 1:  # as in a file that is cut short, where a block may be cut after its name
             names = ", ".join(map(_dotted, gone[:3])) + (f" and {len(gone) - 3} more" if gone[3:] else "")
-            text = f"{len(gone)} keys are missing: {names}; wanted all: `git checkout {path.name}` brings them back"
+            text = f"{len(gone)} keys are missing: {names}; wanted all: `git checkout {name}` brings them back"
             found.append((_line(places, gone[0]), text))
             errors = [(at, e) for at, e in errors if at not in gone]
         for at, e in errors:
@@ -137,11 +155,7 @@ def check(path: Path) -> dict:
             found.append((_line(places, keys[0]), f"{rule.keys[0]} is {_shown(operands[0])}; wanted {wanted}"))
     if not found:
         found += _of_ablations(values, places)
-    if found:
-        raise ParamsError(
-            [f"{path.name}, line {line}: {text}" for line, text in sorted(found, key=lambda each: each[0])]
-        )
-    return values
+    return sorted(found, key=lambda each: each[0])
 
 
 def change(values: dict, setting: str) -> None:
@@ -174,9 +188,24 @@ def change(values: dict, setting: str) -> None:
         block[name] = text
         return
     try:
-        block[name] = yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError of a number of thousands of digits
+        block[name], _, twice = _parsed(text, at)
+    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:  # ValueError: thousands of digits
         raise ParamsError([f"{setting[:200]}: {text[:100]!r} is not YAML; mend the value"]) from error
+    if twice:
+        raise ParamsError([f"{setting[:200]}: {twice[0][1]}"])
+
+
+def settle(path: Path, settings: Sequence[str]) -> dict:
+    """Values of params.yaml with settings, as of `change`, checked before and after.
+
+    path: of the file, which stays as it is. Raises ParamsError, a line for each thing that is wrong.
+    """
+    values = check(path)
+    for setting in settings:
+        change(values, setting)
+    if found := _wrong(values, {}, [], path.name):
+        raise ParamsError([text for _, text in found])
+    return values
 
 
 def _of_chosen(values):
@@ -348,3 +377,17 @@ def _shown(value):
     """A value as YAML would have it, not too long."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def main() -> int:
+    """Check the params.yaml of this folder with the command line's settings. Returns the exit status."""
+    try:
+        settle(Path("params.yaml"), sys.argv[1:])
+    except ParamsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
