@@ -43,8 +43,8 @@ publish: install        ## the published run once more, results/small, which git
 SET ?=
 STAGES ?= report
 try: params             ## a run of `dvc exp run` with other values: SET='small.video2rms.model.bins=32 seed=1', STAGES=report
-	@$(PY) -m vf.check $(SET)
-	$(DVC) exp run $(addprefix -S ,$(SET)) $(STAGES)
+	@$(PY) -m vf.check $(foreach each,$(SET),'$(each)')
+	$(DVC) exp run $(foreach each,$(SET),-S '$(each)') $(STAGES)
 
 tries: install          ## the runs of `dvc exp run`: what was changed, and two numbers
 	@$(DVC) exp show --only-changed --no-pager --md \

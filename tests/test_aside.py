@@ -143,9 +143,9 @@ def test_make_hands_every_path_on_as_it_is(tmp_path):
     for setting in settings:
         check.change(check.check(root / "params.yaml"), setting)
     (root / ".dvc").mkdir()
-    subprocess.run(["make", "-s", "try", "SET=seed=3 run=other"], cwd=root, check=True)
+    subprocess.run(["make", "-s", "try", "SET=seed=3 small.features.kinds=[flow] run=a*b"], cwd=root, check=True)
     assert (root / "words").read_text().split("\0")[:-1] == [
-        *("-m", "dvc", "exp", "run", "-S", "seed=3", "-S", "run=other", "report")
+        *("-m", "dvc", "exp", "run", "-S", "seed=3", "-S", "small.features.kinds=[flow]", "-S", "run=a*b", "report")
     ]
     subprocess.run(["make", "-s", "smoke"], cwd=root, check=True)
     values = check.check(root / "params.yaml")
