@@ -113,8 +113,8 @@ REAL_RUN ?= $(OWN)-real
 REAL = 'run=$(REAL_RUN)' films.source=greatest_hits 'films.audio=$(AUDIO)' 'audio.sources=[films,folder]' \
 	small.features.weights=null 'small.features.size=[384,288]' small.features.pool=4 small.features.start=pretrained/frame_encoder small.features.views=0 \
 	small.features.encoder.steps=100 small.features.encoder.lr=2.0e-3 small.repeats.seeds=1 \
-	small.video2rms.decode=mu_law small.video2rms.model.dropout=0.5 small.rms_controlnet.train.steps=400 \
-	'small.features.end_to_end={steps: 1000, batch: 5, lr: 2.0e-3, weight_decay: 0.1, level: 1.0, joined: 0.5, overlaid: 0.3, hidden: 0.5, dropped: 0.25}'
+	small.video2rms.decode=mu_law small.rms_controlnet.train.steps=400 \
+	'small.features.end_to_end={steps: 800, batch: 5, lr: 2.0e-3, weight_decay: 0.02, level: 1.0, joined: 0.0, overlaid: 0.0, hidden: 0.0, dropped: 0.0}'
 
 real: install           ## the pipeline on your own films and sounds: FILMS=folder SOUNDS=folder
 	$(PY) -m vf.aside $(REAL) films.root="$$FILMS" audio.root="$$SOUNDS" \
