@@ -232,8 +232,9 @@ def _estimate(both, maps, times, among):
 
 
 def _fit(both, maps, times, among, targets, chance, kinds, options, label):
-    rates = torch.tensor([motion.rate(times[i]) if times is not None else 0 for i in among])
-    alike = {rate: chance * (rates == rate) for rate in rates.unique().tolist()}  # films of a rate are joined
+    rates = [0 if times is None else motion.rate(times[i]) for i in among]
+    # films of a rate are joined
+    alike = {rate: chance * torch.tensor([other == rate for other in rates]) for rate in set(rates)}
 
     def drawn(generator):
         return torch.multinomial(chance, options.batch, replacement=True, generator=generator)
@@ -256,12 +257,12 @@ def _fit(both, maps, times, among, targets, chance, kinds, options, label):
         return seen
 
     def loss(generator, part):
-        picks, count = drawn(generator), options.batch
-        others = torch.multinomial(torch.stack([alike[int(rates[i])] for i in picks]), 1, generator=generator)[:, 0]
+        picks, count = drawn(generator).tolist(), options.batch
+        others = torch.multinomial(torch.stack([alike[rates[i]] for i in picks]), 1, generator=generator)[:, 0]
         views = torch.rand(count, 2, frame_encoder.CHOICES, generator=generator)
         chances = torch.rand(count, 4, generator=generator)
         kept = torch.rand(count, 1, both.model.config["features"], generator=generator) >= options.dropped
-        draws = (part.rows(of) for of in (picks.tolist(), others.tolist(), views, chances))
+        draws = (part.rows(of) for of in (picks, others.tolist(), views, chances))
         seen, at, wanted = zip(*(example(*draw) for draw in zip(*draws)))
         scale = part.rows(kept).to(both.encoder.device) / (1 - options.dropped)
         logits, estimate = both(seen, None if times is None else at, scale)
