@@ -490,6 +490,18 @@ def test_the_curve_that_both_networks_learn_as_one_is_not_low_passed(tmp_path):
     assert "small.video2rms.low_pass is true; wanted false, as features.end_to_end learns the curve as it is" in line
 
 
+def test_a_clip_is_joined_or_laid_over_another_and_not_both(tmp_path):
+    def answered(overlaid):
+        shares = f"joined: 0.7, overlaid: {overlaid}, hidden: 0.0, dropped: 0.0"
+        block = f"end_to_end: {{steps: 8, batch: 2, lr: 1.0e-3, weight_decay: 0.0, level: 1.0, {shares}}}"
+        text = changed("small.features.end_to_end", block)
+        return said(tmp_path, text.replace("repeats: {seeds: 3}", "repeats: {seeds: 1}", 1))
+
+    assert answered(0.3) == []
+    (line,) = answered(0.4)
+    assert line.endswith("wanted joined and overlaid that are 1 together at most, as each clip is one or the other")
+
+
 def test_settings_of_a_try_are_checked_with_the_nearest_key_and_nothing_is_written(tmp_path, monkeypatch, capsys):
     (tmp_path / "params.yaml").write_text(PARAMS)
     monkeypatch.chdir(tmp_path)

@@ -581,6 +581,11 @@ def _frozen(features, kinds, checkpoint):
         return f"{1024 * len(kinds)}, BN-Inception's 1024 for each of features.kinds"
 
 
+def _drawn_once(together):
+    if together and together["joined"] + together["overlaid"] > 1:
+        return "joined and overlaid that are 1 together at most, as each clip is one or the other"
+
+
 def _rendered_sounds(count, share, sources):
     if "render" in sources and not 0 < round(share * count) < count:
         return "enough sounds for a validation share and some to learn from, as audio.sources has render"
@@ -615,6 +620,7 @@ RULES = [
         )
     ),
     Rule(("small.features.size", "small.features.pool"), _maps),
+    Rule(("small.features.end_to_end",), _drawn_once),
     Rule(
         ("small.features.encoder.window", "small.timeline.seconds", "small.timeline.fps"),
         lambda window, seconds, fps: (

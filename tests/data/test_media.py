@@ -168,6 +168,15 @@ def test_bad_files_are_named(tmp_path):
         media.read_frames(silent, 30, SIZE, 9.0, 1.0)
 
 
+@pytest.mark.parametrize(
+    "size, small", [((64, 48), (64, 48)), ((960, 540), (480, 270)), ((1000, 2), (480, 2)), ((2, 64), (2, 64))]
+)
+def test_a_small_copy_has_the_films_shape_and_even_sides(tmp_path, size, small):
+    writing.write_film(tmp_path / "a.mp4", np.zeros((25, size[1], size[0], 3), np.uint8), 25)
+    frames, rate = media.read_small(tmp_path / "a.mp4", 0.0, 1.0)
+    assert frames.shape == (25, small[1], small[0], 3) and rate == 25
+
+
 def test_probe(tmp_path):
     info = media.probe(film_at(tmp_path / "film.mp4", np.arange(50) / 25))
     assert (info.width, info.height, info.has_sound) == (*SIZE, False)

@@ -554,6 +554,18 @@ def read_frames(
     return np.stack([image for image, _ in frames]), np.array([time for _, time in frames])
 
 
+def read_small(path: str | Path, start: float, seconds: float, widest: int = 480) -> tuple[np.ndarray, int]:
+    """Frames of a film for a small copy of it, wide enough to see a stick: at its own rate and shape, sides even.
+
+    start, seconds: of `read_frames`. widest: most pixels of a row. Returns frames uint8 (t, height, width, 3), and how
+    many a second has. Raises MediaError as `read_frames` does.
+    """
+    info = probe(path)
+    width, rate = min(info.width, widest), max(1, round(info.fps))
+    size = max(2, width // 2 * 2), max(2, round(width * info.height / info.width / 2) * 2)
+    return read_frames(path, rate, size, start, seconds)[0], rate
+
+
 def sound_seconds(path: str | Path) -> float | None:
     """Length (s) of a film or sound file by its header; None where it does not say.
 

@@ -283,10 +283,7 @@ def export(clipset: clips.ClipSet, sounds: dict[str, np.ndarray], folder: str | 
     for i, clip in enumerate(clipset.clips):
         if clip.film is None:
             continue
-        info = media.probe(clip.film)
-        width, rate = min(info.width, 480), max(1, round(info.fps))
-        size = (width // 2 * 2, round(width * info.height / info.width / 2) * 2)
-        frames, _ = media.read_frames(clip.film, rate, size, clip.start, clip.seconds)
+        frames, rate = media.read_small(clip.film, clip.start, clip.seconds)
         writing.write_film(folder / "films" / f"{clip.name}.mp4", frames, rate, clipset.wave(i), clipset.sample_rate)
         lines = [f"{e.time:.4f} {e.material} {e.action} {e.reaction}\n" for e in clip.events]
         files.write_text(folder / "films" / f"{clip.name}_times.txt", "".join(lines))

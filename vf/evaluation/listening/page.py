@@ -26,7 +26,7 @@ CASES = [  # App. D: scratches first, hits on materials that these leave over
     *((m, "scratch") for m in ("plastic", "rock", "dirt", "drywall", "gravel", "grass")),
     *((m, "hit") for m in ("carpet", "ceramic", "metal", "water", "wood", "leaf")),
 ]
-RATE, WIDTH = 16000, 480  # of the films on the page: section 3.2's sample rate; wide enough to see a stick
+RATE = 16000  # of the sound on the page: section 3.2's
 # 2000-01-01, the time of every film on the page: real times would show the order of writing; zip has none before 1980
 WRITTEN = 946684800
 
@@ -189,15 +189,13 @@ def _whole(film, sound, seconds):
 
 
 def _picture(path, seconds):
-    """Frames of a film's start, at its own rate and at most WIDTH wide, and that rate."""
+    """Frames of a film's start, small, and how many a second has."""
     info = media.probe(path)
     if info.seconds < seconds - 0.1:
         raise ValueError(
             f"{path}: is {info.seconds:.2f} s long; wanted {seconds:g} s: take longer films, or ask for less"
         )
-    width, rate = min(info.width, WIDTH), max(1, round(info.fps))
-    size = (width // 2 * 2, round(width * info.height / info.width / 2) * 2)
-    return media.read_frames(path, rate, size, 0.0, seconds)[0], rate
+    return media.read_small(path, 0.0, seconds)
 
 
 def _write(folder, code, picture, wave, digest):
