@@ -36,7 +36,6 @@ COMMANDS = {
     "weights",
 }  # `python -m vf.NAME`: four lines that call a package
 CHECKS = {ROOT / "vf/check.py", ROOT / "vf/schema.py"}  # accept params.yaml or not, and change no number
-MOVED = {"rms_controlnet"}  # where older model_index.json name a class
 
 
 def room(path):
@@ -45,7 +44,7 @@ def room(path):
 
 
 def test_every_module_lies_in_a_package():
-    assert {room(m) for m in MODULES} == {*PACKAGES, *COMMANDS, *MOVED, "__init__"}
+    assert {room(m) for m in MODULES} == {*PACKAGES, *COMMANDS, "__init__"}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(ROOT)))

@@ -173,7 +173,7 @@ def test_another_file_is_refused(state):
         {**state, "inception_5c_1x1.weight": torch.zeros(1)},
         {**state, "inception_4c_3x3.bias": torch.zeros(3)},
     ):
-        with pytest.raises(ValueError, match="not the tensors of BN-Inception: .*: check which one it is"):
+        with pytest.raises(ValueError, match="BN-Inception, the file of `make weights`: .*: check that the file is"):
             bn_inception.load(wrong)
 
 

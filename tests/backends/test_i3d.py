@@ -165,7 +165,7 @@ def test_loads_the_released_layout_strictly():
     old = {name: tensor for name, tensor in net.state_dict().items() if "num_batches_tracked" not in name}
     assert torch.equal(i3d.load(old)(x), net(x)), "as files of PyTorch 0.3 are"
     for lost in ("Mixed_4c.b1a.bn.running_mean", "logits.conv3d.weight"):
-        with pytest.raises(ValueError, match=f"{lost}.*check which file"):
+        with pytest.raises(ValueError, match=f"{lost}.*check that the file is"):
             i3d.load({name: tensor for name, tensor in old.items() if name != lost})
     with pytest.raises(ValueError, match="stranger"):
         i3d.load({**old, "stranger": torch.zeros(1)})

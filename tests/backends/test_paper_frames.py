@@ -104,7 +104,7 @@ def test_raft_is_torchvisions():
     film = np.random.default_rng(0).integers(0, 256, (3, 128, 136, 3), dtype=np.uint8)
     field = frames.flow(raft, film, np.arange(3))
     assert field.shape == (3, 128, 136, 2) and np.isfinite(field).all() and field[:2].any() and not field[2].any()
-    with pytest.raises(ValueError, match="not the tensors of torchvision's RAFT-large: .*; check which file it is"):
+    with pytest.raises(ValueError, match="torchvision's RAFT-large: lacks .*: check that the file is"):
         frames.load_raft({name: value for name, value in state.items() if "mask_predictor" not in name})
 
 

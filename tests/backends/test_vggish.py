@@ -99,7 +99,7 @@ def test_loads_the_released_layout_strictly():
     loaded = vggish.load(net.state_dict())
     assert not loaded.training and torch.equal(loaded(examples), net(examples))
     for lost in ("features.3.bias", "embeddings.4.weight"):
-        with pytest.raises(ValueError, match=f"{lost}.*check which file"):
+        with pytest.raises(ValueError, match=f"{lost}.*check that the file is"):
             vggish.load({name: tensor for name, tensor in net.state_dict().items() if name != lost})
     with pytest.raises(ValueError, match="pproc.pca_means"):
         vggish.load({**net.state_dict(), "pproc.pca_means": torch.zeros(128, 1)})

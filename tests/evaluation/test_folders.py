@@ -17,6 +17,10 @@ RATE = 16000
 rng = np.random.default_rng(0)
 
 
+def pairs(folder, reference, reading=pairing.Reading()):  # noqa: B008
+    return pairing.pair_all({"estimate": folder}, reference, reading)["estimate"]
+
+
 def knocks(seed, seconds=2.0, level=0.4):
     """A sound of decaying bursts."""
     random = np.random.default_rng(seed)
@@ -170,11 +174,11 @@ def test_files_are_mapped_by_a_csv_instead_of_renamed(two_folders):
     table = two_folders / "map.csv"
     table.write_text("generated, reference\n" + "\n".join(rows))
     reading = pairing.Reading(mapping=table)
-    assert [(name, a.name) for name, a, _ in pairing.pairs(ours, truth, reading)] == [
+    assert [(name, a.name) for name, a, _ in pairs(ours, truth, reading)] == [
         (f"other_film{i // 2}_{i:02d}", f"film{i // 2}_{i:02d}.wav") for i in range(4)
     ]
     table.write_text("generated,reference\n" + rows[0])
-    assert len(pairing.pairs(ours, truth, reading)) == 1, "what the CSV does not name is not scored"
+    assert len(pairs(ours, truth, reading)) == 1, "what the CSV does not name is not scored"
     for text, said in (
         ("a,b\n1,2", "has the columns a, b; wanted generated and reference"),
         ("generated,reference\nfilm0_00,", "wanted generated and reference, filled in each row"),
@@ -184,9 +188,9 @@ def test_files_are_mapped_by_a_csv_instead_of_renamed(two_folders):
     ):
         table.write_text(text)
         with pytest.raises(ValueError, match=said):
-            pairing.pairs(ours, truth, reading)
+            pairs(ours, truth, reading)
     table.write_text("generated,reference,system\n" + f"{rows[0]},ours\n{rows[1]},theirs")
-    assert [name for name, *_ in pairing.pairs(ours, truth, reading)] == ["other_film0_00"]
+    assert [name for name, *_ in pairs(ours, truth, reading)] == ["other_film0_00"]
 
 
 def test_the_tolerance_for_length_is_an_option_that_the_refusal_names(two_folders):
@@ -352,7 +356,7 @@ def test_fad_infinity_refuses_a_set_of_one_size():
 
 def test_pairs_are_found_whatever_their_kind(two_folders):
     (two_folders / "ours" / "film0_00.wav").rename(two_folders / "ours" / "film0_00.flac")
-    assert [name for name, *_ in pairing.pairs(two_folders / "ours", two_folders / "truth")] == [
+    assert [name for name, *_ in pairs(two_folders / "ours", two_folders / "truth")] == [
         f"film{i // 2}_{i:02d}" for i in range(4)
     ]
 
@@ -361,13 +365,13 @@ def test_missing_doubled_and_differently_long_files_are_named(two_folders):
     ours, truth = two_folders / "ours", two_folders / "truth"
     (ours / "film0_00.flac").write_bytes((ours / "film0_00.wav").read_bytes())
     with pytest.raises(ValueError, match="film0_00.flac and film0_00.wav have one name"):
-        pairing.pairs(ours, truth)
+        pairs(ours, truth)
     (ours / "film0_00.flac").unlink()
     (ours / "film0_00.wav").rename(ours / "film9_00.wav")
     with pytest.raises(ValueError, match=r"ours lacks 1 \(film0_00\) and .*truth lacks 1 \(film9_00\)"):
-        pairing.pairs(ours, truth)
+        pairs(ours, truth)
     with pytest.raises(ValueError, match="no such folder"):
-        pairing.pairs(ours / "none", truth)
+        pairs(ours / "none", truth)
     soundfile.write(ours / "film9_00.wav", knocks(0, 1.5), RATE)
     with pytest.raises(ValueError, match="film9_00.wav: is 1.50 s long, its reference 2.00 s"):
         pairing.read_together([ours / "film9_00.wav"], truth / "film0_00.wav", RATE, 128)
@@ -417,7 +421,7 @@ def test_huge_samples_and_files_too_short_are_named(two_folders):
 def test_a_tolerance_that_can_be_none_is_refused(two_folders, tolerance):
     reading = pairing.Reading(tolerance=tolerance)
     with pytest.raises(ValueError, match="tolerance .* s; wanted 0 or more"):
-        pairing.pairs(two_folders / "ours", two_folders / "truth", reading)
+        pairs(two_folders / "ours", two_folders / "truth", reading)
 
 
 def test_what_is_read_is_never_written_over(two_folders, capsys):
@@ -443,10 +447,10 @@ def test_companions_and_folders_are_no_clips_and_names_must_be_text(two_folders)
     ours, truth = two_folders / "ours", two_folders / "truth"
     (ours / "._film0_00.wav").write_bytes(b"mac")
     (ours / "folder.wav").mkdir()
-    assert len(pairing.pairs(ours, truth)) == 4
+    assert len(pairs(ours, truth)) == 4
     (ours / b"caf\xe9.wav".decode("utf-8", "surrogateescape")).write_bytes(b"")
     with pytest.raises(ValueError, match=r"caf\\udce9.wav has a name that is no UTF-8; rename it"):
-        pairing.pairs(ours, truth)
+        pairs(ours, truth)
 
 
 def test_a_mapping_with_clips_called_na_none_at_all_or_cells_too_many(two_folders):
@@ -454,14 +458,14 @@ def test_a_mapping_with_clips_called_na_none_at_all_or_cells_too_many(two_folder
     for folder in (ours, truth):
         (folder / "film0_00.wav").rename(folder / "NA.wav")
     table.write_text("generated,reference,\nNA,NA,\n")
-    assert [name for name, *_ in pairing.pairs(ours, truth, pairing.Reading(table))] == ["NA"]
+    assert [name for name, *_ in pairs(ours, truth, pairing.Reading(table))] == ["NA"]
     for rows in ("", "NA,NA,other\n"):
         table.write_text("generated,reference,system\n" + rows)
         with pytest.raises(ValueError, match="map.csv: names no clip of .*ours; wanted rows of generated"):
-            pairing.pairs(ours, truth, pairing.Reading(table))
+            pairs(ours, truth, pairing.Reading(table))
     table.write_text("generated,reference\nNA,film0_01,film0_01\n")
     with pytest.raises(ValueError, match="line 2: NA,film0_01,film0_01 has more cells than headers, 2"):
-        pairing.pairs(ours, truth, pairing.Reading(table))
+        pairs(ours, truth, pairing.Reading(table))
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import tiny_pipeline
 import torch
 from echo import curve, studio
 
+from vf.foley import record, session, vocabulary
 from vf.foley import request as requests
-from vf.foley import session, vocabulary
 from vf.foley.render import Region
 from vf.models import sampler
 from vf.models.sampler import Settings, Voice
@@ -92,7 +92,7 @@ def test_a_session_keeps_it_and_an_older_one_has_none(tmp_path):
     maker = studio(guidance_scale=3.0)
     made = maker.render(None, wanted=curve(), prompt="a", negative_prompt="no speech")
     made.save(tmp_path / "foley.wav")
-    assert session.read(tmp_path / "foley.json")["negative_prompt"] == requests.NEGATIVES["no speech"]
+    assert record.read(tmp_path / "foley.json")[0]["negative_prompt"] == requests.NEGATIVES["no speech"]
     again = session.render(tmp_path / "foley.json", maker=studio(guidance_scale=3.0))
     assert np.array_equal(again.waveform, made.waveform) and again.session["settings"] == made.session["settings"]
     plain = maker.render(None, wanted=curve(), prompt="a")

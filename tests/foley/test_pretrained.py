@@ -72,6 +72,29 @@ def test_its_card_has_the_fields_of_the_hub_and_goes_along(saved, tmp_path):
     assert VideoFoley.from_pretrained(folder).save_pretrained(again).joinpath("README.md").read_text() == "kept"
 
 
+def test_what_is_pushed_to_the_hub_is_what_from_pretrained_loads(maker, tmp_path, monkeypatch):
+    pushed = []
+
+    class Hub:
+        def __init__(self, token):
+            pushed.append(("token", token))
+
+        def create_repo(self, repository, exist_ok):
+            pushed.append((repository, exist_ok))
+
+        def upload_folder(self, repo_id, folder_path, token, commit_message):
+            shutil.copytree(folder_path, tmp_path / "hub")
+            pushed.append((repo_id, token, commit_message))
+            return f"hub/{repo_id}"
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Hub)
+    assert maker.push_to_hub("me/foley", token="t", commit_message="first") == "hub/me/foley"
+    assert pushed == [("token", "t"), ("me/foley", True), ("me/foley", "t", "first")]
+    curve = np.full(125, 0.1, np.float32)
+    again = VideoFoley.from_pretrained(tmp_path / "hub")
+    assert np.array_equal(again.sound(curve, "wood", seed=3), maker.sound(curve, "wood", seed=3))
+
+
 def test_the_shipped_card_has_the_numbers_of_its_source():
     """pretrained/README.md is where they are measured and kept; the card goes to the hub alone."""
     shipped = huggingface_hub.ModelCard.load(render.shipped() / "README.md")

@@ -8,7 +8,7 @@ import soundfile
 from echo import TIMELINE, curve, film, studio
 
 from vf.data import media
-from vf.foley import curves, markers, project, reaper, session
+from vf.foley import curves, markers, project, reaper, record
 from vf.foley.markers import Marker
 from vf.foley.render import Region
 
@@ -151,7 +151,7 @@ def test_without_regions_and_film_the_project_has_the_sound_alone(tmp_path):
     assert sorted(p.name for p in folder.iterdir()) == ["curve.csv", "foley.rpp", "foley.wav", "markers.csv"]
     (top,) = parsed((folder / "foley.rpp").read_text())
     assert [value(t, "NAME")[0] for t in top["inside"]] == ["sound", "loudness curve"]
-    assert np.array_equal(session.read(tmp_path / "foley.json")["wanted"], curve())
+    assert np.array_equal(record.read(tmp_path / "foley.json")[0]["wanted"], curve())
 
 
 def test_what_fails_in_the_middle_leaves_nothing(tmp_path, monkeypatch):

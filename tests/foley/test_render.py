@@ -232,6 +232,23 @@ def test_what_cannot_be_met_is_said_before_the_film_is_read(tmp_path, choices, s
         maker.render(film(tmp_path / "film.mp4", 2.0), **choices)
 
 
+@pytest.mark.parametrize("frames", [1, 100, 124, 2000])
+def test_a_film_that_is_longer_or_shorter_than_it_says_gets_the_curve_that_was_asked_for(tmp_path, frames):
+    pictures = np.broadcast_to(np.linspace(20, 220, 40)[:, None, None, None], (40, 24, 32, 3)).astype(np.uint8)
+    writing.write_film(tmp_path / "film.mp4", pictures, 10)
+
+    class Hears:
+        device, classes = torch.device("cpu"), rms.Bins(64)
+
+        def __call__(self, x):
+            return torch.zeros(1, 125, 64)
+
+    curve = predict.predict(
+        tmp_path / "film.mp4", frames, Hears(), lambda *_: np.zeros((10, 1)), (32, 24), Timeline(seconds=1.0, fps=10)
+    )
+    assert curve.shape == (frames,) and np.isfinite(curve).all() and np.ptp(curve) < 1e-6
+
+
 def test_a_long_curve_follows_its_film_and_each_window_has_its_own_clock(tmp_path):
     level, bins, clocks = 20 + 12 * (np.arange(70) % 18), rms.Bins(64), []
     pictures = np.broadcast_to(level[:, None, None, None], (70, 24, 32, 3)).astype(np.uint8)

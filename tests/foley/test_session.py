@@ -74,7 +74,7 @@ def test_it_is_small_and_readable_and_its_levels_are_exact(made, tmp_path):
         "start": 0.1,
         "end": 0.4,
     }
-    asked = session.read(tmp_path / "out" / "foley.json")
+    asked = record.read(tmp_path / "out" / "foley.json")[0]
     assert sorted(asked) == [
         "audio", "correct_gain", "film", "loudness", "negative_prompt", "prompt", "regions", "seed", "wanted"
     ]  # fmt: skip
@@ -90,12 +90,12 @@ def test_what_is_missing_or_has_changed_is_named(made, tmp_path):
     file = tmp_path / "out" / "foley.json"
     (tmp_path / "bell.wav").rename(tmp_path / "kept.wav")
     with pytest.raises(media.MediaError, match="bell.wav: no such file, but .*foley.json names it"):
-        session.read(file)
+        record.read(file)[0]
     (tmp_path / "kept.wav").rename(tmp_path / "bell.wav")
     with open(tmp_path / "film.mp4", "ab") as other:
         other.write(b"x")
     with pytest.raises(media.MediaError, match="film.mp4: has changed"):
-        session.read(file)
+        record.read(file)[0]
 
 
 def test_other_weights_or_settings_are_refused(made, tmp_path):
@@ -111,7 +111,7 @@ def test_other_weights_or_settings_are_refused(made, tmp_path):
 def test_what_is_no_session_is_refused(tmp_path, text):
     (tmp_path / "foley.json").write_text(text)
     with pytest.raises(media.MediaError, match="foley.json: is no session"):
-        session.read(tmp_path / "foley.json")
+        record.read(tmp_path / "foley.json")[0]
 
 
 @pytest.mark.parametrize("version", [1, 99])
@@ -119,7 +119,7 @@ def test_a_session_of_another_version_is_refused(made, tmp_path, version):
     file = tmp_path / "out" / "foley.json"
     file.write_text(file.read_text().replace('"version": 3', f'"version": {version}'))
     with pytest.raises(media.MediaError, match=f"session of version {version}; wanted 2 or 3: render the film again"):
-        session.read(file)
+        record.read(file)[0]
 
 
 def test_the_digest_is_that_of_the_weights():
@@ -168,7 +168,7 @@ def test_a_session_with_any_key_missing_or_of_another_type_is_read_or_named(made
         do = delete if isinstance(other, str) and other == "gone" else retype(other)
         file.write_text(json.dumps(changed(values, path, do)))
         try:
-            session.read(file)
+            record.read(file)[0]
         except media.MediaError as error:
             refused += 1
             assert (
@@ -191,7 +191,7 @@ def test_a_damaged_session_is_named(made, tmp_path, how):
     if how == "one byte short":
         return  # its last byte is the end of a line
     with pytest.raises(media.MediaError, match="foley.json: is no session .*; wanted the JSON"):
-        session.read(file)
+        record.read(file)[0]
 
 
 @pytest.mark.slow
@@ -235,5 +235,5 @@ def test_what_no_render_can_meet_is_named_with_the_session(made, tmp_path, key, 
     values = json.loads(file.read_text())
     file.write_text(json.dumps(changed(values, key, retype(value))))
     with pytest.raises(media.MediaError, match="foley.json") as caught:
-        session.read(file)
+        record.read(file)[0]
     assert str(caught.value).isprintable() and "wanted" in str(caught.value) and len(str(caught.value)) < 500

@@ -6,7 +6,7 @@ TIMES = np.arange(6) / 30
 
 
 def test_a_repeated_frame_shows_no_new_picture():
-    assert motion.distinct(TIMES[[0, 0, 1, 2, 2, 3]]).tolist() == [0, 0, 1, 2, 2, 4]
+    assert motion.previous_pictures(TIMES[[0, 0, 1, 2, 2, 3]]).tolist() == [0, 0, 1, 2, 2, 4]
 
 
 def test_energy_is_the_mean_square_change():

@@ -115,7 +115,7 @@ def load(folder: str | Path) -> ClipSet:
         if len(waves) != len(clips):
             raise ValueError(f"it has {len(waves)} waves for {len(clips)} clips")
     except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError) as error:
-        why = files.excerpt(str(error).removeprefix(f"{path}: ").split("; wanted")[0])
+        why = files.reason(error, path)
         raise ValueError(f"{path}: is not what was saved ({why}); wanted whole clips: run the stage again") from error
     return ClipSet(clips, waves, sample_rate, left_out)
 
@@ -172,6 +172,12 @@ def read_times(path: str | Path) -> list[Event]:
             )
         events.append(Event(time, *(None if w == "None" else w for w in words[1:])))
     return sorted(events, key=lambda e: e.time)
+
+
+def write_times(path: str | Path, events: Iterable[Event]) -> None:
+    """Write events as `read_times` reads them, to a tenth of a millisecond."""
+    lines = [f"{e.time:.4f} {e.material} {e.action} {e.reaction}\n" for e in events]
+    files.write_text(path, "".join(lines))
 
 
 def cut(events: Iterable[Event], start: float, seconds: float) -> tuple[Event, ...]:

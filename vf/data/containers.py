@@ -296,11 +296,11 @@ def _pages(path: str | Path) -> Iterator[Page]:
 
 
 class Unplaced(ValueError):
-    """Samples are missing, and nothing says where. begin, end: between which samples."""
+    """Samples are missing, and nothing says where. begin: the sample behind which."""
 
-    def __init__(self, begin: int, end: int) -> None:
+    def __init__(self, begin: int) -> None:
         super().__init__("samples are missing")
-        self.begin, self.end = begin, end
+        self.begin = begin
 
 
 def check_pages(path: str | Path, places: set[int]) -> None:
@@ -312,7 +312,7 @@ def check_pages(path: str | Path, places: set[int]) -> None:
     for page in _pages(path):
         # of two packets that end on a page at least one began there
         if page.at > min(places) and page.packets > 1 and page.at not in places:
-            raise Unplaced(before, max(before, page.position))
+            raise Unplaced(before)
         before = max(before, page.position)
 
 
@@ -348,14 +348,14 @@ def ogg_gaps(path: str | Path, durations: Sequence[int], rate: int, allowed: flo
         missing, end = page.position - before - sum(lasting), page.position
         if missing > allowed * rate:
             if len(lasting) < held:  # the demuxer passed over packets
-                raise Unplaced(before, end)
+                raise Unplaced(before)
             full = end - lasting[-1] - before >= PAGE_SECONDS * rate
             if number is not None and page.number != number + 1:
                 gaps[first] = missing
             elif full and (number is not None or missing < 10 * rate):
                 gaps[first + held - 1] = missing
             elif number is not None:
-                raise Unplaced(before, end)
+                raise Unplaced(before)
         first, before, number = first + held, end, page.number
     return gaps
 

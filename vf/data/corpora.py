@@ -483,7 +483,7 @@ def _folder_sounds(corpus, timeline, seed, left_out):
     root, samples = Path(corpus.root), timeline.sound_samples
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder; set audio.root to the folder of the sounds")
-    paths = files.listed(root, shards.SUFFIXES, below=True)
+    paths = files.listed(root, media.SOUNDS, below=True)
     drawn = random.Random(seed).sample(paths, _held_out(corpus, len(paths)))
     valid = {p for p in paths if fnmatch(p.stem, corpus.held_out)} if corpus.held_out else set(drawn)
     used = {}

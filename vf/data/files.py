@@ -49,8 +49,7 @@ def read_json(path: str | Path, wanted: str = "a file that was saved here: save 
     try:
         return json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
-        why = excerpt(str(error).removeprefix(f"{path}: ").split("; wanted")[0])
-        raise ValueError(f"{path}: is no JSON ({why}); wanted {wanted}") from error
+        raise ValueError(f"{path}: is no JSON ({reason(error, path)}); wanted {wanted}") from error
 
 
 def separator(text: str) -> str:
@@ -112,6 +111,11 @@ def excerpt(text: object, most: int = 120) -> str:
     """What an error shows of a text that is not its own: printable, and cut where it is longer than `most`."""
     shown = printable(str(text))
     return shown if len(shown) <= most else f"{shown[: most - 3]}..."
+
+
+def reason(error: Exception, path: str | Path = "") -> str:
+    """What an error says, without the path that it begins with and what was wanted instead, not too long."""
+    return excerpt(str(error).removeprefix(f"{path}: ").split("; wanted")[0], 300)
 
 
 def listed(folder: str | Path, suffixes: Collection[str], below: bool = False) -> list[Path]:

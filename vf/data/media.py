@@ -22,9 +22,10 @@ from av.stream import Disposition
 
 from vf.data import containers, files
 
-SUFFIXES = {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v"}
+SUFFIXES = {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v"}  # of films whose copy with sound has the same
 OTHERS = (".3gp", ".flv", ".gif", ".m2ts", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".wmv")
-FILMS = (*sorted(SUFFIXES), *OTHERS)  # of the films that a folder is searched for
+FILMS = (*sorted(SUFFIXES), *OTHERS)  # what a folder is searched for
+SOUNDS = (".aac", ".aif", ".aiff", ".caf", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".w64", ".wav", ".wma")
 LISTS = {"concat", "dash", "hls", "sdp", "tty"}  # of FFmpeg: what is no film itself, and names others or is drawn
 GAP = 0.018  # seconds: rounded stamps jitter by less, a packet of AAC, MP3 or Opus is longer
 VORBIS_GAP = 0.05  # its blocks are of two lengths, and stamps off by the difference

@@ -36,7 +36,6 @@ from tqdm.auto import tqdm
 from vf.data import files, media, processes
 from vf.data.clips import refusal
 
-SUFFIXES = {".aac", ".aif", ".aiff", ".caf", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".w64", ".wav", ".wma"}
 PIECES = 6  # of one recording at most, so that an hour of rain does not drown a thousand door knocks
 SHORTEST = 0.5  # seconds
 QUIETEST = 1e-4  # peak
@@ -71,7 +70,7 @@ def recordings(
     audio = Path(audio)
     if not audio.is_dir():
         raise ValueError(f"{audio}: no such folder; wanted the folder of the sound files")
-    paths = files.listed(audio, SUFFIXES, below=True)
+    paths = files.listed(audio, media.SOUNDS, below=True)
     corpus = _of_wavcaps(audio, paths, captions) if captions else _of_folder(audio, paths)
     if exclude:
         try:
@@ -103,7 +102,7 @@ def _of_wavcaps(audio, paths, captions):
 
 def _no_list(path, error, wanted):
     """The ValueError for a list that is not what it should be."""
-    why = files.excerpt(str(error).removeprefix(f"{path}: ").split("; wanted")[0])
+    why = files.reason(error, path)
     why = f"lacks {why}" if isinstance(error, KeyError) else why
     return ValueError(f"{path}: {why}; wanted {wanted}: fetch it again")
 
@@ -225,7 +224,7 @@ def write_shard(
 
 def _reason(error, path):
     """{reason, and place where the error has one}. The reason has no place in it, so that equal ones count together."""
-    reason = str(error).removeprefix(f"{path}: ").split("; wanted")[0]
+    reason = files.reason(error, path)
     place = getattr(error, "seconds", None)
     if place is None:
         return {"reason": reason}

@@ -28,11 +28,6 @@ class Metric(NamedTuple):
         """An arrow that points where it is better; "" for what is no score."""
         return {LOWER: "↓", HIGHER: "↑", NEITHER: ""}[self.better]
 
-    @property
-    def axis(self) -> str:
-        """The label of an axis of a figure."""
-        return f"{self.label} ({self.unit})" if self.unit else self.label
-
 
 ALL = (
     # RMS curves: of sound, and as Video2RMS predicts them

@@ -171,7 +171,7 @@ def _flow_peaks(paths, reading):
     """Peaks of motion (s) and the frame rate of each film. Raises ValueError for a file that is none."""
     found = []
     for path in paths:
-        if path.suffix.lower() not in media.SUFFIXES:
+        if path.suffix.lower() not in media.FILMS:
             raise ValueError(f"{path}: has no picture; wanted films as references: name them, or go without --picture")
         film = media.probe(path)
         count = None if reading.seconds is None else round(reading.seconds * film.fps)

@@ -62,11 +62,6 @@ def by_system(folders: Sequence[str]) -> dict[str, str]:
     return dict(zip(names, folders))
 
 
-def pairs(folder: str | Path, reference: str | Path, reading: Reading = Reading()) -> list[Pair]:  # noqa: B008
-    """Pairs of one folder and its references, as of `pair_all`."""
-    return pair_all({"estimate": Path(folder)}, reference, reading)["estimate"]
-
-
 def pair_all(
     folders: Mapping[str, str | Path],
     reference: str | Path,

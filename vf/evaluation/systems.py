@@ -41,7 +41,7 @@ STEPS = (2.0, 160 * 256 / 22050)  # seconds: a step of CondFoleyGen, and the 160
 PROMPTS = ("none", "audio", "text")
 KEYS = {"folder", "join", "files", "rate", "fps", "prompt", "paper", "train"}
 LOUDEST = 1e6  # no scale on which people write sound goes further; squares of more are infinite
-SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".m4a"} | media.SUFFIXES
+SUFFIXES = (*media.SOUNDS, *media.FILMS)
 # test films of the official split that lie in a system's own training split (of 242): read off its released lists
 LEAKAGE = {"condfoleygen": 210, "syncfusion": 172}
 TEST_FILMS = 242
@@ -72,7 +72,7 @@ def load(
     found = files.listed(folder, SUFFIXES)
     if not found:
         raise ValueError(
-            f"{name}: {folder} has no sound or film; wanted files named {how.files} of {', '.join(sorted(SUFFIXES))}"
+            f"{name}: {folder} has no sound or film; wanted files named {how.files} of {', '.join(SUFFIXES)}"
         )
     chosen = [[_find(name, found, how.files, c, k) for k in range(_pieces(join, how, c.seconds))] for c in wanted]
     covered = list(range(len(wanted)))
@@ -160,7 +160,7 @@ def _check(name, path, rate, fps):
         raise ValueError(
             f"{name}: {path.name} has {got} Hz; wanted the system's own {rate} Hz: take its files unconverted"
         )
-    if fps and path.suffix.lower() in media.SUFFIXES and abs(media.probe(path).fps - fps) > 0.05:
+    if fps and path.suffix.lower() in media.FILMS and abs(media.probe(path).fps - fps) > 0.05:
         got = media.probe(path).fps
         raise ValueError(
             f"{name}: {path.name} has {got:g} frames/s; wanted {fps:g}: drop `fps`, or resample the film in time"
@@ -214,7 +214,7 @@ def read_sound(path: str | Path, sample_rate: int) -> np.ndarray:
     return sound
 
 
-def named(folder: str | Path, suffixes: Iterable[str] = SUFFIXES) -> dict[str, Path]:
+def named(folder: str | Path, suffixes: Sequence[str] = SUFFIXES) -> dict[str, Path]:
     """Sounds and films of a folder by name: {stem: path}.
 
     Raises ValueError for a folder that is not there or has none, and for a name that two of its files share.
@@ -222,7 +222,7 @@ def named(folder: str | Path, suffixes: Iterable[str] = SUFFIXES) -> dict[str, P
     if not Path(folder).is_dir():
         raise ValueError(f"{folder}: no such folder; wanted one of sounds or films: check the path")
     found: dict[str, Path] = {}
-    for path in files.listed(folder, tuple(suffixes)):
+    for path in files.listed(folder, suffixes):
         if not files.is_utf8(path.name):
             raise ValueError(f"{folder}: {files.printable(path.name)} has a name that is no UTF-8; rename it")
         if path.stem in found:
@@ -231,9 +231,7 @@ def named(folder: str | Path, suffixes: Iterable[str] = SUFFIXES) -> dict[str, P
             )
         found[path.stem] = path
     if not found:
-        raise ValueError(
-            f"{folder}: has no sound or film; wanted files of {', '.join(sorted(suffixes))}: check the path"
-        )
+        raise ValueError(f"{folder}: has no sound or film; wanted files of {', '.join(suffixes)}: check the path")
     return found
 
 
@@ -285,8 +283,7 @@ def export(clipset: clips.ClipSet, sounds: dict[str, np.ndarray], folder: str | 
             continue
         frames, rate = media.read_small(clip.film, clip.start, clip.seconds)
         writing.write_film(folder / "films" / f"{clip.name}.mp4", frames, rate, clipset.wave(i), clipset.sample_rate)
-        lines = [f"{e.time:.4f} {e.material} {e.action} {e.reaction}\n" for e in clip.events]
-        files.write_text(folder / "films" / f"{clip.name}_times.txt", "".join(lines))
+        clips.write_times(folder / "films" / f"{clip.name}_times.txt", clip.events)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -27,7 +27,7 @@ def doubt(curve: np.ndarray, film: str | Path | None, timeline: Timeline, floor:
         return "No sound was predicted for this film."
     if np.percentile(curve, 5) > curve.max() / 2:
         return "The predicted curve hardly moves."
-    rate = timeline.sample_rate / timeline.video_hop
+    rate = timeline.video_rms_rate
     with suppress(media.MediaError):  # of a film without sound, or with one that is damaged
         own = curves.from_sound(film, timeline, len(curve) / rate)
         if own.max() >= floor and (likeness := np.corrcoef(own, curve)[0, 1]) < POOR:
@@ -51,5 +51,5 @@ def recorded(path: str | Path, how: str, timeline: Timeline, floor: float) -> np
     heard[heard < LOUD * 10 ** (-HUSH / 20)] = 0
     if how == "hum":
         return heard
-    rate = timeline.sample_rate / timeline.video_hop
+    rate = timeline.video_rms_rate
     return curves.hits(onsets.detect(heard, rate, floor), rate, len(heard) / rate, LOUD)

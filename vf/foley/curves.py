@@ -306,7 +306,7 @@ def read(path: str | Path, timeline: Timeline, seconds: float) -> np.ndarray:
 
     Raises what these do, and ValueError for a text of another name.
     """
-    rate, kind = timeline.sample_rate / timeline.video_hop, Path(path).suffix.lower()
+    rate, kind = timeline.video_rms_rate, Path(path).suffix.lower()
     if kind in (".csv", ".tsv"):
         return from_csv(path, rate, seconds)
     if kind == ".txt":

@@ -37,20 +37,18 @@ def predict(
     # the longest hop that is whole on both clocks
     hop = next(h for h in range(timeline.video_frames * 4 // 5, 0, -1) if h * window % timeline.video_frames == 0)
     step = hop * window // timeline.video_frames
-    weight = windows.ramp(window, window - step).double().numpy()
-    curve, weights = np.zeros(frames + window), np.zeros(frames + window)  # float64 keeps a lone window bit for bit
+    joined = windows.CrossFade(window, window - step)
     for k, (pictures, times) in enumerate(glances(film, timeline.fps, size, timeline.video_frames, hop, partial)):
         first = k * step
-        if first >= frames:
+        if first >= max(1, frames):
             break
         tick(first / frames)
         seen = torch.as_tensor(np.asarray(features(pictures, times), np.float32), device=model.device)
         levels = video2rms.decode(model(seen[None]).softmax(-1), model.classes, rule)[0]
-        curve[first : first + window] += weight * levels.cpu().numpy()
-        weights[first : first + window] += weight
-    end = first + window
-    curve[end:], weights[end:] = curve[end - 1], weights[end - 1]  # a container that claims more than it has
-    return (curve[:frames] / weights[:frames]).clip(0, 1).astype(np.float32)
+        joined.add(first, levels[:, None])
+        end = first + window
+    curve = joined.take(end)[:frames, 0].numpy().clip(0, 1)
+    return np.pad(curve, (0, frames - len(curve)), mode="edge")  # a container may claim more than it has
 
 
 def glances(

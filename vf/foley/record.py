@@ -20,11 +20,8 @@ READABLE = (2, 3)  # 1: other noise, under which no sound can be made again; 2: 
 
 def sha256(path: str | Path) -> str:
     """SHA-256 of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def file(path: str | Path) -> dict[str, str]:
@@ -100,8 +97,7 @@ def read(path: str | Path) -> tuple[dict, dict]:
         if not isinstance(values, dict):
             raise ValueError(f"it holds a {type(values).__name__}")
     except ValueError as error:
-        why = str(error).removeprefix(f"{path}: ").split("; wanted")[0]
-        raise _none(path, why, "the JSON that was saved beside a film") from error
+        raise _none(path, files.reason(error, path), "the JSON that was saved beside a film") from error
     version, curve = _of(values, "version", path, int), _of(values, "curve", path, dict)
     if _of(curve, "rate", path, float, "curve.") <= 0:
         raise _none(path, f"curve.rate is {curve['rate']:g}", "values a second, above 0")

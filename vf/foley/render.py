@@ -111,10 +111,9 @@ def _recipe(folder, hold):
             if not fits:
                 raise ValueError(f"{name} is {value!r}")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, ZeroDivisionError) as error:
-        why = f"it lacks {error}" if isinstance(error, KeyError) else str(error).split("; wanted")[0]
+        why = f"it lacks {error}" if isinstance(error, KeyError) else files.reason(error)
         raise FileNotFoundError(
-            f"{folder}: is no saved VideoFoley ({files.excerpt(why)}); "
-            f"wanted a folder with {SAVED}: save one with save_pretrained"
+            f"{folder}: is no saved VideoFoley ({why}); wanted a folder with {SAVED}: save one with save_pretrained"
         ) from error
     return recipe, timeline, replace(settings, hold=hold)
 
@@ -269,7 +268,7 @@ class VideoFoley:
     @property
     def rate(self) -> float:
         """Values of the curve a second."""
-        return self.timeline.sample_rate / self.timeline.video_hop
+        return self.timeline.video_rms_rate
 
     def frames(self, film: str | Path, partial: bool = False) -> int:
         """How many values the curve of a film has. partial: of what can be read of it.

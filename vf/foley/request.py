@@ -47,7 +47,7 @@ class Request:
     two. correct_gain: afterwards multiply the sound towards the curve. negative_prompt: what is not to be heard, in
     words or by a name of NEGATIVES: Eq. 5 leads away from it in place of the null prompt. loudness: integrated loudness
     that one last gain brings the sound to, LUFS (EBU R128). partial: take what can be read of a film that was cut off
-    or is broken. Raises ValueError for a best_of below 1, a loudness that is not below 0, and what `check_prompt` and
+    or is broken. Raises ValueError for a best_of below 1, a loudness outside (-70, 0), and what `check_prompt` and
     `check_seed` refuse.
     """
 

@@ -12,16 +12,6 @@ from vf.foley.request import Timbre
 from vf.models.sampler import Settings
 
 
-def read(session_file: str | Path) -> dict:
-    """The request that a session holds, as keywords of VideoFoley.render.
-
-    These are film, wanted, prompt, audio, seed, regions, correct_gain, negative_prompt and loudness, and partial where
-    it is there. Raises media.MediaError for a file that is no session, and for a film or sound that is missing or has
-    changed.
-    """
-    return record.read(session_file)[0]
-
-
 def _check_rate(session_file, values, maker):
     """Raises media.MediaError where a session's curve has not as many values a second as a model's."""
     rate = values["curve"]["rate"]
@@ -33,9 +23,10 @@ def _check_rate(session_file, values, maker):
 
 
 def take_up(session_file: str | Path, maker: VideoFoley) -> tuple[dict, VideoFoley, bool]:
-    """What goes on with a session: its request (see `read`), `maker` with its settings, same weights or not.
+    """What goes on with a session: its request, as of `record.read`, `maker` with its settings, same weights or not.
 
-    Raises media.MediaError as `read` does, for settings that cannot be, and for a curve of another rate than `maker`'s.
+    Raises media.MediaError as `record.read` does, for settings that cannot be, and for a curve of another rate than
+    `maker`'s.
     """
     keywords, values = record.read(session_file)
     _check_rate(session_file, values, maker)
@@ -67,7 +58,7 @@ def render(
 
     output: film to write, with its session beside it; without it nothing is written. maker: a loaded VideoFoley;
     without it, the one that the session names is loaded. progress, stop: see VideoFoley.render. Raises media.MediaError
-    as `read` does, ValueError where the model is not the session's.
+    as `record.read` does, ValueError where the model is not the session's.
     """
     keywords, values = record.read(session_file)
     maker = maker or VideoFoley.from_pretrained(values["model"]["name"], hold=values["settings"]["hold"])

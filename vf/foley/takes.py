@@ -7,8 +7,7 @@ import numpy as np
 import torch
 
 from vf.evaluation import adherence
-from vf.foley import long
-from vf.foley import request as regions
+from vf.foley import long, request
 from vf.foley.request import Region
 from vf.models import sampler
 from vf.models.rms2sound import RMS2Sound
@@ -32,9 +31,9 @@ def encode_voices(
     sampler.Settings; prompts are encoded at its precision, as those of the tables are. Returns the film's voice, then
     one for each region's prompt. Raises ValueError for a request that cannot be met.
     """
-    regions.check_seed(seed)
-    regions.check_prompt(prompt, audio)
-    regions.check(places, frames * timeline.video_hop / timeline.sample_rate)
+    request.check_seed(seed)
+    request.check_prompt(prompt, audio)
+    request.check(places, frames * timeline.video_hop / timeline.sample_rate)
     with settings.autocast(pipeline.device):
         timbres = [_timbre(pipeline, timeline, prompt, audio)]
         own = [p for p in places if p.prompt is not None or p.audio is not None]
@@ -50,10 +49,10 @@ def encode_voices(
 
 def _timbre(pipeline, timeline, prompt, audio):
     """Timbre vector (1, e) of a text or a sound; None for neither."""
-    if isinstance(audio, regions.Timbre):
+    if isinstance(audio, request.Timbre):
         return torch.as_tensor(audio.vector, dtype=torch.float32, device=pipeline.device)[None]
     if audio is not None:
-        wave = regions.listen(audio, timeline.sample_rate)
+        wave = request.listen(audio, timeline.sample_rate)
         if not np.any(wave[: round(pipeline.heard * timeline.sample_rate)]):
             raise ValueError(
                 f"{audio if isinstance(audio, str | Path) else 'the sound given as prompt'}: only silence in its first "
@@ -72,7 +71,7 @@ def _span(timeline, place):
 
 def factors(timeline: Timeline, frames: int, places: Sequence[Region]) -> np.ndarray:
     """What the regions' gains multiply each value of a curve by, (frames,)."""
-    return regions.gains(places, (np.arange(frames) + 0.5) * timeline.video_hop / timeline.sample_rate)
+    return request.gains(places, (np.arange(frames) + 0.5) * timeline.video_hop / timeline.sample_rate)
 
 
 def take(
@@ -106,7 +105,7 @@ def _turned(pieces, sample_rate, places):
     """Pieces of a waveform with the regions' gains, within [-1, 1]."""
     begin = 0
     for piece in pieces:
-        yield np.clip(piece * regions.gains(places, (begin + np.arange(len(piece))) / sample_rate), -1, 1)
+        yield np.clip(piece * request.gains(places, (begin + np.arange(len(piece))) / sample_rate), -1, 1)
         begin += len(piece)
 
 

@@ -60,7 +60,7 @@ class FilmToRMS(nn.Module):
     def forward(
         self, clips: Sequence[torch.Tensor], times: Sequence | None, scale: torch.Tensor | float = 1.0
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Clips, as `frame_encoder.distinct` takes them -> logits of the classes (b, n, k), levels of frames (b, t).
+        """Clips, as `frame_encoder.distinct_maps` takes them -> logits of classes (b, n, k), levels of frames (b, t).
 
         scale: (b, 1, d) of the features that Video2RMS sees.
         """
@@ -69,7 +69,7 @@ class FilmToRMS(nn.Module):
 
 
 class Clip(NamedTuple):
-    """A clip to learn from: maps uint8 (t, c, h, w), times (t,) of `frame_encoder.distinct` or None, curve (n,)."""
+    """A clip to learn from: maps uint8 (t, c, h, w), times (t,) of its pictures or None, curve (n,)."""
 
     maps: torch.Tensor
     times: np.ndarray | None
@@ -179,7 +179,7 @@ def train(
     model: keywords of the Video2RMS, whose layer over time stays an interpolation. maps: uint8 (clips, t, c, h, w),
     perhaps on disk. curves: (clips, n) RMS. groups: film of each clip. among: indices of the clips to train on. share:
     how often each of these is drawn, in proportion (default: equally often). kinds: of the maps. room_tone: of
-    `video2rms.targets`. times: (clips, t), see `frame_encoder.distinct`.
+    `video2rms.targets`. times: (clips, t), see `frame_encoder.distinct_maps`.
     synchronous: films whose sound is known to be in time.
     Returns the Video2RMS, out of which the median lag of the films is taken, and the losses. What the films of a frame
     rate have in common beside it is taken out by the encoder (`late`).

@@ -86,8 +86,7 @@ def examples(
         table = np.empty(len(rows), [(name, values.dtype, values.shape[1:]) for name, values in columns.items()])
         for name, values in columns.items():
             table[name] = values
-        with files.whole(path) as partial:
-            np.save(partial, table)
+        files.write_array(path, table)
     fit.wait()
     tables = [np.load(path, mmap_mode="r") for path, _ in shards]
 

@@ -104,7 +104,6 @@ class RMS2Sound(DiffusionPipeline):
         for piece in latents.split(batch):
             mel = self.decode_mel(piece)
             wave = self.vocoder(mel)
-            wave = wave[None] if wave.ndim == 1 else wave
             hop = wave.shape[-1] // mel.shape[1]
             waves.append(wave[:, : mel.shape[1] * hop].float().cpu())  # HiFi-GAN adds a few samples at the end
         return torch.cat(waves)

@@ -93,8 +93,7 @@ class RMSControlNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
         encoder = self.encoder
         emb = encoder.time_embedding(encoder.get_time_embed(sample=sample, timestep=t))
         class_emb = encoder.get_class_embed(sample=sample, class_labels=timbre)
-        if class_emb is not None:
-            emb = torch.cat([emb, class_emb], -1) if encoder.config.class_embeddings_concat else emb + class_emb
+        emb = torch.cat([emb, class_emb], -1)
         sample = encoder.conv_in(sample)
         skips = [sample]
         for block in encoder.down_blocks:

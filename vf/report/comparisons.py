@@ -47,7 +47,7 @@ def case(
     """
     rows = 1 + len(sounds)
     figure, axes = plt.subplots(rows, 2, figsize=(WIDTH, 1.15 * rows + 0.3), sharex=True, width_ratios=(1.1, 1))
-    rate = timeline.sample_rate / timeline.video_hop
+    rate = timeline.video_rms_rate
     measured = {
         name: rms.rms_curve(torch.as_tensor(np.asarray(w, np.float32)), timeline.video_window, timeline.video_hop)
         for name, w in sounds.items()
@@ -109,7 +109,7 @@ def shapes(wanted: dict[str, ArrayLike], sounds: dict[str, ArrayLike], timeline:
     figure, axes = plt.subplots(
         2, len(wanted), figsize=(1.9 * len(wanted), 3.2), sharex=True, sharey="row", squeeze=False
     )
-    rate, top_level = timeline.sample_rate / timeline.video_hop, 0.0
+    rate, top_level = timeline.video_rms_rate, 0.0
     for (top, bottom), (name, goal) in zip(axes.T, wanted.items()):
         wave = torch.as_tensor(np.asarray(sounds[name], np.float32))
         image = spectrogram(top, wave, timeline, name)

@@ -205,7 +205,7 @@ def films(root: Path) -> Iterator[Finding]:
 
 def sounds(root: Path) -> Iterator[Finding]:
     """The folder of sounds or shards that params.yaml names."""
-    from vf.data import shards
+    from vf.data import media
 
     p = _params(root)
     folder, wanted = p.path(p.audio.root), set(p.audio.sources) - {"render", "films"}
@@ -216,7 +216,7 @@ def sounds(root: Path) -> Iterator[Finding]:
         return
     counts = {"sound files": 0, "shards": 0}
     for path in folder.rglob("*"):
-        counts["sound files"] += path.suffix.lower() in shards.SUFFIXES
+        counts["sound files"] += path.suffix.lower() in media.SOUNDS
         counts["shards"] += path.suffix == ".tar"
     lack = [
         kind

@@ -62,7 +62,7 @@ def statistics(saved: dict) -> Figure:
 
 def curve(saved: Mapping[str, np.ndarray], timeline: Timeline) -> Figure:
     """02: a waveform, its curve, its classes and what they lose. saved: rms.npz."""
-    rate = timeline.sample_rate / timeline.video_hop
+    rate = timeline.video_rms_rate
     figure, axes = plt.subplots(4, 1, figsize=(figures.WIDTH, 5.6), sharex=True)
     wave = saved["wave"]
     axes[0].plot(np.arange(len(wave)) / timeline.sample_rate, wave, color=figures.BLUE, lw=0.3)
@@ -139,7 +139,7 @@ def pretrained(folder: Path) -> Figure:
 def draw(p: params.Params) -> dict[str, Figure]:
     """Draw the figures of 01 to 06 into runs/<run>/figures. Returns them by name, closed."""
     timeline, films = p.timeline, clips.load(p.folder("clips"))
-    rate = timeline.sample_rate / timeline.video_hop
+    rate = timeline.video_rms_rate
     made = {"01_clips": clip(films, timeline), "01_statistics": statistics(_json(p, "clips/statistics"))}
     with np.load(p.folder("rms.npz")) as saved:
         made["02_rms"] = curve(saved, timeline)

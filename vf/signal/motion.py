@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 
-def distinct(times: np.ndarray) -> np.ndarray:
+def previous_pictures(times: np.ndarray) -> np.ndarray:
     """Index of the last frame before each frame that shows another picture; the first picture has its own index.
 
     times: (t,) source timestamps in seconds, from `media.read_frames`. A repeated picture repeats its time.
@@ -19,7 +19,7 @@ def distinct(times: np.ndarray) -> np.ndarray:
 def rate(times: np.ndarray) -> int:
     """Pictures a second of a film, rounded, as its first half second shows; 0 for a still.
 
-    times: (t,) seconds of the picture that each frame shows, as in `distinct`.
+    times: (t,) seconds of the picture that each frame shows, as in `previous_pictures`.
     """
     apart = np.diff(times)
     apart = apart[apart > 0][:12]
@@ -51,7 +51,7 @@ def interpolation(times: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray
 def energy(frames: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Mean square change of brightness since the last distinct picture: the input of the linear-regression baseline.
 
-    frames: uint8 (t, h, w, 3). times: (t,) seconds, as in `distinct`. Returns (t,) float32, 0 to 1.
+    frames: uint8 (t, h, w, 3). times: (t,) seconds, as in `previous_pictures`. Returns (t,) float32, 0 to 1.
     """
     grey = np.stack([cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]).astype(np.float32) / 255
-    return np.square(grey - grey[distinct(times)]).mean((1, 2))
+    return np.square(grey - grey[previous_pictures(times)]).mean((1, 2))

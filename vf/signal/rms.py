@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import log1p
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -60,15 +61,14 @@ class Bins:
     Raises ValueError for values out of range.
     """
 
+    floor: ClassVar[float] = 0.01
     count: int = 64
-    floor: float = 0.01
     silence: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.count < 3 or not 0 < self.floor < 1 or not 0 <= self.silence < self.floor:
+        if self.count < 3 or not 0 <= self.silence < self.floor:
             raise ValueError(
-                f"bins={self.count}, floor={self.floor}, silence={self.silence}; wanted at least 3 bins, "
-                "a floor in (0, 1) and silence below it"
+                f"bins={self.count}, silence={self.silence}; wanted at least 3 bins and silence below {self.floor}"
             )
 
     @property
@@ -78,20 +78,13 @@ class Bins:
         low = float(mu_law(torch.tensor(self.floor, dtype=torch.float64), mu))
         return inverse_mu_law(torch.linspace(low, 1, self.count, dtype=torch.float64), mu).float()
 
-    def values(self, rule: str = "centre") -> torch.Tensor:
-        """RMS value of each class, shape (count,).
+    def values(self) -> torch.Tensor:
+        """RMS value of each class, shape (count,): its centre on the mu-law scale; of class 0 `silence`.
 
-        rule: "centre" of the class on the mu-law scale, or its "upper" edge. The authors decode to the upper edge; the
-        centre halves the error. Class 0 is `silence` by both rules. Raises ValueError for another rule.
+        The authors take the upper edge, which doubles the error.
         """
-        if rule not in ("centre", "upper"):
-            raise ValueError(f"decode rule {rule!r}; wanted 'centre' or 'upper'")
-        edges = self.edges
-        if rule == "upper":
-            filled = edges[1:]
-        else:
-            mu = self.count - 1
-            filled = inverse_mu_law((mu_law(edges[1:], mu) + mu_law(edges[:-1], mu)) / 2, mu)
+        edges, mu = self.edges, self.count - 1
+        filled = inverse_mu_law((mu_law(edges[1:], mu) + mu_law(edges[:-1], mu)) / 2, mu)
         return torch.cat([torch.tensor([self.silence]), filled])
 
     def encode(self, rms: np.ndarray | torch.Tensor) -> torch.Tensor:
@@ -99,21 +92,21 @@ class Bins:
         values = torch.as_tensor(rms).float().contiguous()
         return torch.bucketize(values, self.edges, right=True).clamp(max=self.count - 1)
 
-    def decode(self, classes: torch.Tensor, rule: str = "centre") -> torch.Tensor:
+    def decode(self, classes: torch.Tensor) -> torch.Tensor:
         """Classes, any shape -> RMS values of the same shape (see `values`)."""
-        return self.values(rule)[classes]
+        return self.values()[classes]
 
-    def discretise(self, rms: np.ndarray | torch.Tensor, rule: str = "centre") -> torch.Tensor:
+    def discretise(self, rms: np.ndarray | torch.Tensor) -> torch.Tensor:
         """Round RMS values to the values of their classes: decode(encode(rms)), the same shape."""
-        return self.decode(self.encode(rms), rule)
+        return self.decode(self.encode(rms))
 
 
-def room_tone(curves: np.ndarray | torch.Tensor, floor: float = Bins.floor) -> float:
-    """Level of a room in which nothing happens: median RMS of all frames below `floor`, or 0 if there are none.
+def room_tone(curves: np.ndarray | torch.Tensor) -> float:
+    """Level of a room in which nothing happens: median RMS of all frames of class 0, or 0 if there are none.
 
     curves: RMS, any shape.
     """
-    quiet = torch.as_tensor(curves)[torch.as_tensor(curves) < floor]
+    quiet = torch.as_tensor(curves)[torch.as_tensor(curves) < Bins.floor]
     return quiet.median().item() if len(quiet) else 0.0
 
 

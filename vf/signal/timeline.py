@@ -52,6 +52,11 @@ class Timeline:
         return self.samples // self.video_hop
 
     @property
+    def video_rms_rate(self) -> float:
+        """Frames a second of the curve that Video2RMS predicts (hop 128 at 16 kHz: 125)."""
+        return self.sample_rate / self.video_hop
+
+    @property
     def latent_frames(self) -> int:
         """Frames of the latent (10 s: 256)."""
         frames = self.samples / (self.sound_hop * self.latent_stride)

@@ -34,7 +34,7 @@ class Edits:
     @property
     def rate(self) -> float:
         """Values of the curve a second."""
-        return self.maker.timeline.sample_rate / self.maker.timeline.video_hop
+        return self.maker.timeline.video_rms_rate
 
     @property
     def seconds(self) -> float:

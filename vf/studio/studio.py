@@ -10,7 +10,7 @@ import numpy as np
 from vf.data import files, media, writing
 from vf.foley import alongside, curves, markers, project, session, vocabulary
 from vf.foley import render as foley
-from vf.foley.request import Request, Timbre
+from vf.foley.request import Request, Timbre, listen
 from vf.studio.edits import Edits
 
 Stretch = tuple[str | Path, float, float | None]  # a file, a start (s), and a length (s) or None for the rest
@@ -176,11 +176,7 @@ class Studio(Edits):
         """
         path = self.path(name)
         sample_rate = self.maker.timeline.sample_rate
-        wave = media.read_sound(path, sample_rate, start, seconds)
-        if not np.abs(wave).max(initial=0) > 0:
-            raise ValueError(
-                f"{name}: from {start:g} s on there is only silence; wanted a sound to take the timbre from"
-            )
+        wave = listen((path, start, None if seconds is None else start + seconds), sample_rate)
         if not start and seconds is None:
             return path
         return path, start, start + len(wave) / sample_rate

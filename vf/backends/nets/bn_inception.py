@@ -1,13 +1,15 @@
 """BN-Inception (Ioffe and Szegedy, 2015), trained on ImageNet: the paper's encoder of frames and of optical flow.
 
-Layers, poolings and names are those of the released file bn_inception-52deb4733.pth. It was translated from Caffe:
-poolings include a last window that begins inside the picture (`ceil_mode`), and colours come as blue, green, red.
+Layers, poolings and names are those of the released file (`make weights`). It was translated from Caffe: poolings
+include a last window that begins inside the picture (`ceil_mode`), and colours come as blue, green, red.
 """
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from vf.backends.tensors import build
 
 SIZE = 224  # pixels of a side
 MEAN = (104.0, 117.0, 128.0)  # of blue, green, red, 0 to 255
@@ -111,24 +113,14 @@ def load(state: dict[str, torch.Tensor], channels: int = 3) -> BNInception:
 
     channels: 3, or 2 for x and y of optical flow. With 2 the first convolution is averaged over the colours, as in the
     authors' code: x and y have the same weights, so the network sees only their sum.
-    The source of the released file, bn_inception-9f5701afb96c8044.pth, loads as well; it stores norms as rows.
-    Raises ValueError for other names or shapes.
+    Norms are rows in that file; its copy with vectors, bn_inception-52deb4733.pth, loads as well.
+    Raises tensors.CheckpointError for other tensors.
     """
     state = {name: value for name, value in state.items() if not name.startswith(CLASSIFIER)}
-    state = {name: value[0] if value.ndim == 2 and len(value) == 1 else value for name, value in state.items()}
-    model = BNInception(channels)
-    try:
-        first = state["conv1_7x7_s2.weight"]
-        if first.shape[1] == 3 != channels:
-            state["conv1_7x7_s2.weight"] = first.mean(1, keepdim=True).expand(-1, channels, -1, -1)
-        # a plain dict: files older than `num_batches_tracked` then load strictly, with zeros in its place
-        model.load_state_dict(state)
-    except (KeyError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(
-            f"not the tensors of BN-Inception: {reason}; wanted the file of `make weights`: check which one it is"
-        ) from error
-    return model.eval()
+    first = state.get("conv1_7x7_s2.weight")
+    if first is not None and first.ndim == 4 and first.shape[1] == 3 != channels:
+        state["conv1_7x7_s2.weight"] = first.mean(1, keepdim=True).expand(-1, channels, -1, -1)
+    return build(lambda _: BNInception(channels), state, "BN-Inception, the file of `make weights`")
 
 
 def _squash(maps):

@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from vf.backends.tensors import build
+
 # channels of the branches: 1x1, 1x1 then 3x3, 1x1 then 3x3, pool then 1x1
 MIXED = {
     "3b": (64, 96, 128, 16, 32, 32),
@@ -127,12 +129,6 @@ def frames_input(frames: np.ndarray | torch.Tensor, size: int = 224) -> torch.Te
 
 
 def load(state: dict[str, torch.Tensor]) -> I3D:
-    """I3D in eval mode from the tensors of the released file. Raises ValueError for other names or shapes."""
-    try:
-        model = I3D(len(state["Conv3d_1a_7x7.conv3d.weight"]), len(state["logits.conv3d.weight"]))
-        # a plain dict: files older than `num_batches_tracked` then load strictly, with zeros in its place
-        model.load_state_dict(dict(state))
-    except (KeyError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"not the tensors of rgb_imagenet.pt: {reason}; check which file it is") from error
-    return model.eval()
+    """I3D in eval mode from the tensors of the released file. Raises tensors.CheckpointError for others."""
+    layers = ("Conv3d_1a_7x7", "logits")
+    return build(lambda t: I3D(*(len(t[f"{layer}.conv3d.weight"]) for layer in layers)), state, "rgb_imagenet.pt")

@@ -4,8 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from vf.backends.tensors import build
 from vf.signal.mel import mel_filters
 
+SOURCE = "Wavegram_Logmel_Cnn14_mAP=0.439.pth"
 SAMPLE_RATE = 32000
 WINDOW = 1024
 HOP = 320
@@ -110,8 +112,8 @@ class WavegramLogmelCnn14(nn.Module):
 def load(state: dict[str, torch.Tensor]) -> WavegramLogmelCnn14:
     """WavegramLogmelCnn14 in eval mode from {name: tensor}, as under `model` in the released file.
 
-    The Fourier and mel filters of the file are left out, because `log_mel` computes them. Raises ValueError for other
-    names or shapes, or where the stored mel filters are not those of `log_mel`.
+    The Fourier and mel filters of the file are left out, because `log_mel` computes them. Raises
+    tensors.CheckpointError for other tensors, ValueError where the stored mel filters are not those of `log_mel`.
     """
     stored = state.get(MEL_FILTERS)
     if stored is not None and not (
@@ -120,12 +122,6 @@ def load(state: dict[str, torch.Tensor]) -> WavegramLogmelCnn14:
         raise ValueError(
             f"{MEL_FILTERS} {tuple(stored.shape)} is not 64 bins, 50 Hz to 14 kHz, at 32 kHz: check which file it is"
         )
-    try:
-        model = WavegramLogmelCnn14(len(state["conv_block1.conv1.weight"]), len(state["fc_audioset.weight"]))
-        model.load_state_dict({name: tensor for name, tensor in state.items() if name not in STORED})
-    except (KeyError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(
-            f"not the tensors of Wavegram_Logmel_Cnn14_mAP=0.439.pth: {reason}; check which file it is"
-        ) from error
-    return model.eval()
+    tensors = {name: tensor for name, tensor in state.items() if name not in STORED}
+    layers = ("conv_block1.conv1", "fc_audioset")
+    return build(lambda t: WavegramLogmelCnn14(*(len(t[f"{layer}.weight"]) for layer in layers)), tensors, SOURCE)

@@ -5,7 +5,11 @@ from functools import lru_cache
 import numpy as np
 import torch
 from torch import nn
+from transformers.audio_utils import mel_filter_bank
 
+from vf.backends.tensors import build
+
+SOURCE = "vggish-10086976.pth"
 SAMPLE_RATE = 16000
 WINDOW = 400
 HOP = 160
@@ -17,15 +21,10 @@ BINS = 64
 @lru_cache(maxsize=1)
 def mel_filters() -> torch.Tensor:
     """HTK mel filters from 125 to 7500 Hz, (257, 64): triangles of height 1 over the mel axis, not over hertz."""
-    bins = _mel(np.linspace(0, SAMPLE_RATE / 2, FFT // 2 + 1))[:, None]
-    edges = np.linspace(_mel(125), _mel(7500), BINS + 2)
-    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    return torch.from_numpy(np.minimum(rising, falling).clip(min=0).astype(np.float32))
-
-
-def _mel(hertz):
-    return 1127 * np.log1p(np.asarray(hertz) / 700)
+    bank = mel_filter_bank(
+        FFT // 2 + 1, BINS, 125, 7500, SAMPLE_RATE, norm=None, mel_scale="kaldi", triangularize_in_mel_space=True
+    )
+    return torch.from_numpy(bank.astype(np.float32))
 
 
 def log_mel_examples(wave: np.ndarray | torch.Tensor) -> torch.Tensor:
@@ -79,12 +78,6 @@ class VGGish(nn.Module):
 
 
 def load(state: dict[str, torch.Tensor]) -> VGGish:
-    """VGGish in eval mode from the tensors of the released file. Raises ValueError for other names or shapes."""
-    try:
-        sizes = [len(state[f"{layer}.weight"]) for layer in ("features.0", "embeddings.0", "embeddings.4")]
-        model = VGGish(*sizes)
-        model.load_state_dict(dict(state))
-    except (KeyError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"not the tensors of vggish-10086976.pth: {reason}; check which file it is") from error
-    return model.eval()
+    """VGGish in eval mode from the tensors of the released file. Raises tensors.CheckpointError for others."""
+    layers = ("features.0", "embeddings.0", "embeddings.4")
+    return build(lambda t: VGGish(*(len(t[f"{layer}.weight"]) for layer in layers)), state, SOURCE)

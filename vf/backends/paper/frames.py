@@ -19,7 +19,7 @@ from torchvision.models.optical_flow import RAFT, raft_large
 
 from vf.backends import weights as released
 from vf.backends.nets import bn_inception, i3d
-from vf.backends.tensors import read
+from vf.backends.tensors import build, read
 
 SIZE = (344, 256)  # width, height; the limit of 20 pixels of flow is for this size
 KINDS = ("rgb", "flow")
@@ -39,15 +39,9 @@ class Networks(NamedTuple):
 def load_raft(state: dict[str, torch.Tensor]) -> RAFT:
     """RAFT-large in eval mode from the tensors of torchvision's file (raft_large_C_T_SKHT_V2-ff5fadd5.pth).
 
-    Raises ValueError for other names or shapes.
+    Raises tensors.CheckpointError for other tensors.
     """
-    raft = raft_large(weights=None)
-    try:
-        raft.load_state_dict(state)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"not the tensors of torchvision's RAFT-large: {reason}; check which file it is") from error
-    return raft.eval()
+    return build(lambda _: raft_large(weights=None), state, "torchvision's RAFT-large")
 
 
 def load(

@@ -62,8 +62,8 @@ class FrameEncoder(ModelMixin, ConfigMixin):
     def forward(self, maps: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
         """Features of frames: maps uint8 (b, t, c, h, w) -> (b, t, 2 * widths[-1]).
 
-        They are the mean and the maximum over the picture, normalised. weights: (b, n, t) of `distinct`, which bring
-        the features of pictures to the n frames of a clock: (b, n, 2 * widths[-1]).
+        They are the mean and the maximum over the picture, normalised. weights: (b, n, t) of `distinct_maps`, which
+        bring the features of pictures to the n frames of a clock: (b, n, 2 * widths[-1]).
         """
         b, t = maps.shape[:2]
         x = maps.flatten(0, 1).to(memory_format=torch.channels_last).float() / 64
@@ -85,7 +85,7 @@ class FrameEncoder(ModelMixin, ConfigMixin):
         return self.level(vectors.transpose(1, 2))[:, 0]
 
 
-def distinct(
+def distinct_maps(
     clips: Sequence[torch.Tensor],
     times: np.ndarray | Sequence[np.ndarray] | None,
     fps: float,
@@ -217,7 +217,7 @@ def train(
 
     maps: uint8 (clips, t, c, h, w), perhaps on disk. curves: (clips, n) RMS of the clips. groups: film of each clip.
     among: indices of the clips to train on. kinds: of the maps. start: folder of a trained encoder to continue from.
-    weights: folder of a trained encoder to take as it is. times: (clips, t), see `distinct`. settings: keywords of
+    weights: folder of a trained encoder to take as it is. times: (clips, t), see `distinct_maps`. settings: keywords of
     Options. Returns (encoder, losses).
     Raises FileNotFoundError where a folder has no encoder, ValueError where `weights` was trained on other maps, and
     tensors.CheckpointError where it lacks some.
@@ -279,8 +279,8 @@ def _read(folder):
 def features_of(
     encoder: FrameEncoder, clips: Sequence[torch.Tensor], times: np.ndarray | Sequence[np.ndarray] | None
 ) -> torch.Tensor:
-    """Features (b, t, d) of clips, maps (t, c, h, w) each. times: as in `distinct`."""
-    maps, weights = distinct(clips, times, encoder.config["fps"], encoder.config["late"])
+    """Features (b, t, d) of clips, maps (t, c, h, w) each. times: as in `distinct_maps`."""
+    maps, weights = distinct_maps(clips, times, encoder.config["fps"], encoder.config["late"])
     return encoder(maps.to(encoder.device), None if weights is None else weights.to(encoder.device))
 
 
@@ -297,7 +297,7 @@ def encode(
     """Features of clips: maps uint8 (clips, t, c, h, w), perhaps on disk -> (clips, t, d) float16.
 
     among: indices of the clips; None for all. generator: if given, each clip is augmented (`augment`).
-    kinds: of the maps. times: (clips, t), see `distinct`.
+    kinds: of the maps. times: (clips, t), see `distinct_maps`.
     """
     parts = []
     index = list(range(len(maps)) if among is None else among)
@@ -317,8 +317,8 @@ def load(
 ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """A frozen encoder as a function (frames, times) of one clip -> features (t, d) float16.
 
-    times: (t,) seconds from the clip's beginning, see `distinct`. folder: of the encoder. reader: `frames.Reader` of
-    the maps that it was trained on. device: of the encoder.
+    times: (t,) seconds from the clip's beginning, see `distinct_maps`. folder: of the encoder. reader: `frames.Reader`
+    of the maps that it was trained on. device: of the encoder.
     Raises tensors.CheckpointError for a folder that lacks weights, ValueError for an encoder of other maps.
     """
     encoder = _read(folder).to(device)

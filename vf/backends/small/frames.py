@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import torch
 
-from vf.signal.motion import distinct
+from vf.signal.motion import previous_pictures
 
 
 def _grey(frames, size):
@@ -42,7 +42,7 @@ def difference(frames: np.ndarray, times: np.ndarray, pool: int = 2) -> np.ndarr
             f"frames are {width} x {height}; wanted sides that are multiples of {pool}: change features.size"
         )
     grey = _grey(frames, (width, height))
-    before = grey[distinct(times)]
+    before = grey[previous_pictures(times)]
     rows, earlier = grey.reshape(-1, width), before.reshape(-1, width)
     brighter, darker = (cv2.subtract(*pair).reshape(grey.shape) for pair in ((rows, earlier), (earlier, rows)))
     small = np.stack([cv2.resize(g, (width // pool, height // pool), interpolation=cv2.INTER_AREA) for g in grey])
@@ -60,7 +60,7 @@ def flow(frames: np.ndarray, times: np.ndarray, pool: int = 2, limit: float = 20
     engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     fields = []
     last = None  # pair of pictures of the last field: a repeated picture shares it
-    for k, previous in enumerate(distinct(times)):
+    for k, previous in enumerate(previous_pictures(times)):
         pair = (previous, times[k])
         if pair == last:
             field = fields[-1]

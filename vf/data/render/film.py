@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
-from vf.data import files, processes, writing
+from vf.data import clips, files, processes, writing
 from vf.data.clips import Event
 from vf.data.render import sound as render_sound
 from vf.data.render import strokes
@@ -344,8 +344,7 @@ def _write(job, folder, seconds, fps, size, sample_rate, seed):
     frames, wave, events = film(split, index, seconds, fps, size, sample_rate, seed)
     name = f"{split}-{index:04d}"
     writing.write_film(folder / f"{name}_denoised.mp4", frames, fps, wave, sample_rate)
-    lines = [f"{e.time:.4f} {e.material} {e.action} {e.reaction}" for e in events]
-    files.write_text(folder / f"{name}_times.txt", "\n".join(lines) + "\n")
+    clips.write_times(folder / f"{name}_times.txt", events)
     return split, name
 
 

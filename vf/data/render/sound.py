@@ -40,12 +40,11 @@ FORCE = 1.3  # exponent of a hit's level
 class Thing:
     """One object, with modes, spectrum and loudness of its own.
 
-    material: one of MATERIALS. frequencies (Hz), decays (s, to -60 dB), gains: of each mode. ringing: the modes' share
+    frequencies (Hz), decays (s, to -60 dB), gains: of each mode. ringing: the modes' share
     of the power. centre (Hz), width (octaves), noise_decay (s, to -60 dB): of the noise. grains: a second; 0 for smooth
     noise. level: RMS of a full hit, before the film's gain.
     """
 
-    material: str
     frequencies: np.ndarray
     decays: np.ndarray
     gains: np.ndarray
@@ -73,7 +72,6 @@ def thing(material: str, rng: np.random.Generator, spread: float = 1.0) -> Thing
     decays = decay * np.exp(rng.normal(0, 0.25 * spread)) * (frequencies / frequencies[0]) ** -0.4
     gains = rng.uniform(0.4, 1, len(frequencies)) * (frequencies / frequencies[0]) ** -0.5
     return Thing(
-        material=material,
         frequencies=frequencies,
         decays=decays,
         gains=gains / np.linalg.norm(gains),

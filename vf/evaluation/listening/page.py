@@ -93,7 +93,7 @@ def make(
     out, systems_of = Path(out), _by_name(folders)
     if out.exists():
         raise ValueError(f"{out}: exists; wanted a new folder, as answers belong to one page: choose another name")
-    paths = systems.named(films, media.SUFFIXES)
+    paths = systems.named(films, media.FILMS)
     events = {n: read_times(t) for n, p in paths.items() if (t := p.with_name(f"{n}_times.txt")).exists()}
     if not events:
         raise ValueError(

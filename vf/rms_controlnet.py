@@ -1,3 +1,0 @@
-"""Where `model_index.json` of pipelines saved before 0.2 says that the control net lives."""
-
-from vf.models.rms_controlnet import RMSControlNet  # noqa: F401
