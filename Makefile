@@ -39,12 +39,12 @@ plots: install          ## `dvc plots diff` of REVISIONS as one page that needs 
 publish: install        ## the published run once more, results/small, which git tracks; params.yaml stays as it is
 	$(PY) -m vf.aside run=small profile=small
 
-# DVC leaves the settings in params.yaml: `git checkout params.yaml`. A value with blanks wants `dvc exp run -S` itself
+# the settings stay in params.yaml, as those of `dvc exp run -S` do: `git checkout params.yaml`; a value has no blanks here
 SET ?=
 STAGES ?= report
 try: params             ## a run of `dvc exp run` with other values: SET='small.video2rms.model.bins=32 seed=1', STAGES=report
-	@$(PY) -m vf.check $(foreach each,$(SET),'$(each)')
-	$(DVC) exp run $(foreach each,$(SET),-S '$(each)') $(STAGES)
+	@$(PY) -m vf.change $(foreach each,$(SET),'$(each)')
+	$(DVC) exp run $(STAGES)
 
 tries: install          ## the runs of `dvc exp run`: what was changed, and two numbers
 	@$(DVC) exp show --only-changed --no-pager --md \
@@ -88,7 +88,7 @@ studio: install         ## the desk as a page on this machine: a film goes in, i
 		--MappingKernelManager.cull_interval=60 --MappingKernelManager.cull_idle_timeout=600 $(ARGS) vf/studio/page.ipynb
 
 # The whole pipeline in minutes: the small profile with less of everything, in a run of its own (vf/aside.py).
-SMOKE := run=smoke small.timeline.seconds=2.4 small.clips.render_films.count.train=12 small.clips.render_films.count.valid=4 \
+SMOKE := run=smoke profile=small small.timeline.seconds=2.4 small.clips.render_films.count.train=12 small.clips.render_films.count.valid=4 \
 	small.clips.render_films.count.test=8 small.sounds.count=48 small.features.encoder.steps=6 \
 	small.video2rms.train.steps=6 small.embedders.picture_dims=2 \
 	small.rms_controlnet.train.steps=6 small.generate.num_inference_steps=2 small.generate.films=1 small.repeats.seeds=2 \
@@ -110,7 +110,7 @@ override SOUNDS := $(value SOUNDS)
 export FILMS SOUNDS
 OWN = $(shell sed -n 's/^run: *["'\'']\{0,1\}\([A-Za-z0-9_.-]*\).*/\1/p' params.yaml)
 REAL_RUN ?= $(OWN)-real
-REAL = 'run=$(REAL_RUN)' films.source=greatest_hits 'films.audio=$(AUDIO)' 'audio.sources=[films,folder]' \
+REAL = 'run=$(REAL_RUN)' profile=small films.source=greatest_hits 'films.audio=$(AUDIO)' 'audio.sources=[films,folder]' \
 	small.features.weights=null 'small.features.size=[384,288]' small.features.pool=4 small.features.start=pretrained/frame_encoder small.features.views=0 \
 	small.features.encoder.steps=100 small.features.encoder.lr=2.0e-3 small.repeats.seeds=1 \
 	small.video2rms.decode=mu_law small.rms_controlnet.train.steps=400 \

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from project import ROOT
 
-from vf import check, params, schema
+from vf import change, check, params, schema
 from vf.data.render import film
 from vf.evaluation import systems
 from vf.report import doctor
@@ -176,7 +176,10 @@ BAD = [  # the key, what stands in its place, and a word of the one line that an
     *(("ablation.video2rms.bins_16", f"{name}: {{decode: mean}}", wanted) for name, wanted in (
         ("a.b", 'has the name "a.b"'), ("1e3", 'has the name "1e3"'), ("features_x", "another name than features_x"),
     )),
-    ("small.features.kinds", "kinds: [flow]", "which features.weights has learned from, or null there"),
+    ("small.features.kinds", "kinds: [flow]", r"\[difference\], as pretrained/frame_encoder has, or null for"),
+    ("small.features.encoder.widths", "widths: [12, 96]",
+     r"widths is \[12, 96\]; wanted \[12, 32, 48, 96\], as pretrained/frame_encoder has"),
+    ("small.features.start", "start: pretrained/frame_encoder", "null, as features.weights is taken as it is"),
     # numbers
     ("small.video2rms.train.steps", "steps: -5", "steps is -5; wanted a whole number of at least 0"),
     ("small.video2rms.train.batch", "batch: 0", "batch is 0; wanted a whole number of at least 1"),
@@ -485,7 +488,8 @@ def test_the_doctor_lets_go_who_is_well():
 def test_the_curve_that_both_networks_learn_as_one_is_not_low_passed(tmp_path):
     shares = ", ".join(f"{name}: 0.0" for name in ("weight_decay", "level", "joined", "overlaid", "hidden", "dropped"))
     text = changed("small.features.end_to_end", f"end_to_end: {{steps: 8, batch: 2, lr: 1.0e-3, {shares}}}")
-    text = text.replace("low_pass: false", "low_pass: true", 1).replace("repeats: {seeds: 3}", "repeats: {seeds: 1}", 1)
+    for before, after in (("low_pass: false", "low_pass: true"), ("seeds: 3", "seeds: 1"), ("views: 1", "views: 0")):
+        text = text.replace(before, after, 1)
     (line,) = said(tmp_path, text)
     assert "small.video2rms.low_pass is true; wanted false, as features.end_to_end learns the curve as it is" in line
 
@@ -495,23 +499,62 @@ def test_a_clip_is_joined_or_laid_over_another_and_not_both(tmp_path):
         shares = f"joined: 0.7, overlaid: {overlaid}, hidden: 0.0, dropped: 0.0"
         block = f"end_to_end: {{steps: 8, batch: 2, lr: 1.0e-3, weight_decay: 0.0, level: 1.0, {shares}}}"
         text = changed("small.features.end_to_end", block)
-        return said(tmp_path, text.replace("repeats: {seeds: 3}", "repeats: {seeds: 1}", 1))
+        return said(
+            tmp_path, text.replace("repeats: {seeds: 3}", "repeats: {seeds: 1}", 1).replace("views: 1", "views: 0", 1)
+        )
 
     assert answered(0.3) == []
     (line,) = answered(0.4)
     assert line.endswith("wanted joined and overlaid that are 1 together at most, as each clip is one or the other")
 
 
-def test_settings_of_a_try_are_checked_with_the_nearest_key_and_nothing_is_written(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("settings, said", [
+    (["small.video2rms.model.bin=32"],
+     "small.video2rms.model.bin=32: small.video2rms.model.bin is no key; wanted bins: mend the name\n"),
+    (["seed=1", "small.video2rms.model.bins=0"],
+     "small.video2rms.model.bins is 0; wanted a whole number of at least 3\n"),
+    (["small.features.end_to_end.steps=3"],
+     "small.features.end_to_end.steps=3: small.features.end_to_end.steps is no key; small.features.end_to_end is null; "
+     "wanted a block there: set that as one\n"),
+    (["seed=!!timestamp x"], "seed=!!timestamp x: '!!timestamp x' is not YAML; mend the value\n"),
+    (["seed=!!int ''"], "seed=!!int '': \"!!int ''\" is not YAML; mend the value\n"),
+    (["films.root="], 'films.root is ""; wanted a text\n'),
+])  # fmt: skip
+def test_wrong_settings_are_one_line_with_the_nearest_key_and_nothing_is_written(
+    tmp_path, monkeypatch, capsys, settings, said
+):
     (tmp_path / "params.yaml").write_text(PARAMS)
     monkeypatch.chdir(tmp_path)
-    for settings, said in (
-        (["seed=1", "small.video2rms.model.bins=32"], ""),
-        (["small.video2rms.model.bin=32"],
-         "small.video2rms.model.bin=32: small.video2rms.model.bin is no key; wanted bins: mend the name\n"),
-        (["seed=1", "small.video2rms.model.bins=0"],
-         "small.video2rms.model.bins is 0; wanted a whole number of at least 3\n"),
-    ):  # fmt: skip
-        monkeypatch.setattr("sys.argv", ["vf.check", *settings])
-        assert check.main() == bool(said) and capsys.readouterr().err == said
+    monkeypatch.setattr("sys.argv", ["vf.change", *settings])
+    assert change.main() == 1 and capsys.readouterr().err == said
     assert (tmp_path / "params.yaml").read_text() == PARAMS and len(list(tmp_path.iterdir())) == 1
+
+
+SETTINGS = ["seed=3", "run=no", "films.root=2024", "audio.held_out=null", "small.video2rms.train.lr=1.0e-3",
+    "ablation.features={flow: {small: [flow], paper: [flow]}}", "small.video2rms.train.precision=no",
+    "ablation.video2rms.new={model: {bins: 100}}", "~ablation.rms2sound.hold",
+    "small.features.weights=null"]  # fmt: skip
+
+
+def test_settings_are_written_as_they_were_checked_and_comments_stay(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(PARAMS)
+    change.write(path, [])
+    assert path.read_text() == PARAMS
+    change.write(path, SETTINGS)
+    wanted = yaml.safe_load(PARAMS)
+    for setting in SETTINGS:
+        check.change(wanted, setting)
+    assert check.check(path) == wanted and wanted["run"] == "no" and list(wanted["ablation"]["features"]) == ["flow"]
+    lines, before = path.read_text().splitlines(), PARAMS.splitlines()
+    assert sum(line not in before for line in lines) < 15, "but for a blank or two in the changed ones"
+    assert sum("#" in line for line in lines) >= sum("#" in line for line in before) - 1
+
+
+def test_a_setting_may_mend_the_file(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(PARAMS.replace("run: mine", "run: 3x/"))
+    with pytest.raises(check.ParamsError, match="params.yaml, line 3: run is"):
+        change.write(path, ["seed=1"])
+    change.write(path, ["run=mine"])
+    assert check.check(path) == yaml.safe_load(PARAMS)

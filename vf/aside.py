@@ -31,7 +31,7 @@ def settle(root: Path, settings: list[str]) -> dict:
     settings = list(settings)
     for i, setting in enumerate(settings):
         key, _, text = setting.partition("=")
-        if key in FOLDERS:
+        if key in FOLDERS and text:
             folder = Path(text).expanduser().resolve()
             if not folder.is_dir():
                 raise check.ParamsError([f"{setting}: {folder} is no folder; wanted one: mend the path"])

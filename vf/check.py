@@ -1,14 +1,9 @@
-"""Holds params.yaml against `vf.schema`: all that is wrong with it at once, one line each.
-
-`python -m vf.check key=value ...` holds it against the schema as these settings would change it, and writes nothing:
-`dvc exp run -S` itself knows no near key and no allowed value.
-"""
+"""Holds params.yaml against `vf.schema`: all that is wrong with it at once, one line each."""
 
 import copy
 import json
 import math
 import re
-import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,6 +13,8 @@ from pydantic import ValidationError
 
 from vf import schema
 
+# of YAML: ValueError for thousands of digits, others for tags that do not fit, such as `!!bool 3` and `!!timestamp x`
+UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
 MOST = 100_000  # values: more are a trap, names of which stand for lists of names, and so on
 
 
@@ -65,7 +62,7 @@ def read(path: Path) -> tuple[dict, dict[tuple, int], list[tuple[int, str]]]:
         raise ParamsError(
             [f"{path.name}, line {line}: byte {error.object[error.start]:#x} is not UTF-8; save the file as UTF-8"]
         ) from error
-    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:  # KeyError: of a tag, `!!bool 3`
+    except UNREADABLE as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ParamsError(
@@ -178,6 +175,8 @@ def change(values: dict, setting: str) -> None:
         if part not in known and not (last and (part in _keys(above) or not _keys(above))):
             near = get_close_matches(part, known, 1, 0.6)
             wanted = f"wanted {near[0]}: mend the name" if near else f"there are {', '.join(known) or 'no keys'}"
+            if not isinstance(block, dict):
+                wanted = f"{_dotted(at[:k])} is {_shown(block)}; wanted a block there: set that as one"
             raise ParamsError([f"{setting}: {_dotted(at[: k + 1])} is no key; {wanted}"])
         block = block[part] if k < len(above) else block
     if removed:
@@ -189,21 +188,22 @@ def change(values: dict, setting: str) -> None:
         return
     try:
         block[name], _, twice = _parsed(text, at)
-    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:  # ValueError: thousands of digits
+    except UNREADABLE as error:
         raise ParamsError([f"{setting[:200]}: {text[:100]!r} is not YAML; mend the value"]) from error
     if twice:
         raise ParamsError([f"{setting[:200]}: {twice[0][1]}"])
 
 
 def settle(path: Path, settings: Sequence[str]) -> dict:
-    """Values of params.yaml with settings, as of `change`, checked before and after.
+    """Values of params.yaml with settings, as of `change`, if all of them are right then.
 
     path: of the file, which stays as it is. Raises ParamsError, a line for each thing that is wrong.
     """
-    values = check(path)
+    values, _, twice = read(path)
     for setting in settings:
         change(values, setting)
-    if found := _wrong(values, {}, [], path.name):
+    if found := _wrong(values, {}, twice, path.name):
+        check(path)  # says in which line, where the file itself is wrong
         raise ParamsError([text for _, text in found])
     return values
 
@@ -377,17 +377,3 @@ def _shown(value):
     """A value as YAML would have it, not too long."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def main() -> int:
-    """Check the params.yaml of this folder with the command line's settings. Returns the exit status."""
-    try:
-        settle(Path("params.yaml"), sys.argv[1:])
-    except ParamsError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

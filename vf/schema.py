@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from vf.signal.timeline import Timeline as Clock
 
+ENCODER = "pretrained/frame_encoder"  # the one that ships
 RENDERED = 5.0  # seconds of a film that vf.data.render.film makes
 MAY_BE_MISSING: Any = None  # default of a key that may be left out; `null` in the file is refused all the same
 
@@ -195,7 +196,7 @@ class SmallFeatures(Features):
 
 
 class PaperFeatures(Features):
-    """BN-Inception is frozen: nothing to train, no run to start from."""
+    """BN-Inception is frozen: nothing to train or to start from."""
 
     weights: None
     kinds: PaperKinds
@@ -561,9 +562,19 @@ def _maps(size, pool):
         return f"sides that are multiples of `pool`, {pool}"
 
 
-def _encoded(features, widths, start, checkpoint):
-    if not (start or checkpoint) and features != 2 * widths[-1]:
+def _encoded(features, widths, checkpoint):
+    if not checkpoint and features != 2 * widths[-1]:
         return f"{2 * widths[-1]}, twice the last of features.encoder.widths"
+
+
+def _shipped(key, is_right, wanted):
+    """A rule for a key of the small profile where it takes the frame encoder that ships, or starts from it."""
+
+    def check(value, *folders):
+        if ENCODER in folders and not is_right(value):
+            return f"{wanted}, as {ENCODER} has, or null for features.weights and features.start"
+
+    return Rule((key, "small.features.weights", "small.features.start"), check)
 
 
 def _trained(steps, start):
@@ -627,12 +638,25 @@ RULES = [
             None if window <= seconds * fps else f"the {seconds * fps:g} video frames of a clip at most"
         ),
     ),
+    _shipped("small.features.kinds", lambda kinds: kinds == ["difference"], "[difference]"),
+    _shipped("small.features.encoder.widths", lambda widths: widths == [12, 32, 48, 96], "[12, 32, 48, 96]"),
+    _shipped("small.timeline.fps", lambda fps: fps == 30, "30"),
     Rule(
-        ("small.features.kinds", "small.features.weights"),
-        lambda kinds, weights: (
-            None
-            if kinds == ["difference"] or weights != "pretrained/frame_encoder"
-            else "[difference], which features.weights has learned from, or null there"
+        ("small.features.start", "small.features.weights"),
+        lambda start, weights: "null, as features.weights is taken as it is" if start and weights else None,
+    ),
+    Rule(
+        ("small.video2rms.start", "small.features.end_to_end"),
+        lambda start, together: "null, as features.end_to_end trains Video2RMS" if start and together else None,
+    ),
+    Rule(
+        ("small.features.views", "small.features.end_to_end"),
+        lambda views, together: "0, as features.end_to_end makes views of its own" if views and together else None,
+    ),
+    Rule(
+        ("small.features.end_to_end", "small.features.kinds"),
+        lambda together, kinds: (
+            "hidden: 0, as flow alone has no picture" if together and together["hidden"] and kinds == ["flow"] else None
         ),
     ),
     Rule(
@@ -644,15 +668,7 @@ RULES = [
         ),
     ),
     Rule(("paper.timeline.latent_stride",), lambda stride: None if stride == 4 else "4, AudioLDM's"),
-    Rule(
-        (
-            "small.video2rms.model.features",
-            "small.features.encoder.widths",
-            "small.features.start",
-            "small.video2rms.start",
-        ),
-        _encoded,
-    ),
+    Rule(("small.video2rms.model.features", "small.features.encoder.widths", "small.video2rms.start"), _encoded),
     Rule(
         ("small.video2rms.low_pass", "small.features.end_to_end"),
         lambda low, together: "false, as features.end_to_end learns the curve as it is" if low and together else None,

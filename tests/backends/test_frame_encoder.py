@@ -95,6 +95,16 @@ def test_clips_of_films_of_several_rates_are_learnt_from_together():
     assert frame_encoder.encode(encoder, maps, times=times).shape == (12, 40, 24)
 
 
+@pytest.mark.parametrize("fps", [25, 30])
+def test_a_clip_of_any_clock_keeps_its_own_frames(fps):
+    maps, curves = strokes()
+    times = np.tile(np.arange(40) / fps, (12, 1))
+    options = {"steps": 1, "widths": (6, 12), "window": 16, "batch": 4, "precision": "no"}
+    encoder, _ = frame_encoder.train(maps, curves, range(12), range(8), times=times, fps=fps, **options)
+    same = frame_encoder.encode(encoder, maps), frame_encoder.encode(encoder, maps, times=times)
+    np.testing.assert_allclose(*same, atol=2e-3)
+
+
 def test_what_has_not_changed_since_the_last_frame_is_seen_as_such():
     encoder = FrameEncoder(3, (4, 8)).eval()
     maps = torch.randint(0, 255, (1, 8, 3, 16, 16), dtype=torch.uint8)

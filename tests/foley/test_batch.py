@@ -75,6 +75,27 @@ def test_it_goes_on_where_it_stopped(shell, tmp_path, capsys):
     assert shell(*words, "--seed", "1", "--negative", "no music", "--wav") == (0, [])
 
 
+def test_another_way_to_the_curve_makes_another_sound(shell, tmp_path, monkeypatch):
+    """Classes decoded otherwise, or features of an encoder that was trained again: the same words ask for more."""
+    encoder = tmp_path / "encoder"
+    encoder.mkdir()
+    (encoder / "weights").write_text("1")
+
+    def changed(**changes):
+        made = maker(guidance_scale=2.0)
+        made.origin = encoder, {"profile": "small", "kinds": ["difference"], "pool": 2}
+        for key, value in changes.items():
+            setattr(made, key, value)
+        monkeypatch.setattr(VideoFoley, "from_pretrained", lambda *_, **__: made)
+        return len(shell("in", "--prompt", "a", "--output", "out")[1])
+
+    assert changed() == 3 and changed() == 0
+    assert changed(decode="mu_law") == 3 and changed(decode="mu_law") == 0
+    assert changed() == 3
+    (encoder / "weights").write_text("2")
+    assert changed() == 3 and changed() == 0
+
+
 def test_a_bad_film_stops_no_other_and_is_named_at_the_end(shell, tmp_path, monkeypatch, capsys):
     (tmp_path / "in" / "broken.mp4").write_bytes(b"no film")
     plain = VideoFoley.predict

@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
+import yaml
 from safetensors.torch import load_file
 
 from vf.backends.small import backbone, embedders, frame_encoder
 from vf.data import writing
 from vf.data.render import film as render
+from vf.foley import pretraining
 from vf.foley.pretraining import PARTS, Pretraining, stops
 from vf.foley.render import VideoFoley
 from vf.models.rms2sound import RMS2Sound
@@ -85,10 +87,10 @@ def test_real_films_are_learnt_from_once_and_never_where_they_test_others(real, 
     for name in ("a_mic", "a_denoised", "b_denoised", "c_mic", "d_denoised", "plain"):
         (films / f"{name}.mp4").touch()
     pretraining = Pretraining(RECIPE, tmp_path / "state", real, films, workers=1)
-    found = {path.stem for path in pretraining._real_films()}
+    found = {path.stem for path in pretraining.real_films()}
     assert found == {"a_mic", "b_denoised", "c_mic", "d_denoised", "plain"}
     (films / "test.txt").write_text("c\nd_denoised\n")
-    assert {path.stem for path in pretraining._real_films()} == {"a_mic", "b_denoised", "plain"}
+    assert {path.stem for path in pretraining.real_films()} == {"a_mic", "b_denoised", "plain"}
 
 
 def test_every_part_is_trained_and_what_ships_is_what_the_back_ends_load(real, tmp_path):
@@ -125,15 +127,57 @@ def test_every_part_is_trained_and_what_ships_is_what_the_back_ends_load(real, t
     assert scoring.texts(["A hit on wood."]).shape[0] == 1
     assert losses == {} and scoring.windows(np.zeros((1, 32000), np.float32))["fad"].shape[-1] == 4
     maps = np.zeros((1, 8, 3, 16, 16), np.uint8)
-    encoder, losses = frame_encoder.train(maps, None, [0], [0], weights=out / "video-foley" / "encoder")
+    encoder, losses = frame_encoder.train(maps, None, [0], [0], weights=out / "video-foley" / "encoder", widths=[4] * 4)
     assert losses == [] and frame_encoder.encode(encoder, maps).shape == (1, 8, 8)
-    with pytest.raises(ValueError, match="maps of 3 channels and features.kinds gives 2"):
-        frame_encoder.train(maps[:, :, :2], None, [0], [0], weights=out / "video-foley" / "encoder")
+    with pytest.raises(ValueError, match="is an encoder of channels 3; wanted channels 2, by features.kinds"):
+        frame_encoder.train(maps[:, :, :2], None, [0], [0], weights=out / "video-foley" / "encoder", widths=[4] * 4)
+    for key in ("weights", "start"):
+        with pytest.raises(ValueError, match=f"of widths .*, fps 30; wanted .* fps 25, .*features.{key} to null"):
+            frame_encoder.train(maps, None, [0], [0], fps=25, steps=1, **{key: out / "video-foley" / "encoder"})
     with pytest.raises(ValueError, match="has no film of 1.2 s.*--films"):
         Pretraining(RECIPE, tmp_path / "state", real, tmp_path / "out", workers=1).video2rms()
     for load in (backbone.load, embedders.load):
         with pytest.raises(FileNotFoundError, match="make pretrain"):
             load(tmp_path)
+
+
+def test_a_part_of_another_recipe_or_of_other_films_begins_anew(real, tmp_path, capsys):
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "a.mp4").touch()
+
+    def renewed(part, **changes):
+        made = Pretraining(RECIPE | changes, tmp_path / "state", real, tmp_path / "films", workers=1)
+        folders = [made.state / part, made.state / "films" / part, made.state / "examples" / part, made.part(part)]
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        (made.state / f"{part}.csv").touch()
+        made.renew(part)
+        there = [folder.exists() for folder in folders] + [(made.state / f"{part}.csv").exists()]
+        assert len(set(there)) == 1
+        return not there[0]
+
+    settings = RECIPE["video2rms"]
+    assert not renewed("vae") and not renewed("vae") and not renewed("vae", sampler={"num_inference_steps": 3})
+    assert renewed("vae", sounds=RECIPE["sounds"] | {"vae": {"count": 7, "rounds": 2}})
+    assert capsys.readouterr().out.startswith("vae: sounds.vae of ")
+    assert renewed("vae") and not renewed("unet", vae={"steps": 5})
+    assert not renewed("video2rms") and not renewed("video2rms", video2rms=settings | {"decode": "median"})
+    assert renewed("video2rms", video2rms=settings | {"pool": 4}) and renewed("video2rms")
+    (tmp_path / "films" / "b.mp4").touch()
+    assert renewed("video2rms") and not renewed("video2rms")
+
+
+@pytest.mark.parametrize("option, said", [("--real", "such folder"), ("--films", "such folder"), (None, "has no film")])
+def test_folders_are_looked_at_before_hours_of_training(real, tmp_path, monkeypatch, capsys, option, said):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(RECIPE))
+    (tmp_path / "films").mkdir()
+    words = {"--real": real, "--films": tmp_path / "films", "--recipe": recipe, "--state": tmp_path / "state"}
+    words |= {option: tmp_path / "none"} if option else {}
+    monkeypatch.setattr("sys.argv", ["vf.pretrain", *(str(word) for pair in words.items() for word in pair)])
+    with pytest.raises(SystemExit):
+        pretraining.main()
+    assert said in capsys.readouterr().err.splitlines()[-1] and not (tmp_path / "state").exists()
 
 
 def test_what_was_interrupted_ends_as_what_was_not(real, tmp_path, monkeypatch):

@@ -177,8 +177,17 @@ def _check_own(k, films, outputs, wanted, table):
 def _digest(maker, wanted):
     """SHA-256 of all that a sound depends on, but for the film."""
     files = {key: record.sha256(path) for key in ("audio", "curve", "regions") if (path := getattr(wanted, key))}
+    encoder, reading = maker.origin or (None, None)
+    model = {
+        "model": maker.digest,
+        "timeline": asdict(maker.timeline),
+        "size": list(maker.size),
+        "decode": maker.decode,
+        "reading": reading,
+        "encoder": [record.sha256(path) for path in sorted(encoder.glob("*")) if path.is_file()] if encoder else None,
+    }
     choices = ("prompt", "negative", "level", "seed", "best_of", "correct_gain", "loudness", "partial")
-    values = {key: getattr(wanted, key) for key in choices} | files | asdict(maker.settings) | {"model": maker.digest}
+    values = {key: getattr(wanted, key) for key in choices} | files | asdict(maker.settings) | model
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

@@ -42,7 +42,7 @@ def predict(
         first = k * step
         if first >= max(1, frames):
             break
-        tick(first / frames)
+        tick(first / max(1, frames))
         seen = torch.as_tensor(np.asarray(features(pictures, times), np.float32), device=model.device)
         levels = video2rms.decode(model(seen[None]).softmax(-1), model.classes, rule)[0]
         joined.add(first, levels[:, None])

@@ -51,6 +51,18 @@ SCORING = ("tagger", "scoring_clap")  # of the metrics
 TRACK = re.compile("_(mic|denoised)$")  # of a film of Greatest Hits
 RENDERED = "rendered"  # all rendered films, where films are told apart
 PARTS = SYSTEM + SCORING + ("progress",)
+MADE_OF = {  # keys of the recipe beside a part's own, `seed` and `timeline`
+    "vae": ("sounds.vae", "real"),
+    "vocoder": ("sounds.vae", "real"),
+    "clap": ("sounds.captions", "real"),
+    "tagger": ("sounds.captions", "real"),
+    "scoring_clap": ("sounds.captions", "real"),
+    "unet": ("sounds.unet", "real"),
+    "controlnet": ("sounds.controlnet", "real"),
+    "frame_encoder": ("films",),
+    "video2rms": ("films",),
+    "progress": ("sounds.progress", "sampler"),
+}
 # of what is rendered; no two parts get the same sounds or films
 SEEDS = {
     "vae": 1000,
@@ -87,6 +99,30 @@ class Pretraining:
     def part(self, name: str) -> Path:
         """Folder of a finished part."""
         return self.state / "parts" / name
+
+    def renew(self, name: str) -> None:
+        """Take away what a part has so far, finished or not, where the recipe or the real films are others since.
+
+        What other parts made of it stays.
+        """
+        made_of = {key: self.recipe[key] for key in ("seed", "timeline", name) if key in self.recipe}
+        for key in MADE_OF[name]:
+            block, _, entry = key.partition(".")
+            made_of[key] = self.recipe[block][entry] if entry else self.recipe[block]
+        if name == "video2rms":
+            made_of[name] = {key: value for key, value in made_of[name].items() if key != "decode"}  # of what ships
+            made_of["real_films"] = [path.name for path in self.real_films()]
+        kept = self.state / f"{name}.json"
+        if fit.is_main():
+            before = files.read_json(kept) if kept.exists() else made_of
+            if changed := [key for key in made_of if made_of[key] != before.get(key)]:
+                print(f"{name}: {', '.join(changed)} of {kept} changed since; it begins anew")
+                for folder in (self.state / name, self.state / "films" / name, self.state / "examples" / name):
+                    shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(self.part(name), ignore_errors=True)
+                (self.state / f"{name}.csv").unlink(missing_ok=True)
+            files.write_json(kept, made_of)
+        fit.wait()
 
     def log(self, part: str, **row) -> None:
         """Add a line to the history of a part: the time in seconds since 1970, and the values of `row`.
@@ -274,6 +310,7 @@ class Pretraining:
         options = self.recipe["frame_encoder"] | {
             "seed": self.recipe["seed"],
             "checkpoint": self.state / "frame_encoder",
+            "fps": self.timeline.fps,
         }
         for k in self._rounds("frame_encoder", options["steps"], settings["rounds"]):
             films = [(path, 0.0) for path in self._rendered("frame_encoder", k)]
@@ -308,16 +345,16 @@ class Pretraining:
         rendered = self._rendered("video2rms", 0)
         starts = [(path, 0.0, RENDERED) for path in rendered]
         seconds = self.timeline.seconds
-        for path in self._real_films():
+        for path in self.real_films():
             length = len(media.read_sound(path, self.timeline.sample_rate)) / self.timeline.sample_rate
-            starts += [(path, start, path.stem) for start in np.arange(0, length - seconds, settings["hop"])]
+            starts += [(path, start, path.stem) for start in np.arange(0, length - seconds + 1e-6, settings["hop"])]
         if len(starts) == len(rendered):
             raise ValueError(f"{self.films}: has no film of {seconds:g} s; wanted real films with sound: set --films")
         folder = self.state / "films" / "video2rms" / "maps"
         stored = self._maps(folder, [clip[:2] for clip in starts], tuple(settings["size"]), settings["pool"])
         return *stored, [film for *_, film in starts]
 
-    def _real_films(self) -> list[Path]:
+    def real_films(self) -> list[Path]:
         """Real films to learn from: none that the folder's test.txt names; of a film's two tracks the microphone's."""
         corpus = corpora.FilmCorpus("folder", self.films)
         tested = {TRACK.sub("", name) for name in corpus.listed("test")}
@@ -476,9 +513,17 @@ def main() -> None:
         parser.error(f"no part is called {', '.join(unknown)}; wanted some of {names}")
     if not arguments.recipe.is_file():
         parser.error(f"{arguments.recipe}: no such recipe; run from inside a checkout of the project, or give --recipe")
+    for option, folder in (("real", arguments.real), ("films", arguments.films)):
+        if not folder.is_dir():
+            parser.error(f"--{option} {folder}: no such folder; wanted one that is: mend the path")
     recipe = yaml.safe_load(arguments.recipe.read_text())
     pretraining = Pretraining(recipe, arguments.state, arguments.real, arguments.films)
+    if not pretraining.real_films():
+        parser.error(
+            f"--films {arguments.films}: has no film to learn from; wanted real films with sound: mend the path"
+        )
     for part in arguments.parts or PARTS:
+        pretraining.renew(part)
         if arguments.parts or not pretraining.part(part).exists():
             getattr(pretraining, part)()
     if not arguments.parts and fit.is_main():

@@ -32,7 +32,10 @@ class Options(fit.Training):
 
     label_width, sigma: of Eq. 3, whose labels are scaled here to a sum of 1 in each frame. level: weight of the squared
     error of `frame_encoder.levels`, which the encoder estimates by itself, beside the cross entropy of the classes, a
-    mean over the frames. most_lag: values of the curve by which the sound of a film may trail its picture, or lead it.
+    mean over the frames. joined, overlaid, hidden: shares of the clips that are joined from two films, laid over
+    another film, and without their picture; the first two exclude each other. dropped: share of the features that a
+    clip goes without. most_lag: values of the curve by which the sound of a film may trail its picture, or lead it.
+    Raises ValueError where joined and overlaid are more than 1 together.
     """
 
     batch: int = 5
@@ -48,6 +51,11 @@ class Options(fit.Training):
     hidden: float = 0.0
     dropped: float = 0.0
     most_lag: int = 12
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.joined + self.overlaid > 1:
+            raise ValueError(f"joined {self.joined} and overlaid {self.overlaid}; wanted 1 together at most: lower one")
 
 
 class FilmToRMS(nn.Module):
@@ -83,7 +91,7 @@ def join(first: Clip, second: Clip, share: float) -> Clip:
     counts as taken just after it.
     """
     frame, value = (round(share * len(of)) for of in (first.maps, first.curve))
-    times = first.times
+    times = first.times if frame else second.times
     if first.times is not None and second.times is not None and frame:
         after = np.maximum(second.times[frame:], first.times[frame - 1] + 1e-4)
         times = np.concatenate([first.times[:frame], after])
@@ -96,6 +104,8 @@ def join(first: Clip, second: Clip, share: float) -> Clip:
 
 def overlay(first: Clip, second: Clip, kinds: Sequence[str]) -> Clip:
     """Two films at once, at the times of the first (Mixup); the power of their sounds is added.
+
+    A picture of the second that was taken while the first repeats one is not seen.
 
     Pictures are averaged; of two changes the larger is seen. kinds: of the maps.
     """
@@ -271,4 +281,7 @@ def _fit(both, maps, times, among, targets, chance, kinds, options, label):
         loss = video2rms.classification_loss(logits.float(), classes, options.label_width, options.sigma, True)
         return loss / logits.shape[1] + options.level * F.mse_loss(estimate.float(), levels.to(estimate.device))
 
-    return fit.fit(both, loss, options, label=label, items=lambda generator: drawn(generator).tolist())
+    def items(generator):
+        return [among[k] for k in drawn(generator).tolist()]
+
+    return fit.fit(both, loss, options, label=label, items=items)

@@ -211,24 +211,24 @@ def train(
     start: str | Path | None = None,
     weights: str | Path | None = None,
     times: np.ndarray | None = None,
+    fps: float = 30.0,
     **settings,
 ) -> tuple[FrameEncoder, list[float]]:
     """Train a FrameEncoder on training films, or load one.
 
     maps: uint8 (clips, t, c, h, w), perhaps on disk. curves: (clips, n) RMS of the clips. groups: film of each clip.
     among: indices of the clips to train on. kinds: of the maps. start: folder of a trained encoder to continue from.
-    weights: folder of a trained encoder to take as it is. times: (clips, t), see `distinct_maps`. settings: keywords of
-    Options. Returns (encoder, losses).
-    Raises FileNotFoundError where a folder has no encoder, ValueError where `weights` was trained on other maps, and
-    tensors.CheckpointError where it lacks some.
+    weights: folder of a trained encoder to take as it is. times: (clips, t), see `distinct_maps`. fps: of the maps.
+    settings: keywords of Options. Returns (encoder, losses).
+    Raises FileNotFoundError where a folder has no encoder, ValueError where one was trained on other maps or has other
+    widths, and tensors.CheckpointError where it lacks weights.
     """
+    asked = {"channels": maps.shape[2], "widths": list(settings.get("widths", Options.widths)), "fps": fps}
     if weights:
-        return _trained(weights, maps.shape[2]), []
+        return _trained("weights", weights, asked).to(fit.device()), []
     options = Options(**settings)
     torch.manual_seed(options.seed)
-    if start and not Path(start).is_dir():
-        raise FileNotFoundError(f"{start}: no frame encoder there; mend the path, or set features.start to null")
-    encoder = _read(start) if start else FrameEncoder(maps.shape[2], tuple(options.widths))
+    encoder = _trained("start", start, asked) if start else FrameEncoder(**asked)
     level = levels(np.asarray(curves)[list(among)], maps.shape[1], [groups[i] for i in among])  # no other clip is read
     target = dict(zip(among, level))
 
@@ -256,16 +256,17 @@ def train(
     return encoder, fit.fit(encoder, loss, options, label="frame encoder")
 
 
-def _trained(folder, channels):
+def _trained(key, folder, asked):
+    """The encoder in the folder that a key of `features` names, if it is of the channels, widths and fps asked for."""
     if not Path(folder).is_dir():
-        raise FileNotFoundError(
-            f"{folder}: no frame encoder there; run `make pretrain`, or set features.weights to null"
-        )
-    encoder = _read(folder).to(fit.device())
-    if encoder.config["channels"] != channels:
+        raise FileNotFoundError(f"{folder}: no frame encoder there; mend the path, or set features.{key} to null")
+    encoder = _read(folder)
+    has = {name: encoder.config[name] for name in asked} | {"widths": list(encoder.config["widths"])}
+    if wrong := [name for name in asked if has[name] != asked[name]]:
+        held, wanted = (", ".join(f"{name} {of[name]}" for name in wrong) for of in (has, asked))
         raise ValueError(
-            f"{folder} reads maps of {encoder.config['channels']} channels and features.kinds gives {channels}; "
-            "set features.weights to null, to train an encoder on these"
+            f"{folder} is an encoder of {held}; wanted {wanted}, by features.kinds, features.encoder.widths and "
+            f"timeline.fps: change these, or set features.{key} to null to train one of them"
         )
     return encoder
 
