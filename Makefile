@@ -101,7 +101,8 @@ smoke: install          ## the whole pipeline on a handful of clips: all but `sp
 
 # make real FILMS=folder SOUNDS=folder: the whole pipeline on real films, as the run mine-real (REAL_RUN=real: the published
 # one, which git tracks). Encoder and Video2RMS learn as one, from the shipped encoder of rendered films; the control net has
-# fewer steps, as there is less data. The paths may hold anything.
+# fewer steps, as there is less data. The report comes last: it shows all folds, and does not wait for them by itself. The
+# paths may hold anything.
 FILMS ?= data/greatest-hits
 SOUNDS ?= data/sounds
 AUDIO ?= mic
@@ -117,8 +118,8 @@ REAL = 'run=$(REAL_RUN)' profile=small films.source=greatest_hits 'films.audio=$
 	'small.features.end_to_end={steps: 800, batch: 5, lr: 2.0e-3, weight_decay: 0.02, level: 1.0, joined: 0.0, overlaid: 0.0, hidden: 0.0, dropped: 0.0}'
 
 real: install           ## the pipeline on your own films and sounds: FILMS=folder SOUNDS=folder
-	$(PY) -m vf.aside $(REAL) films.root="$$FILMS" audio.root="$$SOUNDS" \
-		-- video2rms_repeats report
+	@for stage in video2rms_repeats report; do \
+		$(PY) -m vf.aside $(REAL) films.root="$$FILMS" audio.root="$$SOUNDS" -- $$stage || exit; done
 
 # make pretrain ESC10=folder FILMS=folder: the parts that the small profile takes pretrained, trained once by pretrained/recipe.yaml:
 # about seven hours; goes on where it stopped
