@@ -284,24 +284,18 @@ def plan(rates: Rates, times: float = 1.0) -> pd.DataFrame:
 
     packed, described = pieces * (shard + sound), archive + clips * features
     unpacked = pieces * 10.24 / rates.sound  # on one core, while the others wait
+    decoded = clips * 300 / rates.frames / rates.cores
     works = [  # name, amount, seconds of the GPU, of decoding, GB moved, GB kept
         ("sounds: shards to one array", pieces, 0, unpacked, packed, packed),
         ("sounds: latents", pieces, pieces / rates.embedded, 0, pieces * (sound + latent), pieces * latent),
-        (
-            "films: features",
-            clips,
-            clips / rates.described,
-            clips * 300 / rates.frames / rates.cores,
-            described,
-            described,
-        ),
+        ("films: features", clips, clips / rates.described, decoded, described, described),
         ("Video2RMS", trained, trained / rates.video2rms, 0, read(clips * features, trained, features), 0),
         ("RMS-ControlNet", drawn, drawn / rates.controlnet, 0, read(pieces * latent, drawn, latent), 0),
         ("sounds of the tables", scored, scored * 200 / rates.denoised, 0, scored * sound, scored * sound),
     ]
     rows = []
-    for name, amount, gpu, decoded, moved, kept in works:
-        hours = {"GPU": gpu / 3600, "decoding": decoded / 3600, "disk": moved / rates.disk / 3600}
+    for name, amount, gpu, decoding, moved, kept in works:
+        hours = {"GPU": gpu / 3600, "decoding": decoding / 3600, "disk": moved / rates.disk / 3600}
         row = {"work": name, "amount": amount} | {f"{kind.lower()}_hours": value for kind, value in hours.items()}
         rows.append(row | {"disk_gb": kept, "bound": max(hours, key=hours.__getitem__)})
     return pd.DataFrame(rows)
