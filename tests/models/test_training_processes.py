@@ -2,11 +2,13 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 import trainings
 from launch import launch
 
+from vf.data import writing
 from vf.signal import batches, fit
 from vf.signal.batches import Part
 from vf.signal.checkpoint import steps_done
@@ -20,6 +22,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("processes")
     trainings.save_pipeline(folder / "pipeline")
     trainings.regression(folder / "one-two", until=4)
+    frames = np.random.default_rng(0).integers(256, size=(32, 24, 32, 3), dtype=np.uint8)
+    writing.write_film(folder / "film.mp4", frames, 25)
     return folder
 
 
@@ -59,6 +63,7 @@ def two(functions, folder):
         "nan": partial(trainings.regression, folder / "nan", 5, "nan"),
         "odd": partial(trainings.regression, batch=7),
         "examples": partial(trainings.embedded, folder / "pipeline", folder / "examples"),
+        "clips": partial(trainings.seen, folder / "film.mp4", folder / "seen"),
     }
     results, codes = launch({**functions, **more})
     assert codes == [0, 0]
@@ -135,6 +140,20 @@ def test_processes_divide_the_shards_of_the_examples(two, folder, tmp_path):
     assert first[:2] == second[:2] and (first[2], second[2]) == ([3, 0], [2, 0])
     shapes, total, _ = trainings.embedded(folder / "pipeline", tmp_path)
     assert first[0] == shapes and first[1] == pytest.approx(total, rel=1e-5)
+
+
+def test_processes_divide_the_clips_of_films_and_see_what_one_does(two, folder, tmp_path):
+    """Five clips, two a shard, 0.2 s apart. No clip is read twice, and the files are the same to the byte."""
+    alone, read = trainings.seen(folder / "film.mp4", tmp_path)
+    (first, ours), (second, theirs) = (results["clips"] for results in two)
+    assert read == [pytest.approx([0, 0.2, 0.4, 0.6, 0.8]), []]
+    assert ours == [pytest.approx([0, 0.2, 0.8]), []] and theirs == [pytest.approx([0.4, 0.6]), []]
+    assert list(alone) == ["maps", "times", "energy", "pictures"]
+    assert all(np.array_equal(first[name], alone[name]) for name in alone)
+    assert all(np.array_equal(second[name], alone[name]) for name in alone)
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == ["000000.npy", "000002.npy", "000004.npy"]
+    assert all((tmp_path / name).read_bytes() == (folder / "seen" / name).read_bytes() for name in files)
 
 
 def test_one_process_goes_on_after_training():

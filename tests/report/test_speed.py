@@ -1,14 +1,19 @@
 """The table of times: its arithmetic, not the machine's speed."""
 
+import inspect
 import re
 import subprocess
 
+import layouts
 import numpy as np
 import pytest
 import torch
 from project import ROOT
 
+from vf.backends.nets import audioldm
+from vf.backends.paper import frames as paper_frames
 from vf.evaluation import metrics
+from vf.models.rms2sound import RMS2Sound
 from vf.report import speed
 from vf.signal import group
 
@@ -31,6 +36,47 @@ def test_the_references_compute_what_ours_do():
     batch = np.ones((2, 3, 4, 5)), np.ones((2, 8)), np.ones((2, 16))
     loss = speed.denoising_loss(lambda z, t, timbre, curve: z + 2, torch.zeros(2), batch)
     assert loss.item() == 4
+
+
+def test_networks_by_chance_have_the_published_sizes():
+    published = {name: int(np.prod(shape)) for name, shape in layouts.whole().items() if "control_net" not in name}
+    with torch.device("meta"):
+        parts = audioldm.untrained()
+    assert parts.keys() == {*inspect.signature(RMS2Sound).parameters} - {"controlnet"}
+    for part, prefix, but in (
+        ("unet", "model.diffusion_model.", "(?!)"),
+        ("vae", "first_stage_model.", "vocoder"),
+        ("vocoder", "first_stage_model.vocoder.", "(?!)"),
+        ("clap", "cond_stage_models.0.model.", "logit_scale|running_|num_batches|relative_position_index|position_ids"),
+    ):
+        sizes = [size for name, size in published.items() if name.startswith(prefix) and not re.search(but, name)]
+        has = [tensor.numel() for name, tensor in parts[part].named_parameters() if not re.search(but, name)]
+        assert sum(has) == sum(sizes), part
+
+
+def test_the_networks_are_called_alone_as_often_as_on_the_way_from_the_film():
+    frames = np.random.default_rng(0).integers(256, size=(18, 8, 16, 3), dtype=np.uint8)
+    called = []
+
+    class Network(torch.nn.Module):
+        def __init__(self, name):
+            super().__init__()
+            self.name, self.weight = name, torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, *maps):
+            called.append((self.name, *(tuple(x.shape) for x in maps)))
+            empty = torch.zeros(len(maps[0]), 1024)
+            return [torch.zeros(len(maps[0]), 2, *maps[0].shape[2:])] if self.name == "raft" else empty
+
+    networks = paper_frames.Networks(*map(Network, ("rgb", "flow", "raft")))
+    times = np.arange(18) // 2 * 2 / 30  # nine pictures, each shown twice
+    speed.network_calls(networks, frames, times)()
+    alone, called = sorted(called), called.clear() or called
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paper_frames, "SIZE", (16, 8))
+        paper_frames.clip_features(networks, frames, times)
+    assert alone == sorted(called) and [name for name, *_ in alone].count("raft") == 2
+    speed.by_files(frames)
 
 
 def test_works_are_timed_in_turns():

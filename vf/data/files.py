@@ -231,11 +231,18 @@ def write_csv(path: str | Path, table: "pd.DataFrame", index: bool = False, floa
     write_text(path, table.to_csv(index=index, float_format=float_format, lineterminator="\n"))
 
 
-def write_array(path: str | Path, array: np.ndarray) -> None:
-    """Write an array as .npy. Makes the folder."""
+def write_array(path: str | Path, array: Any) -> None:
+    """Write an array as .npy. Makes the folder. array: or a column of a table on disk, of which a row is in memory."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as partial:
-        np.save(partial, array)
+        if isinstance(array, np.ndarray):
+            np.save(partial, array)
+            return
+        header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
+        with partial.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for row in array:
+                file.write(row.tobytes())
 
 
 def write_arrays(path: str | Path, **arrays: Any) -> None:

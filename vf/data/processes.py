@@ -1,4 +1,4 @@
-"""Work spread over processes, and processes that do not outlive the one that wants their work."""
+"""Work spread over processes, which do not outlive the one that wants it, and work done ahead in a thread."""
 
 import ctypes
 import multiprocessing
@@ -7,11 +7,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from typing import Any, TypeVar
 
+Item = TypeVar("Item")
 PARENT_DIED = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
@@ -79,3 +80,16 @@ def each(function: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> I
                 except BrokenProcessPool:
                     result = None
             yield result
+
+
+def ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """The same items; while one is used, a thread makes the next: a film is decoded beside the networks.
+
+    What making an item raises is raised when that item is asked for.
+    """
+    source, end = iter(items), object()
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, source, end)
+        while (item := coming.result()) is not end:
+            coming = thread.submit(next, source, end)
+            yield item  # type: ignore[misc]  # not the end

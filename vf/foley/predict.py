@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vf.data import media
+from vf.data import media, processes
 from vf.models import video2rms
 from vf.models.video2rms import Video2RMS
 from vf.signal import windows
@@ -30,15 +30,16 @@ def predict(
     model: Video2RMS. features: callable (frames, times) -> features of a clip. size: (width, height) it wants. rule: of
     video2rms.decode. tick: called with the share that is done; may raise to stop. partial: end where the film breaks
     off. Windows of a clip's length share about a fifth with the next, over which their curves are cross-faded. The film
-    is read once, and only one window is in memory. Raises media.MediaError for a file that is no film, or of a single
-    picture.
+    is read once; in memory is a window, and the next one, which is decoded meanwhile. Raises media.MediaError for a
+    file that is no film, or of a single picture.
     """
     window = timeline.video_rms_frames
     # the longest hop that is whole on both clocks
     hop = next(h for h in range(timeline.video_frames * 4 // 5, 0, -1) if h * window % timeline.video_frames == 0)
     step = hop * window // timeline.video_frames
     joined = windows.CrossFade(window, window - step)
-    for k, (pictures, times) in enumerate(glances(film, timeline.fps, size, timeline.video_frames, hop, partial)):
+    seen_ahead = processes.ahead(glances(film, timeline.fps, size, timeline.video_frames, hop, partial))
+    for k, (pictures, times) in enumerate(seen_ahead):
         first = k * step
         if first >= max(1, frames):
             break

@@ -34,7 +34,8 @@ from vf.backends.nets.griffin_lim import GriffinLim
 from vf.backends.nets.small_clap import SmallClap
 from vf.backends.small import backbone, embedders, frame_encoder, frames
 from vf.backends.small import clap as small_clap
-from vf.data import clips, corpora, files, media, processes
+from vf.data import clips, columns, corpora, files, maps, media, processes
+from vf.data.columns import Column
 from vf.data.render import film as render
 from vf.evaluation import metrics
 from vf.foley.render import VideoFoley
@@ -315,10 +316,10 @@ class Pretraining:
         for k in self._rounds("frame_encoder", options["steps"], settings["rounds"]):
             films = [(path, 0.0) for path in self._rendered("frame_encoder", k)]
             folder = self.state / "films" / "frame_encoder" / str(k)
-            maps, _, curves = self._maps(folder, films, tuple(settings["size"]), settings["pool"])
-            every = range(len(maps))
+            shown, _, curves = self._maps(folder, films, tuple(settings["size"]), settings["pool"])
+            every = range(len(shown))
             for until in stops(options["steps"], settings["rounds"], k, 500):
-                encoder, losses = frame_encoder.train(maps, curves, every, every, **options, until=until)
+                encoder, losses = frame_encoder.train(shown, curves, every, every, **options, until=until)
                 self.log("frame_encoder", step=until, loss=round(float(np.mean(losses[-200:])), 5))
         self._save(encoder, "frame_encoder")
 
@@ -326,13 +327,13 @@ class Pretraining:
         """Train the encoder and Video2RMS that ship, as one, on rendered films that it has not seen and real ones."""
         settings = self.recipe["video2rms"]
         encoder = frame_encoder.FrameEncoder.from_pretrained(self.part("frame_encoder")).to(fit.device())
-        maps, times, curves, films = self._both_kinds(settings)
+        shown, times, curves, films = self._both_kinds(settings)
         real = np.array([film != RENDERED for film in films])
         share = np.where(real, (1 - settings["rendered"]) / max(1, real.sum()), settings["rendered"] / (~real).sum())
         options = end_to_end.Options(**settings["train"], seed=self.recipe["seed"], checkpoint=self.state / "video2rms")
         example = {"share": share.tolist(), "times": times, "synchronous": {RENDERED}}
         model, losses = end_to_end.train(
-            encoder, settings["model"], maps, curves, films, range(len(maps)), options, **example
+            encoder, settings["model"], shown, curves, films, range(len(shown)), options, **example
         )
         self.log("video2rms", step=len(losses), loss=round(float(np.mean(losses[-50:])), 5))
         self._save({"encoder": encoder, "model": model}, "video2rms")
@@ -350,7 +351,7 @@ class Pretraining:
             starts += [(path, start, path.stem) for start in np.arange(0, length - seconds + 1e-6, settings["hop"])]
         if len(starts) == len(rendered):
             raise ValueError(f"{self.films}: has no film of {seconds:g} s; wanted real films with sound: set --films")
-        folder = self.state / "films" / "video2rms" / "maps"
+        folder = self.state / "films" / "video2rms"
         stored = self._maps(folder, [clip[:2] for clip in starts], tuple(settings["size"]), settings["pool"])
         return *stored, [film for *_, film in starts]
 
@@ -377,30 +378,23 @@ class Pretraining:
         fit.wait()
         return sorted(folder.glob("*.mp4"))
 
-    def _maps(self, folder: Path, clips: list, size: tuple[int, int], pool: int) -> tuple[np.ndarray, ...]:
+    def _maps(
+        self, folder: Path, clips: list, size: tuple[int, int], pool: int
+    ) -> tuple[Column, np.ndarray, np.ndarray]:
         """Maps (clips, t, c, h, w), times (clips, t), RMS curves (clips, n) of clips (film, start), kept in `folder`.
 
         times: of the picture that each frame shows, in seconds from the clip's beginning.
         """
         t = self.timeline
-        if fit.is_main() and not (folder / "curves.npy").exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            read = frames.Reader(pool=pool)
-            store, times, curves = None, [], []
-            for i, (path, start) in enumerate(tqdm(clips, desc="maps", mininterval=2.0)):
-                pictures, at = media.read_frames(path, t.fps, size, start, t.seconds)
-                maps = read(pictures, at)
-                if store is None:
-                    store = np.lib.format.open_memmap(folder / "maps.npy", "w+", maps.dtype, (len(clips), *maps.shape))
-                store[i] = maps
-                times.append(at - start)
-                wave = media.read_sound(path, t.sample_rate, start, t.seconds)
-                curves.append(rms.rms_curve(fitted(wave, t.samples), t.video_window, t.video_hop).numpy())
-            files.write_array(folder / "times.npy", np.stack(times))
-            files.write_array(folder / "curves.npy", np.stack(curves))
-        fit.wait()
-        maps = np.load(folder / "maps.npy", mmap_mode="r")
-        return maps, np.load(folder / "times.npy"), np.load(folder / "curves.npy")
+
+        def compute(rows):
+            waves = [media.read_sound(clips[i][0], t.sample_rate, clips[i][1], t.seconds) for i in rows]
+            whole = np.stack([fitted(wave, t.samples) for wave in waves])
+            return {"curves": rms.rms_curve(whole, t.video_window, t.video_hop).numpy()}
+
+        seen = maps.read_clips(clips, frames.Reader(pool=pool), t, size, folder / "maps")
+        heard = columns.table(len(clips), compute, folder / "curves", 256, "curves")
+        return seen["maps"], seen["times"][:], heard["curves"][:]
 
     def _seed(self, part: str, round_: int) -> int:
         """Seed of what is rendered in a round of a part."""

@@ -21,6 +21,7 @@ from torch import nn
 
 from vf.backends.small import frame_encoder
 from vf.backends.small.frame_encoder import FrameEncoder
+from vf.data.columns import Column
 from vf.models import video2rms
 from vf.models.video2rms import Video2RMS
 from vf.signal import fit, motion, rms
@@ -172,7 +173,7 @@ def delay(curve: np.ndarray, by: int) -> np.ndarray:
 def train(
     encoder: FrameEncoder,
     model: dict,
-    maps: np.ndarray,
+    maps: np.ndarray | Column,
     curves: np.ndarray,
     groups: Sequence[Hashable],
     among: Sequence[int],

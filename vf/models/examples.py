@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from tqdm.auto import tqdm
 
-from vf.data import clips, files
+from vf.data import clips, columns
 from vf.data.clips import ClipSet
 from vf.models.rms2sound import RMS2Sound
-from vf.signal import checkpoint, fit, group, mel, rms
+from vf.signal import checkpoint, fit, mel, rms
 from vf.signal.timeline import Timeline
 
 
@@ -56,11 +55,10 @@ def examples(
     """Latents, timbres and curves of sounds, for `rms2sound.train_controlnet`: three array-likes with a row a sound.
 
     among: indices of the sounds. folder: where the rows are kept, in a folder by their `key`; others there, of other
-    sounds or weights, are removed. They are embedded `batch` at a time and written `size` to a shard. A shard appears
-    whole, so an interrupted call is continued by the next. Of n processes, process k writes the shards k, k + n, ...,
-    and each waits for the others before it reads. Without a folder, each row is computed whenever it is read.
+    sounds or weights, are removed. They are embedded `batch` at a time and kept by `columns.table`, `size` to a shard.
+    Without a folder, each row is computed whenever it is read.
     """
-    names, count = ("latents", "timbres", "curves"), len(among)
+    names = ("latents", "timbres", "curves")
     if folder is None:
 
         @lru_cache(size)
@@ -68,32 +66,22 @@ def examples(
             return [values[0] for values in measure(pipeline, sounds.wave([among[i]]), timeline)]
 
         def column(k):
-            return Live(lambda i: row(i)[k], count)
+            return Live(lambda i: row(i)[k], len(among))
 
         return [column(k) for k in range(3)]
     kept = Path(folder) / key(pipeline, sounds, among, timeline) / str(size)
     if fit.is_main():
-        kept.mkdir(parents=True, exist_ok=True)
         for old in Path(folder).glob("[0-9a-f]" * 16):
             if old != kept.parent:
                 shutil.rmtree(old)
-    fit.wait()
-    shards = [(kept / f"{first // size:06d}.npy", among[first : first + size]) for first in range(0, count, size)]
-    left = [shard for shard in shards[group.index() :: group.count()] if not shard[0].exists()]
-    for path, rows in tqdm(left, desc="latents", mininterval=2.0, disable=not fit.is_main()):
-        pieces = [measure(pipeline, sounds.wave(rows[i : i + batch]), timeline) for i in range(0, len(rows), batch)]
-        columns = dict(zip(names, (np.concatenate(column) for column in zip(*pieces))))
-        table = np.empty(len(rows), [(name, values.dtype, values.shape[1:]) for name, values in columns.items()])
-        for name, values in columns.items():
-            table[name] = values
-        files.write_array(path, table)
-    fit.wait()
-    tables = [np.load(path, mmap_mode="r") for path, _ in shards]
 
-    def kept_column(name):
-        return Live(lambda i: tables[i // size][name][i % size], count)
+    def compute(rows):
+        chosen = among[rows.start : rows.stop]
+        pieces = [measure(pipeline, sounds.wave(chosen[i : i + batch]), timeline) for i in range(0, len(chosen), batch)]
+        return dict(zip(names, (np.concatenate(column) for column in zip(*pieces))))
 
-    return [kept_column(name) for name in names]
+    found = columns.table(len(among), compute, kept, size, "latents")
+    return [found[name] for name in names]
 
 
 def key(pipeline: RMS2Sound, sounds: ClipSet, among: Sequence[int], timeline: Timeline) -> str:

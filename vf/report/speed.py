@@ -5,12 +5,14 @@ Absolute times depend on the machine; ratios of two works that alternate on it h
 
 import subprocess
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 import scipy.linalg
@@ -20,6 +22,8 @@ from torch.autograd import DeviceType
 from torch.autograd.profiler import profile
 from torch.utils.flop_counter import FlopCounterMode
 
+from vf.backends.nets import bn_inception
+from vf.backends.paper import frames
 from vf.evaluation import metrics
 from vf.signal import group
 
@@ -189,6 +193,38 @@ def training_step(model: torch.nn.Module, loss: Callable[[], torch.Tensor], prec
         optimizer.step()
 
     return step
+
+
+def network_calls(networks: frames.Networks, pictures: np.ndarray, times: np.ndarray) -> Work:
+    """The least that features of a clip cost in the paper profile: its networks, on inputs in memory, in its batches.
+
+    networks, pictures, times: as of `clip_features`, picture and flow both.
+    """
+    first, _ = frames.distinct_pictures(times)
+    raft: Any = networks.raft
+    device = next(raft.parameters()).device
+    seen = frames.raft_input(pictures[first]).to(device)
+    coloured = bn_inception.rgb_input(pictures[first]).to(device)
+    still = bn_inception.flow_input(np.zeros((*seen.shape[:1], *seen.shape[2:], 2), np.float32)).to(device)
+    calls: list[tuple] = [(raft, pair) for pair in zip(seen[:-1].split(4), seen[1:].split(4))]
+    calls += [(networks.rgb, (piece,)) for piece in coloured.split(16)]
+    calls += [(networks.flow, (piece,)) for piece in still.split(16)]
+
+    @torch.no_grad()
+    def work():
+        for network, inputs in calls:
+            network(*inputs)
+
+    return work
+
+
+def by_files(pictures: np.ndarray) -> None:
+    """Pictures uint8 (t, h, w, 3) as JPEG files and back, as the authors' scripts have it between film and networks."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = [f"{folder}/{k:06d}.jpg" for k in range(len(pictures))]
+        for name, picture in zip(names, pictures):
+            cv2.imwrite(name, picture[..., ::-1])
+        np.stack([np.asarray(cv2.imread(name)) for name in names])
 
 
 class Kept:

@@ -112,8 +112,29 @@ def audioldm_from(state: dict[str, torch.Tensor], source: str | Path) -> dict:
         "vae": vae_from(state, source),
         "unet": unet_from(state, source),
         "clap": clap_from(state, source),
-        "feature_extractor": ClapFeatureExtractor(frequency_min=50, frequency_max=14000),
         "vocoder": vocoder_from(state, source),
+        **_without_weights(),
+    }
+
+
+def untrained() -> dict:
+    """Parts as in `audioldm`, of AudioLDM-s in size, with weights by chance, on which time and memory do not depend.
+
+    Without a tokenizer, which audio prompts need not.
+    """
+    return {
+        "vae": _vae_of((128, 256, 512), 8, 1.0),
+        "unet": _unet_of((128, 256, 384, 640), 8, 8, 512),
+        "clap": ClapModel(ClapConfig()),
+        "tokenizer": None,
+        "vocoder": _vocoder_of(1024, 64),
+        **_without_weights(),
+    }
+
+
+def _without_weights():
+    return {
+        "feature_extractor": ClapFeatureExtractor(frequency_min=50, frequency_max=14000),
         "scheduler": DDIMScheduler(
             beta_start=0.0015,
             beta_end=0.0195,
@@ -180,9 +201,14 @@ def htsat(tensors: dict[str, torch.Tensor], prefix: str) -> dict:
 
 def _unet(tensors):
     widths = tuple(tensors[f"down_blocks.{b}.resnets.0.conv1.weight"].shape[0] for b in range(4))
+    inside, outside = tensors["conv_in.weight"].shape[1], tensors["conv_out.weight"].shape[0]
+    return _unet_of(widths, inside, outside, tensors["class_embedding.weight"].shape[1])
+
+
+def _unet_of(widths, inside, outside, film):
     return UNet2DConditionModel(
-        in_channels=tensors["conv_in.weight"].shape[1],
-        out_channels=tensors["conv_out.weight"].shape[0],
+        in_channels=inside,
+        out_channels=outside,
         block_out_channels=widths,
         layers_per_block=2,
         down_block_types=("DownBlock2D", *("CrossAttnDownBlock2D",) * 3),
@@ -190,7 +216,7 @@ def _unet(tensors):
         cross_attention_dim=widths,
         attention_head_dim=tuple(width // 32 for width in widths),  # diffusers' name for the number of heads
         class_embed_type="simple_projection",
-        projection_class_embeddings_input_dim=tensors["class_embedding.weight"].shape[1],
+        projection_class_embeddings_input_dim=film,
         class_embeddings_concat=True,
         sample_size=256,
     )
@@ -198,6 +224,10 @@ def _unet(tensors):
 
 def _vae(tensors, scale):
     widths = tuple(tensors[f"encoder.down_blocks.{b}.resnets.0.conv1.weight"].shape[0] for b in range(3))
+    return _vae_of(widths, tensors["post_quant_conv.weight"].shape[0], scale)
+
+
+def _vae_of(widths, channels, scale):
     return AutoencoderKL(
         in_channels=1,
         out_channels=1,
@@ -205,13 +235,16 @@ def _vae(tensors, scale):
         up_block_types=("UpDecoderBlock2D",) * 3,
         block_out_channels=widths,
         layers_per_block=2,
-        latent_channels=tensors["post_quant_conv.weight"].shape[0],
+        latent_channels=channels,
         scaling_factor=scale,
     )
 
 
 def _vocoder(tensors):
-    start, bins, _ = tensors["conv_pre.weight"].shape
+    return _vocoder_of(*tensors["conv_pre.weight"].shape[:2])
+
+
+def _vocoder_of(start, bins):
     return SpeechT5HifiGan(
         SpeechT5HifiGanConfig(
             model_in_dim=bins,

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vf.data.columns import Column
+
 
 class Frozen:
     """An encoder that returns its input."""
@@ -15,19 +17,19 @@ class Frozen:
         Path(folder).mkdir(parents=True, exist_ok=True)
 
 
-def train(maps: np.ndarray, *_, **__) -> tuple[Frozen, list[float]]:
+def train(maps: np.ndarray | Column, *_, **__) -> tuple[Frozen, list[float]]:
     """An encoder and no losses, without training."""
     return Frozen(), []
 
 
 def encode(
     encoder: Frozen,
-    maps: np.ndarray,
+    maps: np.ndarray | Column,
     among: Sequence[int] | None = None,
     generator: torch.Generator | None = None,
     kinds: Sequence[str] | None = None,
     times: np.ndarray | None = None,
-) -> np.ndarray:
+) -> np.ndarray | Column:
     """The reader's features, unchanged: (clips, t, d) -> (clips, t, d). among: indices of the clips; None for all."""
     return maps if among is None else maps[among]
 

@@ -64,6 +64,12 @@ def load(
     return Networks(rgb, frozen(bn_inception.load(inception, 2)), frozen(load_raft(raft or {})))
 
 
+def untrained(device: str | torch.device = "cpu") -> Networks:
+    """All three, with weights by chance: time and memory do not depend on them."""
+    networks = bn_inception.BNInception(3), bn_inception.BNInception(2), raft_large(weights=None)
+    return Networks(*(network.eval().requires_grad_(False).to(device) for network in networks))
+
+
 def _device(network):
     return next(network.parameters()).device
 

@@ -19,6 +19,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from vf.backends import tensors
+from vf.data.columns import Column
 from vf.signal import fit, motion
 
 CHANNELS = {"difference": 3, "flow": 2, "colour": 6}  # of `frames.KINDS`
@@ -203,7 +204,7 @@ class Options(fit.Training):
 
 
 def train(
-    maps: np.ndarray,
+    maps: np.ndarray | Column,
     curves: np.ndarray | torch.Tensor,
     groups: Sequence[Hashable],
     among: Sequence[int],
@@ -288,7 +289,7 @@ def features_of(
 @torch.no_grad()
 def encode(
     encoder: FrameEncoder,
-    maps: np.ndarray,
+    maps: np.ndarray | Column,
     among: Sequence[int] | None = None,
     generator: torch.Generator | None = None,
     batch: int = 4,
