@@ -495,3 +495,46 @@ def test_a_hold_that_is_no_share_is_one_line(tmp_path, capsys, hold):
     assert command.main([str(tmp_path / "a.mp4"), "--prompt", "a", f"--hold={hold}"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "hold" in line and "0 (off) to 1" in line and not (tmp_path / "a-foley.mp4").exists()
+
+
+def test_a_film_is_heard_while_it_is_made(shell, tmp_path, monkeypatch, capsys):
+    """Standard output is the sound that the film gets, as WAV of the length that its header says, and nothing else."""
+    reader, writer = os.pipe()
+    with open(reader, "rb") as pipe, open(writer, "w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        assert shell("in/one.mp4", "--prompt", "a", "--listen", "--output", "out/one.wav")[0] == 0
+        out.close()
+        (tmp_path / "heard.wav").write_bytes(pipe.read())
+    monkeypatch.undo()
+    heard, written = soundfile.read(tmp_path / "heard.wav"), soundfile.read(tmp_path / "out" / "one.wav")
+    assert heard[1] == written[1] == 16000 and len(heard[0]) == len(written[0]) == 16000
+    assert np.abs(heard[0] - written[0]).max() < 1e-4 and np.abs(heard[0]).max() > 0.01
+    assert "E-L1" in capsys.readouterr().err
+
+
+def test_a_player_that_has_gone_stops_no_film(shell, tmp_path, monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        assert shell("in/one.mp4", "--prompt", "a", "--listen", "--output", "out/one.mp4")[0] == 0
+    assert (tmp_path / "out" / "one.mp4").is_file()
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("in/one.mp4", "in/two.mp4"), "--listen with 2 films; wanted one"),
+        (("in/one.mp4", "--best-of", "2"), "--listen beside --best-of"),
+        (("in/one.mp4", "--correct-gain"), "--listen beside --best-of"),
+        (("in/one.mp4", "--loudness", "-23"), "--listen beside --best-of"),
+    ],
+)
+def test_what_cannot_be_heard_before_its_end_is_refused(shell, capsys, words, said):
+    assert shell(*words, "--listen") == (1, [])
+    assert said in capsys.readouterr().err
+
+
+def test_a_render_that_needs_the_whole_sound_is_not_heard_before(tmp_path):
+    with pytest.raises(ValueError, match="listen beside best_of"):
+        maker().render(None, wanted=np.full(125, 0.1, np.float32), best_of=2, listen=print)

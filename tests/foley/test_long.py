@@ -88,3 +88,20 @@ def test_a_full_temporary_disk_is_named(monkeypatch, make):
     monkeypatch.setattr(long.tempfile, "TemporaryFile", full)
     with pytest.raises(media.MediaError, match="no room for .*No space left"):
         make()
+
+
+def test_a_sound_is_heard_while_the_rest_is_made(pipeline):
+    """Of 45 s the first ten are there when a third of the work is done. All pieces, in order, are the sound."""
+    shares, heard, settings = [0.0], [], Settings(guidance_scale=1.0, num_inference_steps=2)
+    wanted = np.full(45 * 125, 0.1, np.float32)
+    voices = takes.encode_voices(pipeline, T, len(wanted), settings, "a bell")
+
+    def listen(piece):
+        heard.append((shares[-1], piece))
+
+    wave = takes.take(pipeline, T, wanted, voices, 0, [], settings, shares.append, listen)
+    assert np.array_equal(np.concatenate([piece for _, piece in heard]), wave) and len(wave) == 45 * 16000
+    assert [len(piece) for _, piece in heard[:2]] == [10.24 * 16000] * 2
+    assert heard[0][0] < 1 / 3 and heard[1][0] < 0.6 and shares == sorted(shares)
+    whole = takes.take(pipeline, T, wanted, voices, 0, [], settings, shares.append)
+    assert np.abs(wave - whole).mean() < 1e-3 * np.abs(whole).mean()

@@ -1,5 +1,6 @@
 """The one denoising loop: settings, noise that no batch or window changes, windows that agree, holding to a curve."""
 
+from collections import deque
 from types import SimpleNamespace
 
 import numpy as np
@@ -140,7 +141,7 @@ def latents_of(pipeline, total, prompt, **changes):
     settings = Settings(**{"guidance_scale": 2.0, "num_inference_steps": 3, **changes})
     voice = Voice(None if prompt is None else pipeline.encode_prompt(prompt), torch.ones(total))
     latents, noise = torch.zeros(1, 8, total, 16), SeededNoise((8, 32, 16), [(0, 0, total)])
-    sampler.denoise(pipeline, latents, torch.full((1, total * 4), 0.1), [voice], noise, settings, window=32)
+    deque(sampler.denoise(pipeline, latents, torch.full((1, total * 4), 0.1), [voice], noise, settings, window=32), 0)
     return latents
 
 
@@ -148,6 +149,18 @@ def latents_of(pipeline, total, prompt, **changes):
 def test_how_many_windows_are_in_memory_changes_nothing(pipeline, eta):
     one, three, all_ = (latents_of(pipeline, 75, "a bell", eta=eta, batch=b) for b in (1, 3, 99))
     assert torch.allclose(one, three, atol=1e-3) and torch.allclose(one, all_, atol=1e-3)
+
+
+def test_the_first_windows_are_finished_before_the_last_and_then_stay(pipeline):
+    """Five windows of three steps: the first is done after six passes of fifteen, each other after three more."""
+    voice, noise = Voice(None, torch.ones(120)), SeededNoise((8, 32, 16), [(0, 0, 120)])
+    settings, passes, found = Settings(guidance_scale=2.0, num_inference_steps=3, batch=1), [], []
+    latents, curve = torch.zeros(1, 8, 120, 16), torch.full((1, 480), 0.1)
+    for until in sampler.denoise(pipeline, latents, curve, [voice], noise, settings, 32, passes.append):
+        found.append((len(passes), until, latents[:, :, :until].clone()))
+    assert [(count, until) for count, until, _ in found] == [(6, 24), (9, 48), (12, 72), (14, 88), (16, 120)]
+    assert all(torch.equal(latents[:, :, :until], early) for _, until, early in found)
+    assert passes == sorted(passes) and passes[-1] == 1
 
 
 def test_one_window_of_many_sounds_is_each_sound_alone(pipeline):
@@ -162,7 +175,7 @@ def test_latents_on_disk_are_filled_through_a_view(pipeline):
     voice, noise = Voice(None, torch.ones(75)), SeededNoise((8, 32, 16), [(0, 0, 75)])
     settings = Settings(guidance_scale=2.0, num_inference_steps=3)
     view = torch.from_numpy(array).transpose(0, 1)[None]
-    sampler.denoise(pipeline, view, torch.full((1, 300), 0.1), [voice], noise, settings, window=32)
+    deque(sampler.denoise(pipeline, view, torch.full((1, 300), 0.1), [voice], noise, settings, window=32), 0)
     assert np.array_equal(array, latents_of(pipeline, 75, None)[0].transpose(0, 1).numpy())
 
 

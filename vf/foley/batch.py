@@ -8,13 +8,14 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import BinaryIO
 
 from diffusers.utils import logging as diffusers_logging
 from tqdm import tqdm
 from transformers.utils import logging as transformers_logging
 
 from vf.data import files, media, writing
-from vf.foley import alongside, command, curves, markers, project, record, vocabulary
+from vf.foley import alongside, command, curves, markers, playing, project, record, vocabulary
 from vf.foley.render import Foley, VideoFoley
 from vf.foley.request import Request
 from vf.foley.table import Table
@@ -23,8 +24,8 @@ LONGEST_NAME = 255  # bytes
 WAYS = "Draw, hum or clap another: `make studio`, or --curve with a recording of a voice along with the film."
 
 
-def run(films: list[Path], wanted: argparse.Namespace) -> int:
-    """Give films their sound. wanted: arguments of `command.parser`.
+def run(films: list[Path], wanted: argparse.Namespace, heard: BinaryIO | None = None) -> int:
+    """Give films their sound. wanted: arguments of `command.parser`. heard: unbuffered, where --listen writes.
 
     One film that fails stops no other. Of several films a table of scores is kept beside them, and those that have the
     sound of the same request already are passed over. Returns 0, 1 where a film failed, or 130 where it was stopped.
@@ -55,7 +56,7 @@ def run(films: list[Path], wanted: argparse.Namespace) -> int:
             label = f"{k + 1}/{len(films)} {name}" if several else name
             try:
                 _check_own(k, films, outputs, wanted, table)
-                _film(maker, film, output, wanted, label, table, request)
+                _film(maker, film, output, wanted, label, table, request, heard)
             except Exception as error:  # whatever it is, the other films get their sound
                 failed.append(film)
                 reason = _reason(film, error, wanted.partial)
@@ -87,13 +88,13 @@ def _reason(film, error, partial):
     return reason if name in reason else f"{name}: {reason}"
 
 
-def _film(maker, film, output, wanted, label, table, request):
+def _film(maker, film, output, wanted, label, table, request, heard):
     """Make and write the sound of one film, unless it has it already."""
     digest = hashlib.sha256((request + record.sha256(film)).encode()).hexdigest()[:16]
     if table and table.done(film, digest) and all(path.exists() for path in _files(output, wanted)):
         print(files.printable(f"{film.name}: has this sound already, in {output}"))
         return
-    made = make(maker, film, output, wanted, label)
+    made = make(maker, film, output, wanted, label, heard)
     if table:  # until the sound is whole, as what was there may be gone
         table.put(film, output=table.key(output), problem="was not written to its end")
     made.save(output, wanted.wav)
@@ -108,10 +109,18 @@ def _film(maker, film, output, wanted, label, table, request):
         print(f"{files.printable(film.name)}: {why} {WAYS}")
 
 
-def make(maker: VideoFoley, film: Path, output: Path, wanted: argparse.Namespace, label: str) -> Foley:
+def make(
+    maker: VideoFoley,
+    film: Path,
+    output: Path,
+    wanted: argparse.Namespace,
+    label: str,
+    heard: BinaryIO | None = None,
+) -> Foley:
     """Make the sound of one film, after what would keep it from being written to `output` was looked for.
 
-    label: of the progress bar. Raises media.MediaError and ValueError as VideoFoley.render does, and Foley.save would.
+    label: of the progress bar. heard: of `run`. Raises media.MediaError and ValueError as VideoFoley.render does, and
+    Foley.save would.
     """
     # before minutes of rendering
     if wanted.project:
@@ -138,8 +147,12 @@ def make(maker: VideoFoley, film: Path, output: Path, wanted: argparse.Namespace
         loudness=wanted.loudness,
         partial=wanted.partial,
     )
+    listen = None
+    if heard:
+        samples = maker.frames(film, wanted.partial) * maker.timeline.video_hop
+        listen = playing.Player(heard, samples, maker.timeline.sample_rate)
     with tqdm(total=100, desc=label, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}") as bar:
-        return maker.render(film, request, lambda share: bar.update(round(100 * share) - bar.n))
+        return maker.render(film, request, lambda share: bar.update(round(100 * share) - bar.n), listen=listen)
 
 
 def _check_own(k, films, outputs, wanted, table):

@@ -4,6 +4,7 @@ Nothing heavy is imported before a film is at hand, so that `video-foley --help`
 """
 
 import argparse
+import contextlib
 import glob
 import importlib
 import io
@@ -20,6 +21,7 @@ examples:
   video-foley takes/ --prompt "A person hit wood with a wooden stick." --output out/
   video-foley film.mp4 --audio gravel.wav --curve drawn.csv --best-of 3 --wav
   video-foley film.mp4 --prompt "A person hit wood." --negative "water" --project
+  video-foley long.mp4 --prompt "A person hit wood." --listen | ffplay -nodisp -autoexit -
 
 Beside each film lies its session (.json): all it takes to make the sound again, or to open it in the studio. Of several
 films foley-scores.csv, beside the new films, holds the scores; the same command goes on where it stopped.
@@ -131,6 +133,12 @@ def parser() -> argparse.ArgumentParser:
         "--wav",
         action="store_true",
         help="write the sound beside the film too: 48 kHz, 24 bit, resampled from the model's rate",
+    )
+    p.add_argument(
+        "--listen",
+        action="store_true",
+        help="hear a film's sound while the rest of it is made: it goes to standard output as WAV, for a player at the "
+        "other end of a pipe, and what the command says to standard error",
     )
     p.add_argument(
         "--partial",
@@ -260,6 +268,8 @@ def _run(arguments):
             raise ValueError(f"--loudness {wanted.loudness:g}; wanted LUFS between -70 and 0, such as -23")
         if not abs(wanted.level) <= 60:
             raise ValueError(f"--level {wanted.level:g}; wanted dB between -60 and 60")
+        if wanted.listen:
+            _check_listening(films, wanted)
         for option in ("audio", "curve", "regions"):
             path = getattr(wanted, option)
             if path is not None and not os.path.isfile(path):
@@ -272,7 +282,26 @@ def _run(arguments):
         return 1
     from vf.foley import batch  # here, as torch takes seconds
 
-    return batch.run(films, wanted)
+    if not wanted.listen:
+        return batch.run(films, wanted)
+    with open(os.dup(sys.stdout.fileno()), "wb", buffering=0) as heard, contextlib.redirect_stdout(sys.stderr):
+        return batch.run(films, wanted, heard)
+
+
+def _check_listening(films, wanted):
+    """Raises ValueError where there is nothing to hear before all is made, or nobody to hear it."""
+    if len(films) > 1:
+        raise ValueError(f"--listen with {len(films)} films; wanted one: give them one by one")
+    if wanted.best_of > 1 or wanted.correct_gain or wanted.loudness is not None:
+        raise ValueError(
+            "--listen beside --best-of, --correct-gain or --loudness, which need the whole sound; "
+            "wanted it alone: leave these out"
+        )
+    if sys.stdout.isatty():
+        raise ValueError(
+            "--listen: standard output is a screen; wanted a player: add `| ffplay -nodisp -autoexit -`, or another "
+            "that reads WAV from a pipe"
+        )
 
 
 if __name__ == "__main__":

@@ -28,15 +28,18 @@ def decode(
     window: int,
     batch: int = 8,
     tick: Callable[[float], object] = lambda share: None,
+    finished: Iterable[int] | None = None,
 ) -> Iterator[np.ndarray]:
     """Latents (l, c, g), of any length -> the waveform, piece by piece: yields (s,) float32.
+
+    finished: of `sampler.denoise`, which goes on only as far as the next piece needs; None where all latents are there.
 
     Windows of `window` latent frames are decoded to log-mels, which are averaged with ramps where they overlap. The
     vocoder goes over these in pieces that share frames with the next, with the same first phases, so that a short
     cross-fade joins equals. Latents of one window come out as from `pipeline.decode`.
     """
     mels, tail = None, None
-    for mel, last in _mels(pipeline, latents, window, batch, tick):
+    for mel, last in _mels(pipeline, latents, window, batch, tick, iter(finished or [len(latents)])):
         mels = mel if mels is None else torch.cat([mels, mel])
         while len(mels) >= PIECE + SPARE or last:
             whole = last and len(mels) <= PIECE + SPARE
@@ -54,13 +57,16 @@ def decode(
             mels, tail = mels[PIECE:], wave[PIECE * hop :]
 
 
-def _mels(pipeline, latents, window, batch, tick):
+def _mels(pipeline, latents, window, batch, tick, finished):
     """Log-mels of latents in order, each frame once: yields ((n, bins), whether it is the last)."""
+    reached = 0
     overlap, stride = round(OVERLAP * window), pipeline.latent_stride
     begins = windows.starts(len(latents), window, overlap)
     joined = windows.CrossFade(window * stride, overlap * stride)
     for i in range(0, len(begins), batch):
         group = begins[i : i + batch]
+        while reached < min(group[-1] + window, len(latents)):
+            reached = next(finished)
         tick(i / len(begins))
         z = (
             torch.stack([torch.from_numpy(np.array(latents[s : s + window])) for s in group])

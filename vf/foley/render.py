@@ -333,15 +333,22 @@ class VideoFoley:
         request: Request | None = None,
         progress: Callable[[float], object] | None = None,
         stop: Callable[[], bool] | None = None,
+        listen: Callable[[np.ndarray], object] | None = None,
         **choices: Any,
     ) -> Foley:
         """A film in, a Foley out.
 
         film: path, or None for the sound of a curve alone. request: every choice a hand can make; its fields may also
-        be given as keywords. progress, stop: see `sound`. Raises media.MediaError for a film that cannot be read,
-        ValueError for a request that cannot be met, Stopped.
+        be given as keywords. progress, stop: see `sound`. listen: called with each piece of the sound, (s,) float32, in
+        order and as soon as it is finished; the rest is made after that. Raises media.MediaError for a film that cannot
+        be read, ValueError for a request that cannot be met, Stopped.
         """
         r = replace(request or Request(), **choices)
+        if listen and (r.best_of > 1 or r.correct_gain or r.loudness is not None):
+            raise ValueError(
+                "listen beside best_of, correct_gain or loudness, which need the whole sound; wanted it alone: "
+                "leave these out"
+            )
         t, regions, net, floor = self.timeline, list(r.regions), self.pipeline, self.model.classes.floor
         best_of, seed, prompt, audio, wanted = r.best_of, r.seed, r.prompt, r.audio, r.wanted
         settings = self._settings(r.negative_prompt)
@@ -370,7 +377,7 @@ class VideoFoley:
             tried = []
             for k in range(best_of):
                 tick = _ticker(show, stop, ready + k * (1 - ready) / best_of, ready + (k + 1) * (1 - ready) / best_of)
-                wave = takes.take(net, t, curve, voices, seed + k, regions, settings, tick)
+                wave = takes.take(net, t, curve, voices, seed + k, regions, settings, tick, listen)
                 likeness = takes.likeness(net, t, wave, voices, floor) if best_of > 1 else None
                 tried.append((adherence.adherence(scaled, wave, t, floor), likeness, seed + k, wave))
             scores, _, kept, wave = takes.best(tried)

@@ -1,6 +1,8 @@
 """Takes: the sound of one curve with one seed, its voices, the best of several, and a last correction of its level."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -83,12 +85,15 @@ def take(
     places: Sequence[Region],
     settings: Settings,
     tick: Callable[[float], object],
+    listen: Callable[[np.ndarray], object] | None = None,
 ) -> np.ndarray:
     """The sound of a curve that `prepare` has checked, (n * hop,) float32, on disk.
 
     Of a curve as long as a clip it is what sampler.generate makes of the first clip of a set.
-    settings: sampler.Settings. tick: called with the share that is done; may raise to stop.
+    settings: sampler.Settings. tick: called with the share that is done; may raise to stop. listen: called with each
+    piece of the sound, (s,) float32, as soon as it is finished, for which windows are computed one by one.
     """
+    settings, together = (replace(settings, batch=1), 1) if listen else (settings, 8)
     curve, window = sampler.condition(wanted, timeline), timeline.latent_frames
     total = len(curve) // timeline.latent_stride
     channels, bins = pipeline.unet.config.in_channels, pipeline.vocoder.config.model_in_dim // timeline.latent_stride
@@ -96,16 +101,28 @@ def take(
     noise = sampler.SeededNoise((channels, window, bins), spans)
     latents = long.scratch((total, channels, bins))
     view = torch.from_numpy(latents).transpose(0, 1)[None]
-    sampler.denoise(pipeline, view, curve[None], voices, noise, settings, window, lambda share: tick(0.9 * share))
-    pieces = long.decode(pipeline, latents, window, tick=lambda share: tick(0.9 + 0.1 * share))
-    return long.tape(_turned(pieces, timeline.sample_rate, places), len(wanted) * timeline.video_hop)
+    done = {"denoised": 0.0, "decoded": 0.0}
+
+    def report(part, weight, share):
+        done[part] = weight * share
+        tick(sum(done.values()))
+
+    denoised = partial(report, "denoised", 0.9)
+    finished = sampler.denoise(pipeline, view, curve[None], voices, noise, settings, window, denoised)
+    pieces = long.decode(pipeline, latents, window, together, partial(report, "decoded", 0.1), finished)
+    samples = len(wanted) * timeline.video_hop
+    return long.tape(_turned(pieces, timeline.sample_rate, places, samples, listen), samples)
 
 
-def _turned(pieces, sample_rate, places):
-    """Pieces of a waveform with the regions' gains, within [-1, 1]."""
+def _turned(pieces, sample_rate, places, samples, listen):
+    """Pieces of a waveform of `samples` with the regions' gains, within [-1, 1]. listen: called with each, or None."""
     begin = 0
     for piece in pieces:
-        yield np.clip(piece * request.gains(places, (begin + np.arange(len(piece))) / sample_rate), -1, 1)
+        piece = piece[: samples - begin]
+        turned = np.clip(piece * request.gains(places, (begin + np.arange(len(piece))) / sample_rate), -1, 1)
+        if listen:
+            listen(turned.astype(np.float32))
+        yield turned
         begin += len(piece)
 
 

@@ -1,5 +1,6 @@
 """RMS2Sound: sound with a given loudness curve and the timbre of a prompt (section 2.2, App. B.2)."""
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,8 +165,7 @@ class RMS2Sound(DiffusionPipeline):
             def tick(share):
                 bar.update(round(share * bar.total) - bar.n)
 
-            sampler.denoise(self, latents, curve, [voice], noise, settings, tick=tick)
-            tick(1)
+            deque(sampler.denoise(self, latents, curve, [voice], noise, settings, tick=tick), maxlen=0)
         self.maybe_free_model_hooks()
         return latents if output_type == "latent" else self.decode(latents)
 

@@ -10,7 +10,7 @@ import copy
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -221,13 +221,16 @@ def denoise(
     settings: Settings,
     window: int | None = None,
     tick: Callable[[float], object] = lambda share: None,
-) -> None:
-    """Fill latents (b, c, l, g) with sound: the denoising loop.
+) -> Iterator[int]:
+    """Fill latents (b, c, l, g) with sound: the denoising loop. Yields up to which frame they are finished.
 
     pipeline: RMS2Sound. latents: float32, written in place; it may be a view of an array on disk, of which about
     `settings.batch` windows are read at a time. curve: (b, l * stride) RMS, or None. voices: list of Voice. noise:
     SeededNoise, or DrawnNoise where one window is all. window: latent frames (default: all of them). tick: called with
-    the share that is done before each pass through the networks; may raise to stop.
+    the share that is done before each pass through the networks and behind the last; may raise to stop.
+
+    A step of a window needs no more than its neighbours' step before. So windows, `settings.batch` at a time, go
+    through their steps one behind the other, and the first are finished, and can be heard, long before the last.
     """
     sounds, _, total, _ = latents.shape
     window = window or total
@@ -240,26 +243,30 @@ def denoise(
         start = noise(-1, begin, min(total, begin + window), pipeline.unet.dtype)
         latents[:, :, begin : begin + window] = start.to(device) * schedulers[0].init_noise_sigma
     steps, eta = schedulers[0].timesteps, settings.eta if settings.scheduler == "ddim" else 0.0
-    for i, t in enumerate(steps):
-        joined = windows.CrossFade(window, overlap)
-        for g, (part, scheduler) in enumerate(zip(groups, schedulers)):
-            tick((i + g / len(groups)) / len(steps))
-            z_t = torch.cat([latents[:, :, s : s + window] for s in part]).to(device).contiguous()
-            curves = None
-            if curve is not None:
-                curves = torch.cat([curve[:, s * stride : (s + window) * stride] for s in part]).to(device)
-            with settings.autocast(device):
-                outputs = _outputs(pipeline, scheduler.scale_model_input(z_t, t), t, part, curves, voices, settings)
-            if settings.hold and curves is not None:
-                outputs = hold(pipeline, outputs, z_t, t, curves, settings.hold)
-            for s, output in zip(part, outputs.split(sounds)):
-                joined.add(s, output)
-            begin, end = part[0], groups[g + 1][0] if g + 1 < len(groups) else total
-            output = joined.take(end).to(outputs)  # noise and step have the precision of the networks' output
-            extra = _extra(scheduler, eta, noise, i, begin, end, output)
-            latents[:, :, begin:end] = scheduler.step(
-                output, t, latents[:, :, begin:end].to(device), **extra
-            ).prev_sample
+    joined = [windows.CrossFade(window, overlap) for _ in steps]
+    turns = range(len(groups) + len(steps) - 1)
+    order = [(g, turn - g) for turn in turns for g in reversed(range(len(groups))) if 0 <= turn - g < len(steps)]
+    for done, (g, i) in enumerate(order):
+        tick(done / len(order))
+        part, scheduler, t = groups[g], schedulers[g], steps[i]
+        z_t = torch.cat([latents[:, :, s : s + window] for s in part]).to(device).contiguous()
+        curves = None
+        if curve is not None:
+            curves = torch.cat([curve[:, s * stride : (s + window) * stride] for s in part]).to(device)
+        with settings.autocast(device):
+            outputs = _outputs(pipeline, scheduler.scale_model_input(z_t, t), t, part, curves, voices, settings)
+        if settings.hold and curves is not None:
+            outputs = hold(pipeline, outputs, z_t, t, curves, settings.hold)
+        for s, output in zip(part, outputs.split(sounds)):
+            joined[i].add(s, output)
+        begin, end = part[0], groups[g + 1][0] if g + 1 < len(groups) else total
+        output = joined[i].take(end).to(outputs)  # noise and step have the precision of the networks' output
+        extra = _extra(scheduler, eta, noise, i, begin, end, output)
+        latents[:, :, begin:end] = scheduler.step(output, t, latents[:, :, begin:end].to(device), **extra).prev_sample
+        if done + 1 == len(order):
+            tick(1.0)
+        if i + 1 == len(steps):
+            yield end
 
 
 def _extra(scheduler, eta, noise, step, begin, end, output):
