@@ -68,3 +68,19 @@ def test_an_item_is_made_while_the_one_before_is_used_and_fails_in_its_turn():
     with pytest.raises(OSError, match="broken"):
         next(taken)
     assert list(processes.ahead([])) == []
+
+
+def test_threads_work_on_a_few_jobs_and_give_results_in_order():
+    begun = []
+
+    def double(job):
+        begun.append(job)
+        if job == 6:
+            raise OSError("broken")
+        return 2 * job
+
+    results = processes.in_threads(double, range(9), 2)
+    assert [next(results), next(results)] == [0, 2] and max(begun) <= 3
+    assert [next(results) for _ in range(4)] == [4, 6, 8, 10]
+    with pytest.raises(OSError, match="broken"):
+        next(results)

@@ -55,6 +55,13 @@ def test_pieces_reasons_and_hours(folder, tmp_path):
     assert json.loads((tmp_path / "out/manifest.json").read_text()) == made == shards.manifest(tmp_path / "out")
 
 
+def test_threads_give_the_pieces_of_one_in_the_same_order(folder, tmp_path):
+    shards.write(shards.recordings(folder), tmp_path / "out", seconds=1.0, per_shard=2, workers=1)
+    alone, many = (list(shards.read(tmp_path / "out", workers)) for workers in (1, 3))
+    assert [(key, text) for key, _, text in alone] == [(key, text) for key, _, text in many]
+    assert all(np.array_equal(a, b) for (_, a, _), (_, b, _) in zip(alone, many))
+
+
 def test_a_piece_is_the_recording(folder, tmp_path):
     shards.write(shards.recordings(folder), tmp_path / "out", seconds=1.0, workers=1)
     pieces = {key: (wave, text) for key, wave, text in shards.read(tmp_path / "out")}

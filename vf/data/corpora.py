@@ -1,5 +1,6 @@
 """Where clips come from: rendered films, Greatest Hits, any folder of films; sound for RMS2Sound (section 3.1)."""
 
+import os
 import random
 import shutil
 from collections import Counter
@@ -531,7 +532,8 @@ def _sharded(corpus, timeline, seed, folder):
         )
     waves = np.lib.format.open_memmap(folder / "waves.npy", "w+", np.int16, (count, size))
     texts = []
-    for i, (key, wave, text) in enumerate(tqdm(shards.read(root), total=count, desc="shards", mininterval=2.0)):
+    pieces = shards.read(root, workers=os.cpu_count() or 1)
+    for i, (key, wave, text) in enumerate(tqdm(pieces, total=count, desc="shards", mininterval=2.0)):
         waves[i] = wave
         texts.append((key, text["id"], text["caption"]))
     waves.flush()

@@ -7,9 +7,11 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -93,3 +95,17 @@ def ahead(items: Iterable[Item]) -> Iterator[Item]:
         while (item := coming.result()) is not end:
             coming = thread.submit(next, source, end)
             yield item  # type: ignore[misc]  # not the end
+
+
+def in_threads(function: Callable[[Any], Item], jobs: Iterable[Any], threads: int) -> Iterator[Item]:
+    """The results of a function for each job, in order, while threads work on the next ones.
+
+    No more than one result for each thread waits in memory.
+    """
+    left = iter(jobs)
+    with ThreadPoolExecutor(threads) as pool:
+        coming = deque(pool.submit(function, job) for job in islice(left, threads))
+        while coming:
+            result = coming.popleft().result()
+            coming.extend(pool.submit(function, job) for job in islice(left, 1))
+            yield result

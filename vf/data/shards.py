@@ -326,23 +326,20 @@ def _read_json(path, *keys):
     return values
 
 
-def read(folder: str | Path) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]:
+def read(folder: str | Path, workers: int = 1) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]:
     """Pieces of all shards in order: yields (key, int16 wave (s,), {caption, id, licence}).
 
-    Raises ValueError where a shard of the manifest is not there, is damaged or lacks pieces.
+    workers: threads that decode, each a shard of its own, which is in memory then. Raises ValueError where a shard of
+    the manifest is not there, is damaged or lacks pieces.
     """
     known = manifest(folder)
     paths = [Path(folder) / f"shard-{i:05d}.tar" for i in range(-(-known["recordings"] // known["per_shard"]))]
     if gone := [p.name for p in paths if not p.exists()]:
         raise ValueError(f"{folder}: {', '.join(gone)} not there; run `python -m vf.shards` into it again")
     count = 0
-    for path in paths:
-        try:
-            for piece in _pieces(path):
-                yield piece
-                count += 1
-        except (tarfile.TarError, soundfile.LibsndfileError, OSError, EOFError, ValueError, KeyError) as error:
-            raise ValueError(f"{path}: is damaged ({files.excerpt(error)}); wanted a whole shard: {REMAKE}") from error
+    for pieces in processes.in_threads(_pieces, paths, workers):  # decoders let other threads run
+        count += len(pieces)
+        yield from pieces
     if count != known["clips"]:
         raise ValueError(
             f"{folder}: its shards hold {count} pieces, not {known['clips']}; wanted all of them: {REMAKE}"
@@ -350,7 +347,15 @@ def read(folder: str | Path) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]
 
 
 def _pieces(path):
-    """Pieces of one shard, as `read` gives them. A sample's key ends at the first dot of its name."""
+    """Pieces of one shard, as `read` gives them. Raises ValueError for a shard that is damaged."""
+    try:
+        return list(_decoded(path))
+    except (tarfile.TarError, soundfile.LibsndfileError, OSError, EOFError, ValueError, KeyError) as error:
+        raise ValueError(f"{path}: is damaged ({files.excerpt(error)}); wanted a whole shard: {REMAKE}") from error
+
+
+def _decoded(path):
+    """Pieces of one shard, one by one. A sample's key ends at the first dot of its name."""
     parts = {}
     with tarfile.open(path, "r:") as tar:
         for member in tar:

@@ -307,8 +307,8 @@ class Rates:
 def plan(rates: Rates, times: float = 1.0) -> pd.DataFrame:
     """Hours and disk of a run of the paper's size, or of `times` its films, sounds and steps (sections 3.1, B.2).
 
-    Returns a row for each work: its amount, hours of one GPU, of decoding on all cores (on one of shards, which a
-    single process unpacks) and of the disk, GB kept, and `bound`: the largest of the three, as they go on side by side.
+    Returns a row for each work: its amount, hours of one GPU, of decoding on all cores and of the disk, GB kept, and
+    `bound`: the largest of the three, as they go on side by side.
     """
     clips, pieces, scored = 2944 * times, 6000 * 3600 / 10.24 * times, 8 * 732 * times
     sound, shard, latent, features = 0.328e-3, 0.6 * 0.328e-3, 0.137e-3, 300 * 2048 * 4e-9  # GB; FLAC at 0.6 is assumed
@@ -319,7 +319,7 @@ def plan(rates: Rates, times: float = 1.0) -> pd.DataFrame:
         return kept if kept <= rates.memory else count * each
 
     packed, described = pieces * (shard + sound), archive + clips * features
-    unpacked = pieces * 10.24 / rates.sound  # on one core, while the others wait
+    unpacked = pieces * 10.24 / rates.sound / rates.cores
     decoded = clips * 300 / rates.frames / rates.cores
     works = [  # name, amount, seconds of the GPU, of decoding, GB moved, GB kept
         ("sounds: shards to one array", pieces, 0, unpacked, packed, packed),
