@@ -60,6 +60,13 @@ def test_saved_and_loaded_it_makes_the_same_sound(maker, saved, tmp_path):
     assert again.save_pretrained(tmp_path / "copy").joinpath("encoder/config.json").exists()
 
 
+def test_how_firmly_it_is_held_is_saved_and_may_be_asked_for(saved, tmp_path):
+    assert VideoFoley.from_pretrained(saved).settings.hold == 0.0
+    held = VideoFoley.from_pretrained(saved, hold=0.5)
+    assert held.settings.hold == VideoFoley.from_pretrained(held.save_pretrained(tmp_path)).settings.hold == 0.5
+    assert VideoFoley.from_pretrained(tmp_path, hold=0.0).settings.hold == 0.0
+
+
 def test_its_card_has_the_fields_of_the_hub_and_goes_along(saved, tmp_path):
     made = huggingface_hub.ModelCard.load(saved / "README.md")
     assert (made.data.library_name, made.data.pipeline_tag) == ("video-foley", "text-to-audio")

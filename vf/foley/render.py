@@ -91,7 +91,7 @@ def _check_recipe(folder, timeline, model, pipeline):
 
 
 def _recipe(folder, hold):
-    """(what SAVED holds, Timeline, Settings) of a saved folder.
+    """(what SAVED holds, Timeline, Settings) of a saved folder. hold: in place of its own, or None.
 
     Raises FileNotFoundError for one that is none, ValueError for a `hold` out of range.
     """
@@ -115,7 +115,7 @@ def _recipe(folder, hold):
         raise FileNotFoundError(
             f"{folder}: is no saved VideoFoley ({why}); wanted a folder with {SAVED}: save one with save_pretrained"
         ) from error
-    return recipe, timeline, replace(settings, hold=hold)
+    return recipe, timeline, settings if hold is None else replace(settings, hold=hold)
 
 
 def _fetched(name: str) -> Path:
@@ -151,13 +151,16 @@ class VideoFoley:
         self.card = None  # the text of the saved folder's README.md
 
     @classmethod
-    def from_pretrained(cls, name: str | Path | None = None, device: str = "cpu", hold: float = 0.0) -> "VideoFoley":
+    def from_pretrained(
+        cls, name: str | Path | None = None, device: str = "cpu", hold: float | None = None
+    ) -> "VideoFoley":
         """Both stages, trained; "small" and "paper" are the system of Table 2, with its settings.
 
         name: "small" or "paper", what `dvc repro` left of that profile in runs/<run>; "authors", the checkpoints that
         they released, in the folder `weights` of params.yaml; a folder that `save_pretrained` wrote; or a repository of
         the Hugging Face hub, `user/name`. The default is what the project ships, or "small" where that is missing.
-        device: where the networks run. hold: strength of sampler.hold, which is beyond the paper, 0 (off) to 1. Raises
+        device: where the networks run. hold: strength of sampler.hold, which is beyond the paper, 0 (off) to 1; None
+        for the saved folder's own, which is 1 in what ships, and for 0 elsewhere. Raises
         FileNotFoundError when the profile has not run, and for a file or repository that is missing.
         """
         given = None if name is None else str(name)  # a session names it so, wherever the checkout lies
@@ -179,7 +182,7 @@ class VideoFoley:
         features = backend.load(encoder, reader, device)
         if name == "authors":
             features = frames.in_authors_order(features)
-        settings = Settings.of(p.generate, hold=hold)
+        settings = Settings.of(p.generate, hold=hold or 0.0)
         size, decode = tuple(p.features.size), p.video2rms.decode
         maker = cls(model.to(device), pipeline.to(device), features, size, p.timeline, decode, settings, given)
         if name != "authors":
@@ -187,7 +190,7 @@ class VideoFoley:
         return maker
 
     @classmethod
-    def _saved(cls, folder: Path, device: str, hold: float, name: str | None) -> "VideoFoley":
+    def _saved(cls, folder: Path, device: str, hold: float | None, name: str | None) -> "VideoFoley":
         """What `save_pretrained` wrote into a folder."""
         recipe, timeline, settings = _recipe(folder, hold)
         reading, size, decode = recipe["reading"], tuple(recipe["size"]), recipe["decode"]
@@ -229,7 +232,7 @@ class VideoFoley:
             "reading": reading,
             "size": list(self.size),
             "decode": self.decode,
-            "settings": asdict(replace(self.settings, hold=0.0)),
+            "settings": asdict(self.settings),
         }
         files.write_json(folder / SAVED, recipe)
         width, height = self.size

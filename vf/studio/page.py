@@ -22,7 +22,7 @@ class Page:
     widget to display. loading: the thread that loads the model.
     """
 
-    def __init__(self, folder: str | Path, hold: float = 0.0):
+    def __init__(self, folder: str | Path, hold: float | None = None):
         self._hold = hold
         Path(folder).mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d_%H-%M-%S_"), dir=folder))
