@@ -296,9 +296,9 @@ def _check_listening(films, wanted):
             "--listen beside --best-of, --correct-gain or --loudness, which need the whole sound; "
             "wanted it alone: leave these out"
         )
-    if sys.stdout.isatty():
+    if sys.stdout is None or sys.stdout.isatty():
         raise ValueError(
-            "--listen: standard output is a screen; wanted a player: add `| ffplay -nodisp -autoexit -`, or another "
+            "--listen: standard output is no pipe; wanted a player: add `| ffplay -nodisp -autoexit -`, or another "
             "that reads WAV from a pipe"
         )
 
