@@ -34,7 +34,8 @@ def test_the_tick_is_called_before_every_pass_and_its_error_stops(pipeline):
     voices = takes.encode_voices(pipeline, T, len(wanted), settings, "a bell")
     takes.take(pipeline, T, wanted, voices, 0, [], settings, shares.append)
     passes = len(windows.starts(75, 32, 8))
-    assert shares == sorted(shares) and shares[0] == 0 and len([s for s in shares if s < 0.9]) == 3 * passes
+    # of three steps and the decoder, and once behind the last step
+    assert shares == sorted(shares) and shares[0] == 0 and len(shares) == (3 + 1) * passes + 1
 
     def stop(_):
         raise KeyboardInterrupt
@@ -92,7 +93,7 @@ def test_a_full_temporary_disk_is_named(monkeypatch, make):
 
 def test_a_sound_is_heard_while_the_rest_is_made(pipeline):
     """Of 45 s the first ten are there when a third of the work is done. All pieces, in order, are the sound."""
-    shares, heard, settings = [0.0], [], Settings(guidance_scale=1.0, num_inference_steps=2)
+    shares, heard, settings = [0.0], [], Settings(guidance_scale=1.0, num_inference_steps=2, batch=1)
     wanted = np.full(45 * 125, 0.1, np.float32)
     voices = takes.encode_voices(pipeline, T, len(wanted), settings, "a bell")
 
@@ -103,5 +104,4 @@ def test_a_sound_is_heard_while_the_rest_is_made(pipeline):
     assert np.array_equal(np.concatenate([piece for _, piece in heard]), wave) and len(wave) == 45 * 16000
     assert [len(piece) for _, piece in heard[:2]] == [10.24 * 16000] * 2
     assert heard[0][0] < 1 / 3 and heard[1][0] < 0.6 and shares == sorted(shares)
-    whole = takes.take(pipeline, T, wanted, voices, 0, [], settings, shares.append)
-    assert np.abs(wave - whole).mean() < 1e-3 * np.abs(whole).mean()
+    assert np.array_equal(wave, takes.take(pipeline, T, wanted, voices, 0, [], settings, shares.append))

@@ -22,7 +22,7 @@ from vf.backends.small import frame_encoder
 from vf.backends.small.frame_encoder import FrameEncoder
 from vf.backends.small.frames import Reader
 from vf.data import media
-from vf.foley import command, render
+from vf.foley import command, render, session
 from vf.foley.render import VideoFoley
 from vf.models.sampler import Settings
 from vf.models.video2rms import Video2RMS
@@ -65,6 +65,16 @@ def test_how_firmly_it_is_held_is_saved_and_may_be_asked_for(saved, tmp_path):
     held = VideoFoley.from_pretrained(saved, hold=0.5)
     assert held.settings.hold == VideoFoley.from_pretrained(held.save_pretrained(tmp_path)).settings.hold == 0.5
     assert VideoFoley.from_pretrained(tmp_path, hold=0.0).settings.hold == 0.0
+
+
+def test_a_sound_that_was_heard_while_it_was_made_is_made_again(maker, tmp_path):
+    """Its windows were computed one by one, and again, whoever listens: the last bits depend on it."""
+    wanted, heard = np.full(1250, 0.1, np.float32), []
+    made = maker.render(None, wanted=wanted, prompt="wood", listen=heard.append)
+    assert np.array_equal(np.concatenate(heard), made.waveform) and made.session["settings"]["batch"] == 1
+    made.save(tmp_path / "heard.wav")
+    again = session.render(tmp_path / "heard.json", maker=maker)
+    assert np.array_equal(again.waveform, made.waveform) and maker.settings.batch != 1
 
 
 def test_its_card_has_the_fields_of_the_hub_and_goes_along(saved, tmp_path):

@@ -109,6 +109,8 @@ def read(path: str | Path) -> tuple[dict, dict]:
     _of(values["model"], "name", path, str | None, "model.")
     settings = {"negative_prompt": None} | _of(values, "settings", path, dict)
     _of(settings, "hold", path, float, "settings.")
+    if (batch := _of({"batch": 1} | settings, "batch", path, int, "settings.")) < 1:
+        raise _none(path, f"settings.batch is {batch}", "1 or more windows at a time")
     film, regions = _of(values, "film", path, dict | None), _of(values, "regions", path, list)
     keywords = {
         "film": None if film is None else _found(film, path, "film."),

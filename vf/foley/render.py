@@ -355,6 +355,8 @@ class VideoFoley:
         t, regions, net, floor = self.timeline, list(r.regions), self.pipeline, self.model.classes.floor
         best_of, seed, prompt, audio, wanted = r.best_of, r.seed, r.prompt, r.audio, r.wanted
         settings = self._settings(r.negative_prompt)
+        if listen:
+            settings = replace(settings, batch=1)  # a window is finished the sooner
         if film is not None and not r.partial:
             media.check_whole(film, decode=wanted is not None)
         if film is not None and wanted is not None and np.shape(wanted) != (count := self.frames(film, r.partial),):

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from vf.data import files, media
@@ -68,7 +68,8 @@ def render(
             "wanted the same: restore that run"
         )
     saved = _saved(values)
-    own = asdict(maker.settings) | {"negative_prompt": saved["negative_prompt"]}  # which the request brings
+    brought = {key: saved[key] for key in ("negative_prompt", "batch")}  # the one by the request, the other below
+    own = asdict(maker.settings) | brought
     if own != saved:
         other = {key: value for key, value in saved.items() if own.get(key) != value}
         raise ValueError(f"{session_file} was made with other settings; wanted {other}: set these in params.yaml")
@@ -80,6 +81,8 @@ def render(
                 f"{session_file}: is no session (a timbre has {len(audio.vector)} numbers); "
                 f"wanted {size}: save the session again"
             )
+    maker = copy.copy(maker)
+    maker.settings = replace(maker.settings, batch=saved["batch"])  # on which the last bits depend
     made = maker.render(**keywords, progress=progress, stop=stop)
     if output is not None:
         made.save(output)

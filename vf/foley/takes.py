@@ -1,7 +1,6 @@
 """Takes: the sound of one curve with one seed, its voices, the best of several, and a last correction of its level."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from vf.models import sampler
 from vf.models.rms2sound import RMS2Sound
 from vf.models.sampler import Settings, Voice
 from vf.signal.timeline import Timeline
+
+DECODED = 8  # windows decoded at a time, at most
 
 
 def encode_voices(
@@ -91,9 +92,8 @@ def take(
 
     Of a curve as long as a clip it is what sampler.generate makes of the first clip of a set.
     settings: sampler.Settings. tick: called with the share that is done; may raise to stop. listen: called with each
-    piece of the sound, (s,) float32, as soon as it is finished, for which windows are computed one by one.
+    piece of the sound, (s,) float32, as soon as it is finished: the sooner, the smaller `settings.batch`.
     """
-    settings, together = (replace(settings, batch=1), 1) if listen else (settings, 8)
     curve, window = sampler.condition(wanted, timeline), timeline.latent_frames
     total = len(curve) // timeline.latent_stride
     channels, bins = pipeline.unet.config.in_channels, pipeline.vocoder.config.model_in_dim // timeline.latent_stride
@@ -109,6 +109,7 @@ def take(
 
     denoised = partial(report, "denoised", 0.9)
     finished = sampler.denoise(pipeline, view, curve[None], voices, noise, settings, window, denoised)
+    together = min(settings.batch, DECODED)
     pieces = long.decode(pipeline, latents, window, together, partial(report, "decoded", 0.1), finished)
     samples = len(wanted) * timeline.video_hop
     return long.tape(_turned(pieces, timeline.sample_rate, places, samples, listen), samples)
