@@ -160,8 +160,8 @@ class VideoFoley:
         they released, in the folder `weights` of params.yaml; a folder that `save_pretrained` wrote; or a repository of
         the Hugging Face hub, `user/name`. The default is what the project ships, or "small" where that is missing.
         device: where the networks run. hold: strength of sampler.hold, which is beyond the paper, 0 (off) to 1; None
-        for the saved folder's own, which is 1 in what ships, and for 0 elsewhere. Raises
-        FileNotFoundError when the profile has not run, and for a file or repository that is missing.
+        for the saved folder's own, which is 1 in what ships, and for 0 elsewhere. Raises FileNotFoundError when the
+        profile has not run, and for a file or repository that is missing.
         """
         given = None if name is None else str(name)  # a session names it so, wherever the checkout lies
         name = str(shipped() or "small") if given is None else given
