@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from vf.models import sampler, video2rms
 from vf.models.sampler import Settings
-from vf.signal import mel, rms
+from vf.signal import group, mel, rms
 from vf.signal.timeline import Timeline
 
 T = Timeline(seconds=1.2)
@@ -40,7 +40,7 @@ class FakeGpu(TorchDispatchMode):
 @pytest.fixture
 def gpu(monkeypatch):
     solver = Settings.solver
-    monkeypatch.setattr(Settings, "autocast", lambda self, device: contextlib.nullcontext())  # meta has none
+    monkeypatch.setattr(group, "autocast", lambda precision, device: contextlib.nullcontext())  # meta has none
     # the scheduler looks its times up, which meta cannot
     monkeypatch.setattr(Settings, "solver", lambda self, scheduler, _: solver(self, scheduler, CPU))
     with FakeGpu():

@@ -130,3 +130,22 @@ def test_a_shape_at_the_very_end_is_there():
 def test_shapes_refuse_what_they_cannot_draw(bad):
     with pytest.raises(ValueError, match="wanted"):
         rms.shape(**{"name": "A", "frames": 625, "rate": 125, **bad})
+
+
+@pytest.mark.parametrize(
+    ("peak", "wanted", "got", "factor"),
+    [
+        (0.2, 0.1, 0.05, 2),
+        (0.2, 0.1, 0.3, 1 / 3),
+        (0.2, 0.1, 0.01, 5),  # as if it were a tenth of the peak
+        (0.2, 0.019, 0.002, 1),  # hiss is not raised …
+        (0.2, 0.006, 0.012, 0.5),  # … but lowered
+        (0.2, 0, 0.02, 0.25),  # to half of the floor
+        (0.2, 0, 0.001, 1),
+        (0.03, 0.009, 0.006, 1.5),  # of a soft curve: it lies above half of the floor
+    ],
+)
+def test_a_gain_brings_a_level_to_the_wanted_one_and_raises_no_hiss(peak, wanted, got, factor):
+    curves = np.array([[peak, wanted], [0.0, 0.0]]), np.array([[peak, got], [0.0, 0.0]])
+    assert np.allclose(rms.gain(*curves), [[1, factor], [1, 1]])
+    assert np.allclose(rms.gain(*(2 * torch.tensor(curve) for curve in curves), 0.02), [[1, factor], [1, 1]])

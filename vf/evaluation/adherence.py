@@ -97,9 +97,9 @@ def correction(
 ) -> np.ndarray:
     """Factors that bring a sound nearer to its curve, one a frame: (n,), (n,) RMS -> (n,).
 
-    A frame gets at most `up` dB louder and `down` dB quieter. Levels below half the floor count as half the floor, so
-    that hiss is not raised. The factors are smoothed over `seconds`, so that the sound does not crackle.
+    They are those of `rms.gain`, at most `up` dB louder and `down` dB quieter, and smoothed over `seconds`, so that the
+    sound does not crackle.
     """
-    a, b = (20 * np.log10(np.maximum(np.asarray(c, np.float64), floor / 2)) for c in (wanted, got))
-    gain = np.clip(a - b, -down, up)
+    wanted, got = (np.asarray(curve, np.float64) for curve in (wanted, got))
+    gain = np.clip(20 * np.log10(rms.gain(wanted, got, floor).numpy()), -down, up)
     return 10 ** (uniform_filter1d(gain, 2 * round(seconds * rate / 2) + 1, mode="nearest") / 20)

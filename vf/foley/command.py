@@ -113,7 +113,7 @@ def parser() -> argparse.ArgumentParser:
         "--hold",
         metavar="SHARE",
         type=float,
-        help="how firmly sampling is held to the curve, 0 to 1: it follows more closely, and sounds less real "
+        help="how firmly sampling is held to the curve, 0 to 1: it follows more closely, and sounds a little less real "
         "(default: the model's own, 1 in the one that the project ships)",
     )
     p.add_argument("--correct-gain", action="store_true", help="afterwards multiply the sound towards the curve")

@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 from vf.signal import group, windows
 from vf.signal.diffusion import estimate, guide
 from vf.signal.mel import FLOOR, energy
+from vf.signal.rms import gain
 from vf.signal.timeline import Timeline
 
 OVERLAP = 1 / 4  # share of a window that the next one covers too
@@ -35,11 +36,11 @@ class Settings:
     guidance_scale: omega of Eq. 5; 1 is plain conditioning. num_inference_steps: of the scheduler. eta: 0
     (deterministic DDIM) to 1. precision: of the networks, of `group.autocast`. batch: windows at a time.
     guide_rms: guide the curve too, i.e. leave it out beside the null prompt, which the paper tried and gave up (App.
-    B.2). hold: strength of `hold`, 0 (off, the paper) to 1. negative_prompt: a text that Eq. 5 leads away from in place
-    of the null prompt; None for the null, as in the paper. scheduler: "ddim", the pipeline's own, or "dpm",
-    DPM-Solver++ of second order (Lu et al. 2022), which needs fewer steps and is deterministic, whatever eta. spacing:
-    exponent of the times of "dpm", `times`; above 1 more of the steps lie where little noise is left. Raises ValueError
-    for a value outside these.
+    B.2). hold: strength of `hold`, 0 (off, the paper) to 1, in the last step and those in which at most a fifth of the
+    power is noise. negative_prompt: a text that Eq. 5 leads away from in place of the null prompt; None for the null,
+    as in the paper. scheduler: "ddim", the pipeline's own, or "dpm", DPM-Solver++ of second order (Lu et al. 2022),
+    which needs fewer steps and is deterministic, whatever eta. spacing: exponent of the times of "dpm", `times`; above
+    1 more of the steps lie where little noise is left. Raises ValueError for a value outside these.
     """
 
     guidance_scale: float = 3.5
@@ -255,7 +256,7 @@ def denoise(
             curves = torch.cat([curve[:, s * stride : (s + window) * stride] for s in part]).to(device)
         with settings.autocast(device):
             outputs = _outputs(pipeline, scheduler.scale_model_input(z_t, t), t, part, curves, voices, settings)
-        if settings.hold and curves is not None:
+        if settings.hold and curves is not None and (i + 1 == len(steps) or _is_late(pipeline, t)):
             outputs = hold(pipeline, outputs, z_t, t, curves, settings.hold)
         for s, output in zip(part, outputs.split(sounds)):
             joined[i].add(s, output)
@@ -267,6 +268,11 @@ def denoise(
             tick(1.0)
         if i + 1 == len(steps):
             yield end
+
+
+def _is_late(pipeline, t):
+    """Whether to hold at time t. Earlier the estimate is a mean over many sounds: holding it costs time and timbre."""
+    return pipeline.scheduler.alphas_cumprod[int(t)] >= 0.8
 
 
 def _extra(scheduler, eta, noise, step, begin, end, output):
@@ -335,28 +341,23 @@ def hold(
     t: torch.Tensor,
     curve: torch.Tensor,
     strength: float,
-    quiet: float = 0.005,
 ) -> torch.Tensor:
     """Move an output of the networks towards a loudness curve: beyond the paper, and off by default.
 
-    The latents that the output estimates are decoded, each frame of the log-mel gets the curve's level, and the latents
-    change by what that changes in their encoding: a projection onto the sounds of that loudness, as DDNM's (Wang et al.
-    2023) onto the images of a measurement.
+    The latents that the output estimates are decoded, each frame of the log-mel gets the curve's level (`rms.gain`),
+    and the latents change by what that changes in their encoding: a projection onto the sounds of that loudness, as
+    DDNM's (Wang et al. 2023) onto the images of a measurement.
 
     output: of the networks, after guidance, for z_t (b, c, l, g) at time t. curve: (b, n) RMS. strength: share of the
-    way, in dB, 0 to 1. quiet: RMS below which levels count as this, so that silence is not raised. Returns an output of
-    the same shape; while z_t is more noise than sound, the very one that came.
+    way, in dB, 0 to 1. Returns an output of the same shape.
     """
     scheduler = pipeline.scheduler
-    if scheduler.alphas_cumprod[int(t)] < 0.5:
-        return output  # the estimate is a mean over many sounds then; holding it costs time and brings nothing
-    with torch.autocast(z_t.device.type, enabled=False):  # levels are finer than bf16
+    with group.autocast("no", z_t.device):  # levels are finer than bf16
         output, z_t, curve = output.float(), z_t.float(), curve.float()
         clean, alpha = estimate(scheduler, output, z_t, t.expand(len(z_t)))
         mel = pipeline.decode_mel(clean)
         level = energy(mel, pipeline.vocoder.config.sampling_rate)
-        gain = (curve.clamp(min=quiet) / level.clamp(min=quiet)).log()
-        moved = (mel + strength * gain[..., None]).clamp(min=math.log(FLOOR))
+        moved = (mel + strength * gain(curve, level).log()[..., None]).clamp(min=math.log(FLOOR))
         clean = clean + pipeline.encode_mel(moved) - pipeline.encode_mel(mel)
     sigma = (1 - alpha**2).sqrt()
     if scheduler.config.prediction_type == "epsilon":

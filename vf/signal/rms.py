@@ -132,6 +132,20 @@ def resize(rms: np.ndarray | torch.Tensor, frames: int) -> torch.Tensor:
     return flat.reshape(*rms.shape[:-1], frames)
 
 
+def gain(wanted: np.ndarray | torch.Tensor, got: np.ndarray | torch.Tensor, floor: float = Bins.floor) -> torch.Tensor:
+    """Factors that bring a sound to wanted levels, frame by frame, and leave hiss as it is. Not in the paper.
+
+    wanted, got: RMS, (..., n), which is returned. A frame gets quieter down to half of `floor`, the RMS below which is
+    silence, and louder from a tenth of the wanted curve's peak on, or that if it is higher: what lies lower between two
+    hits is mostly hiss.
+    """
+    wanted, got = torch.as_tensor(wanted), torch.as_tensor(got)
+    hiss = (wanted.amax(-1, keepdim=True) / 10).clamp(min=floor / 2)
+    louder = (wanted.maximum(hiss) / got.maximum(hiss)).clamp(min=1)
+    quieter = (wanted.clamp(min=floor / 2) / got.clamp(min=floor / 2)).clamp(max=1)
+    return louder * quieter
+
+
 def impose(
     wave: np.ndarray | torch.Tensor, reference: np.ndarray | torch.Tensor, window: int, hop: int
 ) -> torch.Tensor:
