@@ -135,9 +135,9 @@ def resize(rms: np.ndarray | torch.Tensor, frames: int) -> torch.Tensor:
 def gain(wanted: np.ndarray | torch.Tensor, got: np.ndarray | torch.Tensor, floor: float = Bins.floor) -> torch.Tensor:
     """Factors that bring a sound to wanted levels, frame by frame, and leave hiss as it is. Not in the paper.
 
-    wanted, got: RMS, (..., n), which is returned. A frame gets quieter down to half of `floor`, the RMS below which is
-    silence, and louder from a tenth of the wanted curve's peak on, or that if it is higher: what lies lower between two
-    hits is mostly hiss.
+    wanted, got: RMS, (..., n). floor: RMS below which is silence. Returns (..., n). A frame gets quieter down to half
+    of the floor. It gets louder only from a tenth of the wanted curve's peak on, and not below half of the floor
+    either: what lies lower between two hits is mostly hiss.
     """
     wanted, got = torch.as_tensor(wanted), torch.as_tensor(got)
     hiss = (wanted.amax(-1, keepdim=True) / 10).clamp(min=floor / 2)
